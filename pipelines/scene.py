@@ -1,0 +1,243 @@
+"""The values that travel: a picture, what was found on it, and what was said about it.
+
+Everything here is frozen; a change is `replace(scene, ...)`. Coordinates are pixels of the picture the
+visitor sees, origin top left, x to the right; sizes are (width, height) and are called `_wh`. This module
+knows nothing of models, files or widgets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+COCO_JOINTS = (
+    "nose", "left eye", "right eye", "left ear", "right ear", "left shoulder", "right shoulder",
+    "left elbow", "right elbow", "left wrist", "right wrist", "left hip", "right hip",
+    "left knee", "right knee", "left ankle", "right ankle",
+)  # fmt: skip
+
+
+class Point(NamedTuple):
+    """A pixel of the picture."""
+
+    x: int
+    y: int
+
+
+class Box(NamedTuple):
+    """A rectangle of pixels; x2 and y2 are exclusive, as in a slice."""
+
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+
+    @property
+    def area(self) -> int:
+        return max(0, self.x2 - self.x1) * max(0, self.y2 - self.y1)
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union with `other`, 0..1."""
+        w = min(self.x2, other.x2) - max(self.x1, other.x1)
+        h = min(self.y2, other.y2) - max(self.y1, other.y1)
+        shared = max(0, w) * max(0, h)
+        union = self.area + other.area - shared
+        return shared / union if union else 0.0
+
+
+class Click(NamedTuple):
+    """A visitor's click: `positive` adds to the mask, otherwise it takes away."""
+
+    point: Point
+    positive: bool = True
+
+
+class Keypoint(NamedTuple):
+    """One of COCO_JOINTS; `visible` is COCO's: 0 not given, 1 hidden, 2 seen."""
+
+    name: str
+    point: Point
+    visible: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A bool plane, bit-packed and cropped to its own box (a full plane of a 24-megapixel photo is 24 MB)."""
+
+    box: Box
+    bits: bytes
+
+    @classmethod
+    def from_array(cls, plane: np.ndarray) -> Mask:
+        """Pack a bool plane of shape (H, W)."""
+        rows, columns = np.flatnonzero(plane.any(axis=1)), np.flatnonzero(plane.any(axis=0))
+        if not len(rows):
+            return cls(Box(0, 0, 0, 0), b"")
+        box = Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+        return cls(box, np.packbits(plane[box.y1 : box.y2, box.x1 : box.x2]).tobytes())
+
+    @property
+    def crop(self) -> np.ndarray:
+        """The plane inside `box`: bool (box height, box width)."""
+        shape = (self.box.y2 - self.box.y1, self.box.x2 - self.box.x1)
+        flat = np.unpackbits(np.frombuffer(self.bits, np.uint8), count=shape[0] * shape[1])
+        return flat.reshape(shape).astype(bool)
+
+    def array(self, size_wh: tuple[int, int]) -> np.ndarray:
+        """The whole plane: bool (H, W) for a picture of `size_wh`."""
+        plane = np.zeros((size_wh[1], size_wh[0]), bool)
+        plane[self.box.y1 : self.box.y2, self.box.x1 : self.box.x2] = self.crop
+        return plane
+
+    @property
+    def area(self) -> int:
+        """Pixels covered."""
+        return int(self.crop.sum())
+
+    def rle(self, size_wh: tuple[int, int]) -> dict[str, Any]:
+        """COCO's run lengths with compressed counts: {"size": [H, W], "counts": str}."""
+        from pycocotools import mask as coco
+
+        encoded = coco.encode(np.asfortranarray(self.array(size_wh).astype(np.uint8)))
+        return {"size": list(encoded["size"]), "counts": encoded["counts"].decode("ascii")}
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One thing on the picture. `id` is what the visitor sees as #3; it never changes and is never reused.
+
+    `source` says who found it: "sphinx", "click", "box", "everything", "edit". `score` is SAM's predicted IoU, 0..1.
+    `clicks` and `prompt_box` are what the mask was asked with, `candidates` SAM's other answers to the same
+    question (best first, the shown one among them). `note` says what was mended, in the visitor's words.
+    """
+
+    id: int
+    label: str
+    box: Box
+    mask: Mask | None = None
+    keypoints: tuple[Keypoint, ...] | None = None
+    score: float | None = None
+    source: str = "sphinx"
+    note: str | None = None
+    clicks: tuple[Click, ...] = ()
+    prompt_box: Box | None = None
+    candidates: tuple[tuple[Mask, float], ...] = ()
+
+
+class Span(NamedTuple):
+    """Characters `start:end` of a turn's text, tied to the regions they name."""
+
+    start: int
+    end: int
+    region_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """How a turn came about: enough to do it again."""
+
+    ability: str
+    model: str
+    seed: int = 0
+    seconds: float = 0.0
+    tokens: int = 0
+    details: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message. `text` is what is shown, `raw` SPHINX's own reply, `table` rows of a chart (header first)."""
+
+    role: Literal["user", "assistant", "notice"]
+    text: str
+    spans: tuple[Span, ...] = ()
+    raw: str = ""
+    table: tuple[tuple[str, ...], ...] | None = None
+    record: Record | None = None
+    unfinished: bool = False
+
+
+class Picture(NamedTuple):
+    """A name for pixels that lie in `pipelines.pictures`: SHA-256 of the RGB bytes and size, and the size."""
+
+    digest: str
+    size_wh: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All that the page shows: the picture (or none yet), what was found on it, what was said."""
+
+    picture: Picture | None = None
+    regions: tuple[Region, ...] = ()
+    selected: int | None = None
+    turns: tuple[Turn, ...] = ()
+    next_id: int = 1
+
+    def region(self, region_id: int) -> Region | None:
+        """The region of that number, or None."""
+        return next((region for region in self.regions if region.id == region_id), None)
+
+    def with_region(self, region: Region) -> Scene:
+        """Add `region`, or put it in the place of the one with its id."""
+        if self.region(region.id):
+            regions = tuple(region if old.id == region.id else old for old in self.regions)
+        else:
+            regions = (*self.regions, region)
+        return replace(self, regions=regions, next_id=max(self.next_id, region.id + 1))
+
+    def with_turn(self, turn: Turn) -> Scene:
+        return replace(self, turns=(*self.turns, turn))
+
+
+class Step(NamedTuple):
+    """A scene and the index of the step it grew from (-1 for a first one)."""
+
+    scene: Scene
+    parent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Every scene of a visit. Undo and redo move `current`; going on from an earlier step makes a branch."""
+
+    steps: tuple[Step, ...] = field(default=(Step(Scene(), -1),))
+    current: int = 0
+
+    @property
+    def scene(self) -> Scene:
+        return self.steps[self.current].scene
+
+    def push(self, scene: Scene) -> Timeline:
+        """A new step after the current one."""
+        return Timeline((*self.steps, Step(scene, self.current)), len(self.steps))
+
+    def amend(self, scene: Scene) -> Timeline:
+        """The current step, seen further: a streamed word is not a step of its own."""
+        steps = list(self.steps)
+        steps[self.current] = steps[self.current]._replace(scene=scene)
+        return Timeline(tuple(steps), self.current)
+
+    @property
+    def can_undo(self) -> bool:
+        return self.steps[self.current].parent >= 0
+
+    def undo(self) -> Timeline:
+        """The step before, or the same timeline at its start."""
+        return replace(self, current=self.steps[self.current].parent) if self.can_undo else self
+
+    @property
+    def _newest_child(self) -> int | None:
+        children = (i for i, step in enumerate(self.steps) if step.parent == self.current)
+        return max(children, default=None)
+
+    @property
+    def can_redo(self) -> bool:
+        return self._newest_child is not None
+
+    def redo(self) -> Timeline:
+        """The newest step that grew from this one, or the same timeline where there is none."""
+        child = self._newest_child
+        return self if child is None else replace(self, current=child)
