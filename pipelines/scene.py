@@ -108,9 +108,9 @@ class Mask:
 class Region:
     """One thing on the picture. `id` is what the visitor sees as #3; it never changes and is never reused.
 
-    `source` says who found it: "sphinx", "click", "box", "everything", "edit". `score` is SAM's predicted IoU, 0..1.
-    `clicks` and `prompt_box` are what the mask was asked with, `candidates` SAM's other answers to the same
-    question (best first, the shown one among them). `note` says what was mended, in the visitor's words.
+    `source` says who found it: "sphinx", "click", "box", "everything", "edit". `score` is SAM's predicted
+    IoU, 0..1. `clicks` and `prompt_box` are what the mask was asked with, `candidates` SAM's answers to the
+    same question, best first. `note` says what was mended, in the visitor's words.
     """
 
     id: int
@@ -148,7 +148,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message. `text` is what is shown, `raw` SPHINX's own reply, `table` rows of a chart (header first)."""
+    """One message. `text` is what is shown, `raw` SPHINX's reply, `table` a chart's rows (header first)."""
 
     role: Literal["user", "assistant", "notice"]
     text: str

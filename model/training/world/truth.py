@@ -71,7 +71,7 @@ class Truth:
     """Everything about one picture. `relations` are (index of a thing, relation, index of a thing)."""
 
     seed: int
-    kind: str  # the scene: "park", "street", "room", "beach", "table", "people", "sign", "document", "chart", "screen", "odd"
+    kind: str  # the scene: one of world.KINDS, such as "park", "people", "document" or "odd"
     style: str  # "synthetic" | "real"
     size_wh: tuple[int, int]
     caption: str
