@@ -100,7 +100,7 @@ class Mask:
         """COCO's run lengths with compressed counts: {"size": [H, W], "counts": str}."""
         from pycocotools import mask as coco
 
-        encoded = coco.encode(np.asfortranarray(self.array(size_wh).astype(np.uint8)))
+        encoded: dict[str, Any] = coco.encode(np.asfortranarray(self.array(size_wh).astype(np.uint8)))  # type: ignore
         return {"size": list(encoded["size"]), "counts": encoded["counts"].decode("ascii")}
 
 
