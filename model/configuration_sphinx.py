@@ -1,12 +1,14 @@
-"""The shape of a SPHINX: which encoders see which views, how wide each part is, and what that makes in tokens.
+"""The shape of a SPHINX: which encoders see which views, how wide each part is, how many tokens that makes.
 
 One configuration describes every variant; they differ in values only. This module knows sizes and counts. It
-knows nothing of tensors (modeling_sphinx.py), pictures (image_processing_sphinx.py) or words (processing_sphinx.py).
+knows nothing of tensors (modeling_sphinx.py), pictures (image_processing_sphinx.py) or words
+(processing_sphinx.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, Blip2QFormerConfig, CLIPVisionConfig, ConvNextConfig, Dinov2Config
@@ -33,10 +35,10 @@ class SphinxConfig(PreTrainedConfig):
         convnext_size: pixels, side of one view as the ConvNeXt sees it.
         crops_per_side: 0 is the global view alone; n adds n x n crops, row by row, after the global view.
         pool_crops: halve the patch grid of every crop (not of the global view).
-        skip_tokens: learned tokens that stand for a crop without any picture in it; 0 encodes it as any other.
+        skip_tokens: learned tokens that stand for a crop without any picture in it; 0 encodes it like others.
         projection_norm_eps: of the LayerNorm behind each projection.
-        image_token_id: the id that holds the place of a picture's tokens. It is the tokenizer's unknown token:
-            with byte fallback no text ever gives it.
+        image_token_id: the id that holds the place of a picture's tokens. It is the tokenizer's unknown
+            token: with byte fallback no text ever gives it.
     """
 
     model_type = "sphinx"
@@ -49,12 +51,12 @@ class SphinxConfig(PreTrainedConfig):
         "qformer_vision_config": SubConfigSpec(config_class=Blip2VisionConfig, optional=True),
     }
 
-    text_config: dict | PreTrainedConfig | None = None
-    clip_config: dict | PreTrainedConfig | None = None
-    convnext_config: dict | PreTrainedConfig | None = None
-    dinov2_config: dict | PreTrainedConfig | None = None
-    qformer_config: dict | PreTrainedConfig | None = None
-    qformer_vision_config: dict | PreTrainedConfig | None = None
+    text_config: Any = None
+    clip_config: Any = None
+    convnext_config: Any = None
+    dinov2_config: Any = None
+    qformer_config: Any = None
+    qformer_vision_config: Any = None
     num_query_tokens: int = 32
     image_size: int = 224
     view_size: int = 224
@@ -67,7 +69,7 @@ class SphinxConfig(PreTrainedConfig):
     initializer_range: float = 0.02
     tie_word_embeddings: bool = False
 
-    def __post_init__(self, **kwargs) -> None:
+    def __post_init__(self, **kwargs: Any) -> None:
         super().__post_init__(**kwargs)
         if self.text_config.tie_word_embeddings:
             self.tie_word_embeddings = True
@@ -131,7 +133,7 @@ class SphinxConfig(PreTrainedConfig):
 
     @property
     def crops_are_native_to_convnext(self) -> bool:
-        """True where the square is made of ConvNeXt-sized tiles (512 and 1024 pixels), False of ViT-sized ones."""
+        """True where the square is made of tiles of ConvNeXt's size (512, 1024), False of the ViTs'."""
         return self.image_size == max(self.crops_per_side, 1) * self.convnext_size
 
     def view_tokens(self, view: int, encoders: Sequence[str] | None = None) -> int:

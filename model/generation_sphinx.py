@@ -12,12 +12,8 @@ from typing import Any
 
 import torch
 from transformers.cache_utils import DynamicCache
-from transformers.generation import (
-    LogitsProcessor,
-    LogitsProcessorList,
-    StoppingCriteria,
-    StoppingCriteriaList,
-)
+from transformers.generation.logits_process import LogitsProcessor, LogitsProcessorList
+from transformers.generation.stopping_criteria import StoppingCriteria, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
 
 STOP = "\n###"
@@ -50,7 +46,7 @@ class TurnEnd(StoppingCriteria):
         self.tokenizer = tokenizer
         self.prompt_length = prompt_length
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.Tensor, **kwargs: Any) -> torch.Tensor:
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: Any) -> torch.Tensor:
         """True for each row (B,) whose generated text holds the stop."""
         tails = input_ids[:, self.prompt_length :][:, -TAIL:]
         ended = [STOP in self.tokenizer.decode(tail, skip_special_tokens=True) for tail in tails.tolist()]
@@ -72,7 +68,7 @@ class Nucleus(LogitsProcessor):
         self.top_p = top_p
         self.generators = [generators] if isinstance(generators, torch.Generator) else list(generators)
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """(B, vocabulary) scores -> the same with every id but the drawn one at minus infinity."""
         if len(scores) != len(self.generators):
             raise ValueError(f"{len(scores)} rows need as many generators, got {len(self.generators)}")

@@ -1,7 +1,7 @@
 """Pictures to pixel values, and positions to and fro: the one place that knows the padded square.
 
-SPHINX sees a centred square padded with CLIP's mean colour; its coordinates are 0..1 of that square. The padding
-and its inverse stand here side by side. This module knows nothing of views (the model splits the square itself).
+SPHINX sees a centred square padded with CLIP's mean colour; its coordinates are 0..1 of that square. The
+padding and its inverse stand here side by side. The views are cut in modeling_sphinx.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from PIL import Image
 from transformers.feature_extraction_utils import BatchFeature
 from transformers.image_processing_utils import BaseImageProcessor
 from transformers.image_utils import make_flat_list_of_images
-from transformers.utils import TensorType
+from transformers.utils.generic import TensorType
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -55,13 +55,13 @@ def pad_to_square(image: Image.Image) -> Image.Image:
     image = image.convert("RGB")
     if image.width == image.height:
         return image
-    square = Image.new("RGB", (max(image.size),) * 2, PAD_COLOUR)
+    square = Image.new("RGB", (max(image.size), max(image.size)), PAD_COLOUR)
     square.paste(image, square_offset(image.size))
     return square
 
 
 def padded_views(size_wh: tuple[int, int], crops_per_side: int) -> tuple[bool, ...]:
-    """Which views hold nothing of a picture of `size_wh`: the global view first, then the crops row by row."""
+    """Which views hold nothing of a picture of `size_wh`: the global view, then the crops row by row."""
     x1, y1, x2, y2 = to_square((0, 0, *size_wh), size_wh)
     n = crops_per_side
     crops = [
@@ -104,7 +104,8 @@ class SphinxImageProcessor(BaseImageProcessor):
         mean = torch.tensor(self.image_mean)[:, None, None]
         std = torch.tensor(self.image_std)[:, None, None]
         pixels = []
-        for image in make_flat_list_of_images(images):
+        flat: Any = make_flat_list_of_images(images)
+        for image in flat:
             picture = image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image))
             plane = torch.from_numpy(self.resize(picture).copy()).permute(2, 0, 1)
             pixels.append(((plane.to(torch.float32) / 255 - mean) / std).numpy())

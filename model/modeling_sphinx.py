@@ -3,7 +3,7 @@
 A picture's path is a chain of public steps, each of which training calls by itself:
 
     pixel_values (B, 3, S, S)
-      split_views   the global view and the crops, at the sizes the encoders want        (B*V, 3, v, v), image-major
+      split_views   the global view and the crops, at the sizes the encoders want       (B*V, 3, v, v)
       encode_views  each encoder's own features                                           dict of tensors
       project       joined by channel and by sequence, at the language model's width      (B*V, tokens, D)
       get_image_features  start and end around each view, the views one after another     (B, image_tokens, D)
@@ -23,15 +23,15 @@ from torch import nn
 from transformers import AutoModel
 from transformers import initialization as init
 from transformers.cache_utils import Cache
-from transformers.generation import GenerationMixin
-from transformers.modeling_outputs import BaseModelOutputWithPast, ModelOutput
+from transformers.generation.utils import GenerationMixin
+from transformers.modeling_outputs import BaseModelOutputWithPast
 from transformers.modeling_utils import PreTrainedModel, slice_logits_to_keep
 from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerModel, Blip2VisionModel
 from transformers.models.clip.modeling_clip import CLIPVisionModel
 from transformers.models.convnext.modeling_convnext import ConvNextModel
 from transformers.models.dinov2.modeling_dinov2 import Dinov2Embeddings, Dinov2Model
-from transformers.processing_utils import Unpack
-from transformers.utils import TransformersKwargs, can_return_tuple, torch_compilable_check
+from transformers.utils.generic import ModelOutput, can_return_tuple
+from transformers.utils.import_utils import torch_compilable_check
 
 from .configuration_sphinx import FUSED, SphinxConfig
 from .image_processing_sphinx import CLIP_MEAN, CLIP_STD
@@ -64,8 +64,15 @@ def tiles(pixels: torch.Tensor, per_side: int) -> torch.Tensor:
     return cut.reshape(b, per_side**2, channels, t, t)
 
 
+def count_positions(attention_mask: torch.Tensor) -> torch.Tensor | None:
+    """Positions (B, T) that do not count the padding in front; None for a mask that is not (B, T)."""
+    if attention_mask.ndim != 2:
+        return None
+    return (attention_mask.long().cumsum(dim=-1) - 1).clamp(min=0)
+
+
 class SphinxDinov2Embeddings(Dinov2Embeddings):
-    """Positions resampled by a scale factor with an offset, as in DINOv2's own code; by size, the values differ."""
+    """Positions resampled by a scale factor with an offset, as in DINOv2's own code (not by size)."""
 
     def interpolate_pos_encoding(self, embeddings: torch.Tensor, height: int, width: int) -> torch.Tensor:
         """Position embeddings (1, 1 + patches, D) for a view of `height` x `width` pixels."""
@@ -92,7 +99,7 @@ class SphinxDinov2Model(Dinov2Model):
 
 
 class SphinxConvNextModel(ConvNextModel):
-    """ConvNeXt as a map: the head's norm at every position, and one epsilon for all norms (OpenCLIP's 1e-5)."""
+    """ConvNeXt as a map: the head's norm at every position, one epsilon for all norms (OpenCLIP's 1e-5)."""
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
@@ -125,7 +132,7 @@ class SphinxPreTrainedModel(PreTrainedModel):
     config: SphinxConfig
     config_class = SphinxConfig
     base_model_prefix = "model"
-    input_modalities = ("image", "text")
+    input_modalities = ["image", "text"]
     supports_gradient_checkpointing = True
     _no_split_modules = ["SphinxProjection", "SphinxDinov2Embeddings"]
     _skip_keys_device_placement = ["past_key_values"]
@@ -151,13 +158,13 @@ class SphinxModel(SphinxPreTrainedModel):
     def __init__(self, config: SphinxConfig) -> None:
         super().__init__(config)
         width, eps = config.text_config.hidden_size, config.projection_norm_eps
-        self.clip = CLIPVisionModel(config.clip_config) if config.clip_config else None
-        self.convnext = SphinxConvNextModel(config.convnext_config) if config.convnext_config else None
-        self.dinov2 = SphinxDinov2Model(config.dinov2_config) if config.dinov2_config else None
-        self.qformer_vision = (
+        self.clip: Any = CLIPVisionModel(config.clip_config) if config.clip_config else None
+        self.convnext: Any = SphinxConvNextModel(config.convnext_config) if config.convnext_config else None
+        self.dinov2: Any = SphinxDinov2Model(config.dinov2_config) if config.dinov2_config else None
+        self.qformer_vision: Any = (
             Blip2VisionModel(config.qformer_vision_config) if config.qformer_vision_config else None
         )
-        self.qformer = Blip2QFormerModel(config.qformer_config) if config.qformer_config else None
+        self.qformer: Any = Blip2QFormerModel(config.qformer_config) if config.qformer_config else None
         if config.fused_size:
             self.visual_proj = SphinxProjection(config.fused_size, width, eps)
         if config.qformer_config:
@@ -274,7 +281,7 @@ class SphinxModel(SphinxPreTrainedModel):
         return tuple(name for name in there if name in encoders)
 
     def _for_dinov2(self, pixels: torch.Tensor) -> torch.Tensor:
-        """From CLIP's normalisation to ImageNet's, in the order of operations (and so the rounding) of the original."""
+        """From CLIP's normalisation to ImageNet's, in the original's order of operations (and rounding)."""
 
         def constant(values: Sequence[float]) -> torch.Tensor:
             return torch.tensor(values, dtype=pixels.dtype, device=pixels.device)[:, None, None]
@@ -324,7 +331,7 @@ class SphinxModel(SphinxPreTrainedModel):
         return torch.cat((fused[:, :1], patches), dim=1)
 
     def project(self, features: dict[str, torch.Tensor], pooled: bool = False) -> torch.Tensor:
-        """Features to tokens: the Q-Former's first, then the joined ones: (N, tokens, D), without start and end.
+        """Features to tokens: the Q-Former's, then the joined ones: (N, tokens, D), without start and end.
 
         Args:
             features: from `encode_views`.
@@ -356,10 +363,10 @@ class SphinxModel(SphinxPreTrainedModel):
             views: how many views are used, the global one first; None is all.
             encoders: those in use; None is all. One that is left out counts as zeros where it is joined by
                 channel; the tokens of a Q-Former that is left out are omitted.
-            skipped_views: bool (B, V), the views without any picture in them; only for models with skip tokens.
+            skipped_views: bool (B, V), the views without any picture in them (models with skip tokens).
 
         Returns:
-            (B, image_tokens, D); where pictures differ in length (skipped views), zeros follow the shorter ones.
+            (B, image_tokens, D); where pictures differ in length (skipped views), zeros follow.
         """
         if not self.config.encoders:
             raise ValueError("this model has no encoder: it cannot take a picture")
@@ -425,7 +432,8 @@ class SphinxModel(SphinxPreTrainedModel):
         torch_compilable_check(
             shown.sum() == pictures,
             lambda: (
-                f"{pictures} pictures of {length} tokens were given, placeholders in the rows: {places.sum(dim=1).tolist()}"
+                f"{pictures} pictures of {length} tokens were given, but the rows have "
+                f"{places.sum(dim=1).tolist()} placeholders"
             ),
         )
         rank = places.cumsum(dim=1) - 1
@@ -439,10 +447,10 @@ class SphinxModel(SphinxPreTrainedModel):
     @can_return_tuple
     def forward(
         self,
-        input_ids: torch.LongTensor | None = None,
+        input_ids: torch.Tensor | None = None,
         pixel_values: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
-        position_ids: torch.LongTensor | None = None,
+        position_ids: torch.Tensor | None = None,
         past_key_values: Cache | None = None,
         inputs_embeds: torch.Tensor | None = None,
         image_features: torch.Tensor | None = None,
@@ -450,7 +458,7 @@ class SphinxModel(SphinxPreTrainedModel):
         encoders: Sequence[str] | None = None,
         skipped_views: torch.Tensor | None = None,
         use_cache: bool | None = None,
-        **kwargs: Unpack[TransformersKwargs],
+        **kwargs: Any,
     ) -> SphinxModelOutput:
         """Read words and pictures.
 
@@ -465,17 +473,17 @@ class SphinxModel(SphinxPreTrainedModel):
             raise ValueError("give either input_ids or inputs_embeds")
         if pixel_values is not None and image_features is not None:
             raise ValueError("give either pixel_values or image_features")
-        if inputs_embeds is None:
-            inputs_embeds = self.get_input_embeddings()(input_ids)
+        embeds: torch.Tensor = (
+            self.get_input_embeddings()(input_ids) if inputs_embeds is None else inputs_embeds
+        )
         if pixel_values is not None:
             image_features = self.get_image_features(pixel_values, views, encoders, skipped_views)
         if image_features is not None:
-            inputs_embeds = self.place_pictures(input_ids, inputs_embeds, image_features)
+            embeds = self.place_pictures(input_ids, embeds, image_features)
         if position_ids is None and past_key_values is None and attention_mask is not None:
-            if attention_mask.ndim == 2:
-                position_ids = (attention_mask.long().cumsum(dim=-1) - 1).clamp(min=0)
+            position_ids = count_positions(attention_mask)
         outputs = self.language_model(
-            inputs_embeds=inputs_embeds,
+            inputs_embeds=embeds,
             attention_mask=attention_mask,
             position_ids=position_ids,
             past_key_values=past_key_values,
@@ -572,20 +580,20 @@ class SphinxForConditionalGeneration(SphinxPreTrainedModel, GenerationMixin):
     @can_return_tuple
     def forward(
         self,
-        input_ids: torch.LongTensor | None = None,
+        input_ids: torch.Tensor | None = None,
         pixel_values: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
-        position_ids: torch.LongTensor | None = None,
+        position_ids: torch.Tensor | None = None,
         past_key_values: Cache | None = None,
         inputs_embeds: torch.Tensor | None = None,
         image_features: torch.Tensor | None = None,
         views: int | None = None,
         encoders: Sequence[str] | None = None,
         skipped_views: torch.Tensor | None = None,
-        labels: torch.LongTensor | None = None,
+        labels: torch.Tensor | None = None,
         logits_to_keep: int | torch.Tensor = 0,
         use_cache: bool | None = None,
-        **kwargs: Unpack[TransformersKwargs],
+        **kwargs: Any,
     ) -> SphinxCausalLMOutput:
         """Read words and pictures, and score the next words.
 
@@ -626,7 +634,7 @@ class SphinxForConditionalGeneration(SphinxPreTrainedModel, GenerationMixin):
         )
 
     def prepare_inputs_for_generation(
-        self, input_ids: torch.LongTensor, is_first_iteration: bool | None = False, **kwargs: Any
+        self, input_ids: torch.Tensor, is_first_iteration: bool | None = False, **kwargs: Any
     ) -> dict[str, Any]:
         """Pictures go in once, with the prompt; afterwards the cache holds them."""
         inputs = super().prepare_inputs_for_generation(

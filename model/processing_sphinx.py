@@ -1,7 +1,7 @@
 """Pictures and words to a model's inputs, and its reply back to words and picture pixels.
 
 The conversation format is the original's, to the letter. This module puts a picture's placeholders where the
-model expects its tokens (right after BOS) and knows how many they are; it knows nothing of what the tokens mean.
+model expects its tokens (right after BOS) and knows how many they are; what the tokens mean is the model's.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class SphinxProcessor(ProcessorMixin):
         """The original's conversation.
 
         Args:
-            turns: (question, answer) pairs, oldest first; the answer of the last one is None: it is asked for.
+            turns: (question, answer) pairs, oldest first; the last answer is None: it is asked for.
         """
         text = f"{SYSTEM}\n\n{SEPARATOR}"
         for question, answer in turns:
@@ -185,8 +185,8 @@ class SphinxProcessor(ProcessorMixin):
 
         Returns:
             `input_ids` and `attention_mask` (B, T); with pictures `pixel_values` (pictures, 3, S, S), and
-            `skipped_views` bool (pictures, V) for a model with skip tokens. With views or encoders given, they
-            are there, too, so that `model(**inputs)` agrees.
+            `skipped_views` bool (pictures, V) for a model with skip tokens. Views or encoders, if given, are
+            there, too, so that `model(**inputs)` agrees.
 
         Raises:
             ValueError: for as many pictures as neither 0 nor prompts, and for a prompt that is too long (the

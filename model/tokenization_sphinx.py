@@ -1,7 +1,7 @@
 """LLaMA's sentencepiece tokenizer, asked directly: the ids are sentencepiece's own by construction.
 
-transformers' converted LLaMA tokenizer needs protobuf to read a `tokenizer.model`, and splits the text at special
-tokens first, so that a `</s>` typed by a visitor would end the turn. Here text is only ever text.
+transformers' converted LLaMA tokenizer needs protobuf to read a `tokenizer.model`, and splits the text at
+special tokens first, so that a `</s>` typed by a visitor would end the turn. Here text is only ever text.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class SphinxTokenizer(SentencePieceBackend):
 
     def convert_tokens_to_string(self, tokens: list[str]) -> str:
         """Text of `tokens`, white space at its end kept (the stop string begins with a newline)."""
-        special = {self.unk_token, self.bos_token, self.eos_token}
+        special = {str(self.unk_token), str(self.bos_token), str(self.eos_token)}
         text, run = "", []
         for token in tokens:
             if token in special:

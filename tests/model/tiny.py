@@ -53,7 +53,12 @@ def tiny_config(experts: bool = False, light: bool = False, **changes: Any) -> S
         "pad_token_id": None,
         "initializer_range": 0.2,
     }
-    vit = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "patch_size": 8}
+    vit: dict[str, Any] = {
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "patch_size": 8,
+    }
     values: dict[str, Any] = {
         "text_config": MixtralConfig(**text, num_local_experts=4) if experts else LlamaConfig(**text),
         "clip_config": CLIPVisionConfig(**vit, intermediate_size=24, image_size=32, hidden_act="gelu"),
@@ -88,7 +93,12 @@ def tiny_config(experts: bool = False, light: bool = False, **changes: Any) -> S
 
 def nano_config(vocab_size: int = VOCABULARY, layers: int = 2) -> SphinxConfig:
     """The geometry of the embedded checkpoint: 128-pixel views, patches of 16, a ConvNeXt of three stages."""
-    vit = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "patch_size": 16}
+    vit: dict[str, Any] = {
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "patch_size": 16,
+    }
     return SphinxConfig(
         text_config=LlamaConfig(
             vocab_size=vocab_size,
