@@ -1,0 +1,221 @@
+"""Pictures and conversations -> training batches, each a pure function of its number.
+
+A batch's number fixes its seeds, so a run that is resumed at a step sees what it would have seen. Knows the
+world, its questions and SPHINX's conversation; knows nothing of optimisers.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from model import STOP, SphinxProcessor
+from model.configuration_sphinx import ENCODERS
+from model.processing_sphinx import SYSTEM
+from model.training.dense import dense_targets, stack
+from model.training.questions import questions
+from model.training.quiz import QA
+from model.training.talk import texts
+from model.training.world import TRAINING_SEEDS, draw
+from model.training.world.truth import Truth
+
+VIEWS = (
+    (0.0, 0.0, 1.0, 1.0),
+    (0.0, 0.0, 0.5, 0.5),
+    (0.5, 0.0, 1.0, 0.5),
+    (0.0, 0.5, 0.5, 1.0),
+    (0.5, 0.5, 1.0, 1.0),
+)
+ROW = 384  # text tokens of a row at most, the system text among them
+IGNORED = -100
+SQUARE_SHARE = 0.5  # of the pictures are square, the rest wide or tall
+KIND_WEIGHTS = {"sign": 9.0, "document": 9.0, "chart": 6.0, "screen": 6.0, "odd": 9.0, "people": 16.0}
+COMPOSED = ("park", "street", "room", "beach", "table")
+COMPOSED_WEIGHT = 10.0  # each
+CAPTION_LIMIT = 64  # pieces of a caption that the contrastive loss reads
+CAPTIONS = ("caption", "grounded_caption", "dense", "detail")
+
+
+@dataclass(frozen=True, slots=True)
+class Diet:
+    """What a stage is fed. `style` None draws both; `abilities` None asks everything."""
+
+    pictures: int  # a batch
+    style: str | None = None
+    abilities: tuple[str, ...] | None = None
+    text_every: int = 0  # every n-th batch is text only; 1: all of them; 0: none
+    per_picture: int = 12
+    single_view: float = 0.5  # share of batches that show the global view only
+    drop_encoder: float = 0.15  # share of batches with one encoder left out
+    dense_only: bool = False  # one random view a picture and no conversation
+
+
+def scene_shape(rng: random.Random, size: int = 256) -> tuple[str, str, tuple[int, int]]:
+    """Kind, style and (width, height) of a picture, as training and evaluation draw them."""
+    kinds = [*COMPOSED, *KIND_WEIGHTS]
+    weights = [COMPOSED_WEIGHT] * len(COMPOSED) + list(KIND_WEIGHTS.values())
+    kind = rng.choices(kinds, weights)[0]
+    side = size if rng.random() < 0.85 else rng.randint(size, size * 3 // 2)
+    short = side if rng.random() < SQUARE_SHARE else rng.randint(int(side * 0.6), side)
+    size_wh = (side, short) if rng.random() < 0.6 else (short, side)
+    return kind, rng.choice(("synthetic", "real")), size_wh
+
+
+def draw_for_training(number: int, style: str | None = None, size: int = 256) -> tuple[np.ndarray, Truth]:
+    """The picture of that number: its kind, style and shape are drawn from the number alone."""
+    kind, any_style, size_wh = scene_shape(random.Random(f"picture {number}"), size)
+    seed = TRAINING_SEEDS[number % len(TRAINING_SEEDS)]
+    return draw(seed, kind=kind, style=style or any_style, size_wh=size_wh)
+
+
+class Conversations:
+    """Turns question-answer pairs into ids and labels with SPHINX's own conversation format."""
+
+    def __init__(self, processor: SphinxProcessor) -> None:
+        self.prompt = processor.prompt
+        self.encode = processor.tokenizer.sp_model.encode
+        whole = self.prompt([("?", None)])
+        self.prefix: list[int] = self.encode(whole.split(" Human:")[0])
+        if self.encode(whole)[: len(self.prefix)] != self.prefix:
+            raise ValueError(f"the system text does not stand alone in the tokenizer: {self.encode(whole)}")
+
+    def segment(self, turns: Sequence[QA]) -> tuple[list[int], list[int]]:
+        """Ids after the system text, and labels: the answer's ids and the stop, IGNORED elsewhere."""
+        ids: list[int] = []
+        labels: list[int] = []
+        said: list[tuple[str, str | None]] = []
+        for turn in turns:
+            asked = self.encode(self.prompt([*said, (turn.question, None)]))[len(self.prefix) :]
+            said.append((turn.question, turn.answer))
+            ids = self.encode(self.prompt(said))[len(self.prefix) :]
+            if ids[: len(asked)] != asked:
+                raise ValueError(f"the answer changes the question's tokens: {turn}")
+            labels += [IGNORED] * (len(asked) - len(labels)) + ids[len(asked) :]
+        return ids, labels
+
+    def row(self, pairs: Sequence[QA], rng: random.Random) -> dict[str, np.ndarray]:
+        """One packed row: the system text, then segments that do not see one another.
+
+        Returns int arrays of one length: ids, positions (after the picture, from 0), segments (0: system
+        text), labels, and float weights (1 / sqrt of the answer's length: a long list does not drown a word).
+        """
+        ids, positions = list(self.prefix), list(range(len(self.prefix)))
+        segments, labels = [0] * len(ids), [IGNORED] * len(ids)
+        weights = [0.0] * len(ids)
+        waiting, number = list(pairs), 0
+        while waiting:
+            count = 2 if len(waiting) > 1 and rng.random() < 0.15 else 1
+            group, waiting = waiting[:count], waiting[count:]
+            asked, wanted = self.segment(group)
+            if len(ids) + len(asked) > ROW:
+                continue
+            number += 1
+            start = len(self.prefix)
+            ids += asked
+            positions += range(start, start + len(asked))
+            segments += [number] * len(asked)
+            labels += wanted
+            kept = sum(label != IGNORED for label in wanted)
+            weights += [kept**-0.5 if label != IGNORED else 0.0 for label in wanted]
+        return {
+            "ids": np.array(ids), "positions": np.array(positions), "segments": np.array(segments),
+            "labels": np.array(labels), "weights": np.array(weights, np.float32),
+        }  # fmt: skip
+
+
+def pack(rows: Sequence[dict[str, np.ndarray]]) -> dict[str, Tensor]:
+    """Pad rows to the longest; padding has segment -1 and is seen by nobody."""
+    length = -(-max(len(row["ids"]) for row in rows) // 16) * 16
+    fill = {"ids": 0, "positions": 0, "segments": -1, "labels": IGNORED, "weights": 0}
+    return {
+        key: torch.from_numpy(
+            np.stack([np.pad(row[key], (0, length - len(row[key])), constant_values=value) for row in rows])
+        )
+        for key, value in fill.items()
+    }
+
+
+class Batches(Dataset[dict[str, Any]]):
+    """`self[step]` is the batch of that step: pixels, packed rows, dense targets and what is left out."""
+
+    def __init__(self, diet: Diet, processor: SphinxProcessor, *, base: int, grid: int) -> None:
+        self.diet, self.base, self.grid = diet, base, grid
+        self.image_processor = processor.image_processor
+        self.conversations = Conversations(processor)
+
+    def __len__(self) -> int:
+        return 1 << 40
+
+    def __getitem__(self, step: int) -> dict[str, Any]:
+        diet = self.diet
+        rng = random.Random(f"batch {self.base} {step}")
+        if diet.text_every and step % diet.text_every == 0:
+            return {"rows": pack([self._text_row(rng) for _ in range(diet.pictures)])}
+        views = 1 if diet.dense_only or rng.random() < diet.single_view else len(VIEWS)
+        pixels, rows, targets, chosen, captions = [], [], [], [], []
+        for i in range(diet.pictures):
+            number = self.base + step * diet.pictures + i
+            array, truth = draw_for_training(number, diet.style)
+            pixels.append(self._pixels(array))
+            captions.append(truth.caption)
+            if diet.dense_only:
+                view = 0 if rng.random() < 0.6 else rng.randrange(1, len(VIEWS))
+                chosen.append(view)
+                targets.append(dense_targets(truth, VIEWS[view], self.grid))
+                continue
+            targets += [dense_targets(truth, view, self.grid) for view in VIEWS[:views]]
+            pairs = questions(truth, rng, per_picture=diet.per_picture)
+            if diet.abilities:
+                pairs = [pair for pair in pairs if pair.ability in diet.abilities] or pairs[:2]
+            rows.append(self.conversations.row(pairs, rng))
+        left_out = rng.choice(ENCODERS) if rng.random() < diet.drop_encoder else None
+        batch: dict[str, Any] = {
+            "pixels": torch.from_numpy(np.stack(pixels)),
+            "views": views,
+            "dense": stack(targets),
+            "caption_ids": [self.conversations.encode(caption)[:CAPTION_LIMIT] for caption in captions],
+            "left_out": left_out,
+        }
+        if diet.dense_only:
+            batch["chosen"] = torch.tensor(chosen)
+        else:
+            batch["rows"] = pack(rows)
+        return batch
+
+    def _pixels(self, array: np.ndarray) -> np.ndarray:
+        """The padded, resized square as uint8 (3, S, S); normalised on the device."""
+        return self.image_processor.resize(Image.fromarray(array)).transpose(2, 0, 1)
+
+    def _text_row(self, rng: random.Random) -> dict[str, np.ndarray]:
+        """A row without a picture: talk about the world, and the words of the tasks themselves."""
+        pairs = [texts(rng) for _ in range(self.diet.per_picture)]
+        return self.conversations.row(pairs, rng)
+
+
+def corpus(pictures: int) -> list[str]:
+    """Conversations as training will say them, for the tokenizer: from drawn pictures and plain talk."""
+    rng = random.Random("corpus")
+    lines = []
+    for number in range(pictures):
+        _, truth = draw_for_training(TRAINING_SEEDS[-1] - number, size=128)
+        pairs = questions(truth, rng, per_picture=20) + [texts(rng) for _ in range(4)]
+        lines += [
+            f"{SYSTEM} ### Human: {pair.question}{STOP} Assistant: {pair.answer}{STOP}" for pair in pairs
+        ]
+    return lines
+
+
+def worker_setup(_: int) -> None:
+    """One thread a data worker: the cores belong to the training."""
+    import cv2
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)

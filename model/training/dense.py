@@ -1,0 +1,202 @@
+"""Dense auxiliary supervision: what lies under every cell of a view's grid, and linear heads that say so.
+
+The heads sit on the projected visual tokens (the language model's width), so that kind, colour, corners and
+letters are linearly readable there before the language model starts; they are dropped from the shipped
+checkpoint. Knows the world's truth and grids; knows nothing of how the tokens came about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from model.training.world import ACTIONS, BLOCK_KINDS, COLOURS, ELEMENT_KINDS, PATTERNS, THING_KINDS
+from model.training.world.truth import Truth
+
+RASTER = 8  # raster points a cell side when deciding which object a cell belongs to
+CLASSES = tuple(dict.fromkeys(("background", *THING_KINDS, "person", "word", *BLOCK_KINDS, *ELEMENT_KINDS)))
+LETTERS = " ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+SLOTS = (0.25, 0.75)  # where in a cell, from its left edge, a written letter is asked for
+IGNORED = -100
+
+_CLASS = {name: i for i, name in enumerate(CLASSES)}
+_COLOUR = {name: i for i, name in enumerate(COLOURS)}
+_PATTERN = {name: i for i, name in enumerate(PATTERNS)}
+_ACTION = {name: i for i, name in enumerate(ACTIONS)}
+_LETTER = {name: i for i, name in enumerate(LETTERS)}
+
+# name -> number of classes of a per-cell classification, and how much it weighs
+CLASSIFICATIONS = {
+    "kind": (len(CLASSES), 1.0),
+    "colour": (len(COLOURS), 0.7),
+    "pattern": (len(PATTERNS), 0.4),
+    "action": (len(ACTIONS), 0.4),
+    "odd": (2, 0.5),
+    "letter0": (len(LETTERS), 0.5),
+    "letter1": (len(LETTERS), 0.5),
+    **{f"tens{i}": (10, 0.35) for i in range(4)},
+    **{f"units{i}": (10, 0.08) for i in range(4)},
+}
+BOX_WEIGHT, JOINT_WEIGHT, PRESENCE_WEIGHT = 6.0, 8.0, 0.5
+
+
+@dataclass(slots=True)
+class DenseTargets:
+    """Targets of one view with a G x G grid; absent values are IGNORED (classes) or NaN (numbers)."""
+
+    classes: np.ndarray  # int16 (number of CLASSIFICATIONS, G * G)
+    boxes: np.ndarray  # float32 (G * G, 4), corners in 0..1 of the view
+    joints: np.ndarray  # float32 (G * G, 34), x and y of the 17 joints in 0..1 of the view
+    presence: np.ndarray  # float32 (len(CLASSES),), 1 where the kind is seen in the view
+
+
+def _square(truth: Truth, points: np.ndarray) -> np.ndarray:
+    """Picture pixels (N, 2) -> 0..1 of the padded square."""
+    width, height = truth.size_wh
+    side = max(width, height)
+    return (points + np.array([(side - width) // 2, (side - height) // 2])) / side
+
+
+def dense_targets(truth: Truth, view: tuple[float, float, float, float], grid: int) -> DenseTargets:
+    """What a G x G grid over `view` (xyxy in 0..1 of the padded square) is to say."""
+    origin, extent = np.array(view[:2]), np.array(view[2:]) - np.array(view[:2])
+
+    def local(points: object) -> np.ndarray:
+        return (_square(truth, np.asarray(points, float).reshape(-1, 2)) - origin) / extent
+
+    names = list(CLASSIFICATIONS)
+    row = {name: i for i, name in enumerate(names)}
+    classes = np.full((len(names), grid * grid), IGNORED, np.int16)
+    classes[row["kind"]] = 0
+    boxes = np.full((grid * grid, 4), np.nan, np.float32)
+    joints = np.full((grid * grid, 34), np.nan, np.float32)
+    presence = np.zeros(len(CLASSES), np.float32)
+    things = [(thing.kind, thing.box, thing.outline, thing) for thing in truth.things]
+    blocks = [(block.kind, block.box, None, None) for block in truth.blocks]
+    elements = [(element.kind, element.box, None, None) for element in truth.elements]
+    words = [("word", word.box, None, word) for word in truth.words]
+    raster = np.zeros((grid * RASTER, grid * RASTER), np.int16)
+    found = [*blocks, *elements, *things, *words]
+    for number, (_, box, outline, _) in enumerate(found, 1):
+        polygons = outline or (((box[0], box[1]), (box[2], box[1]), (box[2], box[3]), (box[0], box[3])),)
+        scaled = [np.round(local(p) * grid * RASTER - 0.5).astype(np.int32) for p in polygons if len(p) > 2]
+        if scaled:
+            cv2.fillPoly(raster, scaled, number)
+    blocks_of_cells = (
+        raster.reshape(grid, RASTER, grid, RASTER).transpose(0, 2, 1, 3).reshape(grid * grid, -1)
+    )
+    owner = np.zeros(grid * grid, np.int16)
+    for cell in np.flatnonzero(blocks_of_cells.any(axis=1)):
+        counts = np.bincount(blocks_of_cells[cell])
+        counts[0] = 0
+        best = int(counts.argmax())
+        if counts[best] >= 0.2 * RASTER * RASTER:
+            owner[cell] = best
+    for number, (kind, box, _, source) in enumerate(found, 1):
+        corners = local(box)
+        inside = np.clip(corners, 0.0, 1.0)
+        share = float(np.prod(inside[1] - inside[0])) / max(1e-9, float(np.prod(corners[1] - corners[0])))
+        if share < 0.25:
+            continue
+        presence[_CLASS[kind]] = 1
+        cells = owner == number
+        centre = np.floor(inside.mean(axis=0) * grid).astype(int).clip(0, grid - 1)
+        if not cells.any():
+            cells[centre[1] * grid + centre[0]] = True
+        classes[row["kind"], cells] = _CLASS[kind]
+        values = inside.reshape(4).clip(0, 0.99)
+        boxes[cells] = values
+        for i, hundredth in enumerate(np.floor(values * 100 + 1e-6).astype(int)):
+            classes[row[f"tens{i}"], cells] = hundredth // 10
+            classes[row[f"units{i}"], cells] = hundredth % 10
+        if kind == "word":
+            _letters(classes, row, cells, grid, corners, source.text)
+        elif source is not None:
+            if source.colour in _COLOUR:
+                classes[row["colour"], cells] = _COLOUR[source.colour]
+            if source.pattern in _PATTERN:
+                classes[row["pattern"], cells] = _PATTERN[source.pattern]
+            if source.action in _ACTION:
+                classes[row["action"], cells] = _ACTION[source.action]
+            if truth.odd is not None:
+                classes[row["odd"], cells] = int(truth.things[truth.odd] is source)
+            if source.keypoints is not None:
+                points = np.asarray(source.keypoints, np.float32)
+                located = local(points[:, :2]).astype(np.float32)
+                located[(points[:, 2] == 0) | (located < -0.1).any(1) | (located > 1.1).any(1)] = np.nan
+                joints[cells] = located.reshape(34)
+    return DenseTargets(classes, boxes, joints, presence)
+
+
+def _letters(
+    classes: np.ndarray, row: dict[str, int], cells: np.ndarray, grid: int, corners: np.ndarray, text: str
+) -> None:
+    """Ask each cell of a word for the letters under its slots (letters share the word's width evenly)."""
+    (left, _), (right, _) = corners
+    for cell in np.flatnonzero(cells):
+        for slot, offset in enumerate(SLOTS):
+            x = ((cell % grid) + offset) / grid
+            if left <= x < right:
+                letter = text[int((x - left) / (right - left) * len(text))].upper()
+                classes[row[f"letter{slot}"], cell] = _LETTER.get(letter, 0)
+
+
+def stack(targets: Sequence[DenseTargets]) -> dict[str, Tensor]:
+    """Views' targets -> tensors with a leading batch dimension."""
+    return {
+        "classes": torch.from_numpy(np.stack([t.classes for t in targets])),
+        "boxes": torch.from_numpy(np.stack([t.boxes for t in targets])),
+        "joints": torch.from_numpy(np.stack([t.joints for t in targets])),
+        "presence": torch.from_numpy(np.stack([t.presence for t in targets])),
+    }
+
+
+class DenseHeads(nn.Module):
+    """One linear layer over patch tokens, one over the summary token; used in training only."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.sizes = [count for count, _ in CLASSIFICATIONS.values()]
+        self.cell = nn.Linear(width, sum(self.sizes) + 4 + 34)
+        self.whole = nn.Linear(width, len(CLASSES))
+
+    def forward(
+        self, patches: Tensor, summary: Tensor, targets: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The weighted loss and figures to watch. Shapes: patches (V, G * G, D), summary (V, D)."""
+        parts = self.cell(patches.float()).split([*self.sizes, 4, 34], dim=-1)
+        loss = patches.new_zeros((), dtype=torch.float32)
+        figures: dict[str, float] = {}
+        for i, (name, (_, weight)) in enumerate(CLASSIFICATIONS.items()):
+            wanted = targets["classes"][:, i].long().flatten()
+            kept = wanted != IGNORED
+            if not kept.any():
+                continue
+            logits, wanted = parts[i].flatten(0, 1)[kept], wanted[kept]
+            if name == "kind":
+                importance = torch.ones(len(CLASSES), device=logits.device)
+                importance[0] = 0.2
+                loss = loss + weight * F.cross_entropy(logits, wanted, importance)
+                logits, wanted = logits[wanted > 0], wanted[wanted > 0]
+            elif name == "odd":
+                importance = torch.tensor([0.3, 1.7], device=logits.device)
+                loss = loss + weight * F.cross_entropy(logits, wanted, importance)
+            else:
+                loss = loss + weight * F.cross_entropy(logits, wanted)
+            if name in ("kind", "colour", "action", "letter0", "odd", "tens0") and len(wanted):
+                figures[name] = (logits.argmax(-1) == wanted).float().mean().item()
+        for name, found, weight in (("boxes", parts[-2], BOX_WEIGHT), ("joints", parts[-1], JOINT_WEIGHT)):
+            wanted = targets[name]
+            kept = ~wanted.isnan()
+            if kept.any():
+                error = F.smooth_l1_loss(found[kept], wanted[kept].to(found), beta=0.05)
+                loss = loss + weight * error
+                figures[name] = (found[kept] - wanted[kept]).abs().mean().item()
+        seen = F.binary_cross_entropy_with_logits(self.whole(summary.float()), targets["presence"])
+        return loss + PRESENCE_WEIGHT * seen, figures

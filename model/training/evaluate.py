@@ -1,0 +1,259 @@
+"""`python -m model.training.evaluate`: what a nano checkpoint can do, measured on scenes it has never seen.
+
+Every figure is the mean over questions of one topic about fresh scenes, answered greedily; micro-averaged F1
+where a reply holds several boxes. Nothing of training's seeds is ever drawn here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import random
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from model import STOP, SphinxForConditionalGeneration, SphinxProcessor, turn_end
+from model.training.data import scene_shape
+from model.training.questions import QA, TOPICS, exam
+from model.training.scoring import f1, score
+from model.training.world import TRAINING_SEEDS, draw
+
+log = logging.getLogger(__name__)
+
+FIRST_SEED = 50_000_000
+MOST_TRIES = 12  # pictures looked at for each one wanted, before a topic is given up
+BATCH = 24
+GREY = 127
+# new tokens at most, by ability
+LONG = {
+    "dense": 192, "grounded_caption": 192, "layout": 160, "text": 160, "chart": 160, "pose": 320, "marks": 96,
+    "detail": 160, "detect": 96,
+}  # fmt: skip
+SHORT = 48  # new tokens at most, for every other ability
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """How the questions are put. `grey` hides the picture, `views` and `encoders` leave parts out."""
+
+    views: int | None = None
+    encoders: tuple[str, ...] | None = None
+    grey: bool = False
+    style: str | None = None
+    held_out: bool = False
+    size: int = 256
+
+
+@dataclass(slots=True)
+class Exam:
+    """A question about a picture, and the reply once it is there."""
+
+    qa: QA
+    picture: int
+    reply: str = ""
+
+
+@dataclass(slots=True)
+class Paper:
+    """All questions of an evaluation and the pictures they are about."""
+
+    pictures: list[np.ndarray] = field(default_factory=list)
+    exams: list[Exam] = field(default_factory=list)
+
+
+def set_paper(seed: int, count: int, topics: Sequence[str], conditions: Conditions = Conditions()) -> Paper:
+    """Draw fresh scenes and ask each of `topics` about up to `count` of them.
+
+    Raises:
+        ValueError: `seed` lies among training's.
+    """
+    if seed in TRAINING_SEEDS:
+        raise ValueError(f"seed {seed} may have been trained on: choose one from {TRAINING_SEEDS.stop} on")
+    paper, asked = Paper(), dict.fromkeys(topics, 0)
+    for i in range(count * MOST_TRIES):
+        waiting = [topic for topic in topics if asked[topic] < count]
+        if not waiting:
+            break
+        rng = random.Random(f"exam {seed + i}")
+        kind, style, size_wh = scene_shape(rng, conditions.size)
+        array, truth = draw(
+            seed + i,
+            kind=kind,
+            style=conditions.style or style,
+            size_wh=size_wh,
+            held_out=conditions.held_out,
+        )
+        made = [(topic, qa) for topic in waiting if (qa := exam(truth, rng, topic)) is not None]
+        if not made:
+            continue
+        for topic, qa in made:
+            asked[topic] += 1
+            paper.exams.append(Exam(qa, len(paper.pictures)))
+        paper.pictures.append(np.full_like(array, GREY) if conditions.grey else array)
+    return paper
+
+
+@torch.no_grad()
+def answer(
+    model: SphinxForConditionalGeneration,
+    processor: SphinxProcessor,
+    paper: Paper,
+    conditions: Conditions = Conditions(),
+    *,
+    progress: bool = False,
+) -> None:
+    """Fill in the replies, greedily, in batches of questions of like length."""
+    device = model.device
+    features: dict[int, torch.Tensor] = {}
+    exams = sorted(paper.exams, key=lambda e: (LONG.get(e.qa.ability, SHORT), e.picture))
+    with tqdm(total=len(exams), disable=not progress, desc="asking") as bar:
+        for start in range(0, len(exams), BATCH):
+            batch = exams[start : start + BATCH]
+            for number in {e.picture for e in batch} - features.keys():
+                pixels = processor.image_processor(
+                    [Image.fromarray(paper.pictures[number])], return_tensors="pt"
+                )
+                features[number] = model.get_image_features(
+                    pixels["pixel_values"].to(device, model.dtype), conditions.views, conditions.encoders
+                )[0]
+            inputs = processor(
+                text=[processor.prompt([(e.qa.question, None)]) for e in batch],
+                images=[Image.fromarray(paper.pictures[e.picture]) for e in batch],
+                views=conditions.views,
+                encoders=conditions.encoders,
+                return_tensors="pt",
+            )
+            ids = inputs["input_ids"].to(device)
+            made = model.generate(
+                input_ids=ids,
+                attention_mask=inputs["attention_mask"].to(device),
+                image_features=torch.stack([features[e.picture] for e in batch]),
+                max_new_tokens=max(LONG.get(e.qa.ability, SHORT) for e in batch),
+                do_sample=False,
+                stopping_criteria=turn_end(processor.tokenizer, ids.shape[1]),
+                pad_token_id=processor.tokenizer.pad_token_id,
+            )
+            for e, row in zip(batch, made[:, ids.shape[1] :].tolist()):
+                e.reply = processor.tokenizer.decode(row, skip_special_tokens=True).split(STOP)[0].strip()
+            bar.update(len(batch))
+
+
+def figures(exams: Iterable[Exam]) -> dict[str, dict[str, float]]:
+    """Mean scores by topic, with "n"; counts become "f1", "box_f1", "look_f1" and "..._share"."""
+    sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    seen: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for e in exams:
+        seen[e.qa.topic]["n"] += 1
+        for name, value in score(e.qa, e.reply).items():
+            sums[e.qa.topic][name] += value
+            seen[e.qa.topic][name] += 1
+    result: dict[str, dict[str, float]] = {}
+    for topic, totals in sums.items():
+        found: dict[str, float] = {"n": seen[topic]["n"]}
+        for name, total in totals.items():
+            if name == "right" and "wanted" in totals:
+                found["f1"] = f1(total, totals["given"], totals["wanted"])
+            elif name in ("box_right", "look_right"):
+                found[name.replace("right", "f1")] = f1(total, totals["given"], totals["wanted"])
+            elif name.endswith("_right") and name.replace("_right", "_wanted") in totals:
+                found[name.replace("_right", "_share")] = total / max(
+                    1.0, totals[name.replace("_right", "_wanted")]
+                )
+            elif name not in ("given", "wanted") and not name.endswith("_wanted"):
+                found[name] = total / seen[topic][name]
+        result[topic] = found
+    return result
+
+
+def evaluate(
+    model: SphinxForConditionalGeneration,
+    processor: SphinxProcessor,
+    *,
+    seed: int = FIRST_SEED,
+    count: int = 500,
+    topics: Sequence[str] = tuple(TOPICS),
+    conditions: Conditions = Conditions(),
+    progress: bool = False,
+) -> dict[str, dict[str, float]]:
+    """Figures by topic, each over up to `count` fresh scenes."""
+    paper = set_paper(seed, count, topics, conditions)
+    answer(model, processor, paper, conditions, progress=progress)
+    return figures(paper.exams)
+
+
+def load(checkpoint: Path, device: str = "auto") -> tuple[SphinxForConditionalGeneration, SphinxProcessor]:
+    """A checkpoint in fp32 on a CPU, in bf16 on a GPU."""
+    found = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    dtype = torch.bfloat16 if found == "cuda" else torch.float32
+    model = SphinxForConditionalGeneration.from_pretrained(checkpoint, dtype=dtype).to(found).eval()
+    return model, SphinxProcessor.from_pretrained(checkpoint)
+
+
+def table(found: dict[str, dict[str, float]]) -> str:
+    """The figures, a line a topic."""
+    lines = []
+    for topic in sorted(found):
+        rest = "  ".join(f"{name} {value:.3f}" for name, value in found[topic].items() if name != "n")
+        lines.append(f"{topic:24} n={found[topic]['n']:<4.0f} {rest}")
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns an exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m model.training.evaluate", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--checkpoint", type=Path, default=Path("assets/sphinx-nano"))
+    parser.add_argument("--seed", type=int, default=FIRST_SEED)
+    parser.add_argument("--count", type=int, default=500, help="scenes a figure")
+    parser.add_argument("--topics", nargs="+", choices=list(TOPICS), default=list(TOPICS), metavar="TOPIC")
+    parser.add_argument("--views", type=int, help="1: the global view only")
+    parser.add_argument("--encoders", nargs="+", help="only these encoders")
+    parser.add_argument("--style", choices=("synthetic", "real"))
+    parser.add_argument("--held-out", action="store_true", help="combinations that training never shows")
+    parser.add_argument("--grey", action="store_true", help="control: a grey picture in place of each")
+    parser.add_argument(
+        "--random-weights", action="store_true", help="control: the same model, never trained"
+    )
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--replies", action="store_true", help="also print every question with its reply")
+    arguments = parser.parse_args(argv)
+    model, processor = load(arguments.checkpoint, arguments.device)
+    if arguments.random_weights:
+        torch.manual_seed(0)
+        fresh = SphinxForConditionalGeneration(model.config)
+        model = fresh.to(device=model.device, dtype=model.dtype).eval()
+    conditions = Conditions(
+        arguments.views,
+        tuple(arguments.encoders) if arguments.encoders else None,
+        arguments.grey,
+        arguments.style,
+        arguments.held_out,
+    )
+    try:
+        paper = set_paper(arguments.seed, arguments.count, arguments.topics, conditions)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    answer(model, processor, paper, conditions, progress=True)
+    found: dict[str, Any] = figures(paper.exams)
+    if arguments.replies:
+        for e in paper.exams:
+            print(f"{e.qa.topic}: {e.qa.question!r}\n    wanted {e.qa.answer!r}\n    got    {e.reply!r}")
+    print(json.dumps(found, indent=1) if arguments.json else table(found))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,160 @@
+"""What every training run here shares: optimisers, the learning rate over a run, checkpoints and curves.
+
+Knows parameters, steps and files; knows nothing of what is being learnt.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+WARM_UP = 60  # steps
+FLOOR = 0.02  # of the peak learning rate, at the end of a run
+SAVE_EVERY = 240.0  # seconds between checkpoints
+AVERAGE = 0.98  # of a shown figure is its past
+
+
+@dataclass(slots=True)
+class Clock:
+    """How far a run is: by steps where `steps` is given, by its own seconds otherwise. Survives a resume."""
+
+    seconds: float
+    steps: int | None = None
+    elapsed: float = 0.0
+    step: int = 0
+    _last: float = field(default_factory=time.monotonic)
+
+    def start(self) -> None:
+        self._last = time.monotonic()
+
+    def tick(self) -> None:
+        """One step is done."""
+        now = time.monotonic()
+        self.elapsed += now - self._last
+        self._last = now
+        self.step += 1
+
+    @property
+    def progress(self) -> float:
+        """0 at the start, 1 at the end."""
+        done = self.step / self.steps if self.steps is not None else self.elapsed / max(self.seconds, 1e-9)
+        return min(1.0, done)
+
+
+class Optimizers:
+    """Muon for matrices between hidden widths, AdamW for everything else, under one learning-rate curve."""
+
+    def __init__(self, modules: Iterable[tuple[nn.Module, float]]) -> None:
+        """Args: modules, each with its peak learning rate; frozen parameters are left out."""
+        matrices, others, seen = [], [], set()
+        for module, rate in modules:
+            plain = {
+                id(p)
+                for m in module.modules()
+                if isinstance(m, nn.Embedding | nn.EmbeddingBag)
+                for p in m.parameters(recurse=False)
+            }
+            for name, parameter in module.named_parameters():
+                if not parameter.requires_grad or id(parameter) in seen:
+                    continue
+                seen.add(id(parameter))
+                matrix = parameter.ndim == 2 and min(parameter.shape) > 1 and id(parameter) not in plain
+                if matrix and "lm_head" not in name and "position" not in name:
+                    matrices.append({"params": [parameter], "lr": rate})
+                else:
+                    decay = 0.05 if parameter.ndim > 1 else 0.0
+                    others.append({"params": [parameter], "lr": rate, "weight_decay": decay})
+        self.parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, betas=(0.9, 0.95))]
+        if matrices:
+            self.parts.append(torch.optim.Muon(matrices, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"))
+        self.peaks = [[group["lr"] for group in part.param_groups] for part in self.parts]
+        self.parameters = [p for part in self.parts for group in part.param_groups for p in group["params"]]
+
+    def step(self, loss: Tensor, clock: Clock, clip: float = 1.0) -> float:
+        """Backward, clip, update. Returns the gradient's norm."""
+        scale = min(1.0, (clock.step + 1) / WARM_UP)
+        scale *= FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * clock.progress))
+        for part, peaks in zip(self.parts, self.peaks):
+            for group, peak in zip(part.param_groups, peaks):
+                group["lr"] = peak * scale
+        for part in self.parts:
+            part.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, clip)
+        for part in self.parts:
+            part.step()
+        return float(norm)
+
+    def state_dict(self) -> list[Any]:
+        return [part.state_dict() for part in self.parts]
+
+    def load_state_dict(self, states: list[Any]) -> None:
+        for part, state in zip(self.parts, states, strict=True):
+            part.load_state_dict(state)
+
+
+class Curve:
+    """Figures of a run, one CSV line every few steps; `draw` makes the picture."""
+
+    def __init__(self, folder: Path, name: str, *, every: int = 10, append: bool = False) -> None:
+        self.file = folder / f"{name}.csv"
+        self.every, self.averages = every, {}
+        if not append:
+            self.file.unlink(missing_ok=True)
+
+    def add(self, step: int, figures: dict[str, float], **context: Any) -> dict[str, float]:
+        """Take the figures of a step; returns their running averages."""
+        for name, value in figures.items():
+            if math.isfinite(value):
+                self.averages[name] = AVERAGE * self.averages.get(name, value) + (1 - AVERAGE) * value
+        if step % self.every == 0:
+            with self.file.open("a", newline="") as file:
+                writer = csv.writer(file)
+                for name, value in self.averages.items():
+                    writer.writerow([*context.values(), step, name, f"{value:.5f}"])
+        return self.averages
+
+    def draw(self) -> None:
+        """Write the curves beside the CSV as a PNG."""
+        import matplotlib
+
+        matplotlib.use("Agg")
+        from matplotlib import pyplot
+
+        if not self.file.exists():
+            return
+        series: dict[str, list[float]] = {}
+        with self.file.open() as file:
+            for *_, name, value in csv.reader(file):
+                series.setdefault(name, []).append(float(value))
+        columns = min(4, len(series))
+        rows = -(-len(series) // columns)
+        figure, axes = pyplot.subplots(rows, columns, figsize=(4 * columns, 2.5 * rows), squeeze=False)
+        for axis, (name, values) in zip(axes.flat, series.items()):
+            axis.plot(values)
+            axis.set_title(name)
+        figure.tight_layout()
+        figure.savefig(self.file.with_suffix(".png"), dpi=80)
+        pyplot.close(figure)
+
+
+def save_state(file: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint whole or not at all."""
+    part = file.with_suffix(".part")
+    torch.save(state, part)
+    os.replace(part, file)
+
+
+def progress_bar(clock: Clock, label: str) -> tqdm:
+    """A bar in per mille of the run."""
+    return tqdm(total=1000, initial=int(clock.progress * 1000), desc=label, unit="‰", mininterval=5.0)

@@ -1,0 +1,378 @@
+"""SPHINX's recipe, small: how `sphinx-nano` is trained, from nothing or from shipped weights.
+
+The stages, in order, with the share of the time each gets:
+
+    language         the language model alone, on text about the world
+    encoders         the four encoders and the projections, on dense targets of single views (and, for the
+                     CLIP-like one, captions told apart); the heads are dropped from what is shipped
+    one-real         captions and grounded captions on real-style pictures, language model unfrozen,
+                     text-only batches mixed in -> A
+    one-synthetic    the same on synthetic pictures, starting from A -> B;
+                     then the language models are mixed: theta = beta * A + (1 - beta) * B
+    two              every task with its own sentence, mostly one view, encoders left out at random
+    two-high         the same, mostly five views
+
+Knows the nano shape, the diet of each stage and its losses; leaves batches to data.py, optimisers to loop.py.
+
+    python -m model.training sphinx --minutes 90
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from model import (
+    SphinxConfig,
+    SphinxForConditionalGeneration,
+    SphinxImageProcessor,
+    SphinxProcessor,
+    SphinxTokenizer,
+)
+from model.training.data import CAPTIONS, Batches, Diet, corpus, worker_setup
+from model.training.dense import DenseHeads
+from model.training.loop import SAVE_EVERY, Clock, Curve, Optimizers, progress_bar, save_state
+from model.training.nano import nano_config, train_tokenizer
+
+log = logging.getLogger(__name__)
+
+BETA = 0.3  # theta = BETA * A (real-style) + (1 - BETA) * B (synthetic)
+DENSE_WEIGHT = 0.3  # of the dense loss beside the language loss in stages one and two
+CONTRAST_WEIGHT = 0.1
+CORPUS = 1500  # pictures whose conversations the tokenizer is trained on
+SPARE_SEEDS = 200_000  # pictures between the stages' first seeds
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    name: str
+    share: float  # of the run's time
+    diet: Diet
+    vision_rate: float  # peak learning rates
+    language_rate: float
+    first: int  # number of the stage's first picture
+
+
+STAGES = (
+    Stage("language", 0.04, Diet(24, text_every=1, per_picture=12), 0.0, 3e-3, 0),
+    Stage("encoders", 0.34, Diet(40, dense_only=True), 2e-3, 0.0, 0),
+    Stage("one-real", 0.05, Diet(16, "real", CAPTIONS, 10, single_view=0.9), 1e-3, 2e-3, 2 * SPARE_SEEDS),
+    Stage(
+        "one-synthetic",
+        0.03,
+        Diet(16, "synthetic", CAPTIONS, 10, single_view=0.9),
+        7e-4,
+        1.5e-3,
+        3 * SPARE_SEEDS,
+    ),
+    Stage("two", 0.40, Diet(16, text_every=24, single_view=0.92), 1e-3, 2e-3, 4 * SPARE_SEEDS),
+    Stage("two-high", 0.14, Diet(16, text_every=24, single_view=0.4), 4e-4, 8e-4, 9 * SPARE_SEEDS // 2),
+)
+WARM_SHARES = {"encoders": 0.15, "two": 0.6, "two-high": 0.25}  # of a run that starts from a checkpoint
+
+
+class Nano(nn.Module):
+    """`sphinx-nano` with what training adds: dense heads, and a bag of words for the contrastive loss."""
+
+    def __init__(self, model: SphinxForConditionalGeneration) -> None:
+        super().__init__()
+        self.model = model
+        config = model.config
+        self.heads = DenseHeads(config.text_config.hidden_size)
+        clip_width = config.clip_config.hidden_size
+        self.caption = nn.EmbeddingBag(config.text_config.vocab_size, clip_width, mode="mean")
+        self.picture = nn.Linear(clip_width, clip_width, bias=False)
+        mean, std = SphinxImageProcessor().image_mean, SphinxImageProcessor().image_std
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255, persistent=False)
+
+    def views(self, pixels: Tensor, views: int | None) -> dict[str, Tensor]:
+        """uint8 squares (B, 3, S, S) -> what `split_views` makes of them, (B * V, ...) each, image-major."""
+        return self.model.model.split_views((pixels.float() - self.mean) / self.std, views)
+
+    def dense_loss(
+        self, tokens: Tensor, targets: dict[str, Tensor], grid: int
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Args: tokens (B * V, T, D) of the views, start and end tokens not among them."""
+        patches, rest = tokens[:, -grid * grid :], tokens[:, : -grid * grid]
+        return self.heads(patches, rest.mean(dim=1), targets)
+
+    def contrast(self, summaries: Tensor, captions: Sequence[list[int]]) -> Tensor:
+        """CLIP's symmetric loss between summaries (B, W) and captions (piece ids)."""
+        flat = torch.tensor([i for ids in captions for i in ids], dtype=torch.long, device=summaries.device)
+        starts = torch.tensor([0, *(len(ids) for ids in captions[:-1])], device=summaries.device).cumsum(0)
+        text = F.normalize(self.caption(flat, starts), dim=-1)
+        seen = F.normalize(self.picture(summaries.float()), dim=-1)
+        logits = 10.0 * seen @ text.T
+        wanted = torch.arange(len(captions), device=logits.device)
+        return (F.cross_entropy(logits, wanted) + F.cross_entropy(logits.T, wanted)) / 2
+
+    def language_loss(self, image_tokens: Tensor | None, rows: dict[str, Tensor]) -> tuple[Tensor, float]:
+        """Weighted next-token loss over packed rows after [BOS] and the picture.
+
+        Args: image_tokens (B, N, D) with start and end, or None; rows as data.pack makes them.
+        Returns: the loss and the share of answer tokens that are right.
+        """
+        model = self.model
+        embed = model.get_input_embeddings()
+        ids = rows["ids"]
+        start = embed(torch.full_like(ids[:, :1], model.config.text_config.bos_token_id))
+        lead = start if image_tokens is None else torch.cat([start, image_tokens.to(start.dtype)], 1)
+        shown = lead.shape[1]
+        states = torch.cat([lead, embed(ids)], 1)
+        positions = torch.cat(
+            [torch.arange(shown, device=ids.device).expand(len(ids), -1), rows["positions"] + shown], 1
+        )
+        segments = F.pad(rows["segments"], (shown, 0))
+        length = states.shape[1]
+        earlier = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
+        seen = (segments[:, None, :] == 0) | (segments[:, None, :] == segments[:, :, None])
+        dtype = torch.bfloat16 if torch.is_autocast_enabled(ids.device.type) else states.dtype
+        mask = torch.zeros(len(ids), 1, length, length, dtype=dtype, device=ids.device)
+        mask.masked_fill_(~(seen & earlier)[:, None], torch.finfo(dtype).min)
+        hidden = model.model.language_model(
+            inputs_embeds=states, attention_mask=mask, position_ids=positions, use_cache=False
+        ).last_hidden_state
+        before = hidden[:, shown - 1 : -1]
+        kept = rows["labels"] >= 0
+        logits = model.lm_head(before[kept]).float()
+        wanted, weights = rows["labels"][kept], rows["weights"][kept]
+        loss = (F.cross_entropy(logits, wanted, reduction="none") * weights).sum() / weights.sum()
+        return loss, (logits.argmax(-1) == wanted).float().mean().item()
+
+    def forward(self, batch: dict[str, Any]) -> tuple[Tensor, dict[str, float]]:
+        """The loss of a batch and figures to watch."""
+        figures: dict[str, float] = {}
+        if "pixels" not in batch:
+            loss, right = self.language_loss(None, batch["rows"])
+            return loss, {"text_loss": loss.item(), "text_right": right}
+        core = self.model.model
+        grid = core.config.grid_size
+        kept = [name for name in core.config.encoders if name != batch["left_out"]]
+        if "chosen" in batch:
+            count = core.config.num_views
+            rows = torch.arange(len(batch["chosen"]), device=batch["chosen"].device) * count + batch["chosen"]
+            views = {name: value[rows] for name, value in self.views(batch["pixels"], None).items()}
+        else:
+            views = self.views(batch["pixels"], batch["views"])
+        features = core.encode_views(views, encoders=kept)
+        tokens = core.project(features)
+        dense, figures = self.dense_loss(tokens, batch["dense"], grid)
+        if "rows" not in batch:
+            loss = dense
+            whole = batch["chosen"] == 0
+            if "clip" in kept and whole.sum() > 1:
+                captions = [ids for ids, keep in zip(batch["caption_ids"], whole.tolist()) if keep]
+                contrast = self.contrast(features["clip"][whole, 0], captions)
+                figures["contrast"] = contrast.item()
+                loss = loss + CONTRAST_WEIGHT * contrast
+            return loss, {**figures, "dense_loss": dense.item()}
+        image_tokens = core.enclose(tokens).reshape(len(batch["pixels"]), -1, tokens.shape[-1])
+        language, right = self.language_loss(image_tokens, batch["rows"])
+        name = f"{batch['views']}v"
+        figures |= {
+            f"language_loss_{name}": language.item(),
+            f"right_{name}": right,
+            "dense_loss": dense.item(),
+        }
+        return language + DENSE_WEIGHT * dense, figures
+
+
+@dataclass(slots=True)
+class Run:
+    """One training run: its folder, its model, and where it is."""
+
+    folder: Path
+    nano: Nano
+    processor: SphinxProcessor
+    device: torch.device
+    minutes: float
+    steps: int | None  # a stage, instead of minutes
+    stages: tuple[Stage, ...]
+    workers: int
+
+    @property
+    def state_file(self) -> Path:
+        return self.folder / "state.pt"
+
+    def export(self, folder: Path) -> None:
+        """Write what can be shipped: bf16 weights in files under 10 MB, config, processor, tokenizer."""
+        self.nano.model.to(torch.bfloat16).save_pretrained(folder, max_shard_size="9MB")
+        self.nano.model.float()
+        self.processor.save_pretrained(folder)
+
+    def go(self, resumed: dict[str, Any] | None) -> None:
+        """Run the stages that are left."""
+        first = resumed["stage"] if resumed else 0
+        for number, stage in enumerate(self.stages[first:], first):
+            if stage.share <= 0:
+                continue
+            self._stage(number, stage, resumed if number == first else None)
+            if stage.name == "one-real":
+                save_state(self.folder / "A.pt", self.nano.model.model.language_model.state_dict())
+            if stage.name == "one-synthetic":
+                self._mix()
+            self.export_float(self.folder / f"after-{stage.name}.pt")
+        self.export(self.folder / "checkpoint")
+
+    def export_float(self, file: Path) -> None:
+        save_state(file, self.nano.state_dict())
+
+    def _mix(self) -> None:
+        """theta = BETA * A + (1 - BETA) * B over the language model."""
+        real = torch.load(self.folder / "A.pt", weights_only=True)
+        with torch.no_grad():
+            for name, value in self.nano.model.model.language_model.state_dict().items():
+                value.lerp_(real[name].to(value), BETA)
+
+    def _stage(self, number: int, stage: Stage, resumed: dict[str, Any] | None) -> None:
+        core = self.nano.model.model
+        vision = [module for name, module in core.named_children() if name != "language_model"]
+        parts: list[tuple[nn.Module, float]] = []
+        if stage.language_rate:
+            parts += [
+                (core.language_model, stage.language_rate),
+                (self.nano.model.lm_head, stage.language_rate),
+            ]
+        if stage.vision_rate:
+            parts += [(module, stage.vision_rate) for module in vision]
+            parts += [(self.nano.heads, 2e-3), (self.nano.caption, 2e-3), (self.nano.picture, 2e-3)]
+        for parameter in self.nano.parameters():
+            parameter.requires_grad_(False)
+        for module, _ in parts:
+            module.requires_grad_(True)
+        loose = nn.ParameterDict()
+        if stage.vision_rate:
+            for name, parameter in core.named_parameters(recurse=False):
+                parameter.requires_grad_(True)
+                loose[name] = parameter
+            parts.append((loose, stage.vision_rate))
+        optimizers = Optimizers(parts)
+        clock = Clock(self.minutes * 60 * stage.share, self.steps)
+        if resumed and "optimizers" in resumed:
+            optimizers.load_state_dict(resumed["optimizers"])
+            clock.elapsed, clock.step = resumed["elapsed"], resumed["step"]
+        batches = Batches(stage.diet, self.processor, base=stage.first, grid=core.config.grid_size)
+        loader = DataLoader(
+            batches, batch_size=None, sampler=range(clock.step, 1 << 30), num_workers=self.workers,
+            prefetch_factor=4 if self.workers else None, worker_init_fn=worker_setup,
+            pin_memory=self.device.type == "cuda",
+        )  # fmt: skip
+        curve = Curve(self.folder, stage.name, append=bool(resumed))
+        saved = clock.elapsed
+        self.nano.train()
+        clock.start()
+        with progress_bar(clock, stage.name) as bar:
+            for batch in loader:
+                if clock.progress >= 1:
+                    break
+                batch = _to(batch, self.device)
+                with torch.autocast(self.device.type, torch.bfloat16):
+                    loss, figures = self.nano(batch)
+                norm = optimizers.step(loss, clock)
+                clock.tick()
+                shown = curve.add(clock.step, {**figures, "loss": loss.item(), "norm": norm})
+                bar.n = int(clock.progress * 1000)
+                bar.set_postfix(
+                    {k: f"{v:.3f}" for k, v in shown.items() if "loss" in k or k in ("kind", "boxes")}
+                )
+                if clock.elapsed - saved > SAVE_EVERY:
+                    saved = clock.elapsed
+                    self._save(number, clock, optimizers)
+                    curve.draw()
+        self._save(number + 1, Clock(0), None)
+        curve.draw()
+
+    def _save(self, stage: int, clock: Clock, optimizers: Optimizers | None) -> None:
+        state = {"stage": stage, "nano": self.nano.state_dict(), "minutes": self.minutes, "steps": self.steps}
+        if optimizers:
+            state |= {"optimizers": optimizers.state_dict(), "elapsed": clock.elapsed, "step": clock.step}
+        save_state(self.state_file, state)
+
+
+def _to(value: Any, device: torch.device) -> Any:
+    if isinstance(value, Tensor):
+        return value.to(device, non_blocking=True)
+    return {k: _to(v, device) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def prepare_tokenizer(folder: Path) -> None:
+    """Train the tokenizer on what training will say, once."""
+    if not (folder / "tokenizer.model").exists():
+        log.info("training the tokenizer")
+        train_tokenizer(corpus(CORPUS), folder / "tokenizer.model")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns an exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m model.training sphinx", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--minutes", type=float, default=90.0, help="of training in all")
+    parser.add_argument("--steps", type=int, help="steps a stage, instead of --minutes")
+    parser.add_argument(
+        "--from", dest="start", type=Path, help="checkpoint to start from, such as assets/sphinx-nano"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on where the run in --folder stopped")
+    parser.add_argument("--stages", nargs="+", choices=[stage.name for stage in STAGES], help="only these")
+    parser.add_argument("--folder", type=Path, default=Path("runs/sphinx"))
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw pictures")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    found = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(found if arguments.device == "auto" else arguments.device)
+    folder: Path = arguments.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(arguments.seed)
+    resumed = None
+    if arguments.resume:
+        resumed = torch.load(folder / "state.pt", weights_only=True, map_location="cpu")
+        arguments.minutes, arguments.steps = resumed["minutes"], resumed["steps"]
+    if arguments.start:
+        shutil.copy(arguments.start / "tokenizer.model", folder / "tokenizer.model")
+        model = SphinxForConditionalGeneration.from_pretrained(arguments.start, dtype=torch.float32)
+        stages = tuple(replace(stage, share=WARM_SHARES.get(stage.name, 0.0)) for stage in STAGES)
+    else:
+        prepare_tokenizer(folder)
+        model = SphinxForConditionalGeneration(new_config(folder))
+        stages = STAGES
+    if arguments.stages:
+        stages = tuple(replace(s, share=s.share if s.name in arguments.stages else 0.0) for s in stages)
+        whole = sum(stage.share for stage in stages)
+        stages = tuple(replace(s, share=s.share / whole) for s in stages)
+    model.set_attn_implementation("eager")
+    nano = Nano(model).to(device)
+    if resumed:
+        nano.load_state_dict(resumed["nano"])
+    processor = new_processor(folder, model.config)
+    run = Run(folder, nano, processor, device, arguments.minutes, arguments.steps, stages, arguments.workers)
+    run.go(resumed)
+    return 0
+
+
+def new_config(folder: Path) -> SphinxConfig:
+    """The nano configuration for the vocabulary of the tokenizer in `folder`."""
+    return nano_config(len(SphinxTokenizer(str(folder / "tokenizer.model"))))
+
+
+def new_processor(folder: Path, config: SphinxConfig) -> SphinxProcessor:
+    """The processor for that tokenizer and configuration."""
+    return SphinxProcessor(
+        SphinxImageProcessor(image_size=config.image_size),
+        SphinxTokenizer(str(folder / "tokenizer.model")),
+        view_tokens=[config.view_tokens(view) for view in range(config.num_views)],
+        query_tokens=config.num_query_tokens,
+        max_length=config.text_config.max_position_embeddings,
+    )
