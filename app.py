@@ -1,0 +1,11 @@
+"""SPHINX, live: `python app.py --help`. On a ZeroGPU Space `spaces` must be imported before anything else."""
+
+try:
+    import spaces  # pyright: ignore[reportMissingImports]
+except ImportError:
+    spaces = None
+
+from app.main import main
+
+if __name__ == "__main__":
+    main(load_first=spaces is not None)

@@ -1,0 +1,22 @@
+// Suggestions: a finished one is sent, an unfinished one goes into the text field to be completed.
+
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  if (button.classList.contains("more")) {
+    const all = element.classList.toggle("all");
+    button.textContent = all ? "Fewer" : "More";
+    button.setAttribute("aria-expanded", String(all));
+    return;
+  }
+  const words = button.dataset.words;
+  if (button.dataset.send) {
+    trigger("say", { words });
+    return;
+  }
+  const field = document.querySelector("#words textarea");
+  field.value = words;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  field.focus();
+  field.setSelectionRange(words.length, words.length);
+});

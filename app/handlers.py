@@ -1,0 +1,427 @@
+"""What happens when the visitor does something: (assistant, timeline, input) -> timeline.
+
+The functions are plain and know no widgets. `Page` at the end stands between them and Gradio: it unpacks
+events, draws what changed, and is the one place where a `DemoError` becomes a message on the page. Event
+data comes from the browser and is checked before it is used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import logging
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from app import render
+from app.startup import Startup
+from pipelines.assistant import Assistant, ReplyOptions
+from pipelines.errors import DemoError, UnreadablePicture
+from pipelines.scene import Box, Click, Point, Region, Scene, Timeline, Turn
+
+log = logging.getLogger(__name__)
+
+WORDS = 2000  # characters a message may have
+STEPS = 400  # steps a visit may have before the oldest are forgotten
+NEAR = 0.2  # how far beside the selected region, in its own size, a click still refines it
+POLL = 0.3  # seconds between two looks at whether the models are there
+
+
+def open_picture(assistant: Assistant, timeline: Timeline, source: Path) -> Timeline:
+    """A new scene for a new picture; the scenes before stay reachable by undo."""
+    return _push(timeline, assistant.open(source))
+
+
+def ask(assistant: Assistant, timeline: Timeline, words: str, options: ReplyOptions) -> Generator[Timeline]:
+    """One step that grows with the answer. Closing the iterator stops the models.
+
+    Raises:
+        DemoError: nothing was said, or the assistant refuses.
+    """
+    words, began = checked(words), False
+    scenes = cast(Generator[Scene], assistant.reply(timeline.scene, words, options=options))
+    with closing(scenes):
+        for scene in scenes:
+            timeline = timeline.amend(scene) if began else _push(timeline, scene)
+            began = True
+            yield timeline
+
+
+def checked(words: str) -> str:
+    """A message that can be answered.
+
+    Raises:
+        DemoError: it is empty or too long.
+    """
+    words = words.strip()
+    if not words:
+        raise DemoError("There is no question: write one, or choose one of the suggestions.")
+    if len(words) > WORDS:
+        raise DemoError(f"The message has {len(words)} characters: at most {WORDS} are read.")
+    return words
+
+
+def before_turn(timeline: Timeline, index: int) -> Timeline:
+    """The newest step from which turn `index` had not been said yet, as a place to go on from."""
+    while timeline.can_undo and len(timeline.scene.turns) > index:
+        timeline = timeline.undo()
+    return timeline
+
+
+def question_of(scene: Scene, index: int) -> tuple[int, str]:
+    """The index and the words of the visitor's message that turn `index` is, or answers."""
+    for at in range(min(index, len(scene.turns) - 1), -1, -1):
+        if scene.turns[at].role == "user":
+            return at, scene.turns[at].text
+    raise DemoError("There is no question to ask again: write one.")
+
+
+def stopped(timeline: Timeline) -> Timeline:
+    """The answer as far as it came, marked as broken off."""
+    turns = timeline.scene.turns
+    if not turns or turns[-1].role == "notice":
+        return timeline
+    if turns[-1].role == "user":
+        turns = (*turns, Turn("assistant", "", unfinished=True))
+    else:
+        turns = (*turns[:-1], replace(turns[-1], unfinished=True))
+    return timeline.amend(replace(timeline.scene, turns=turns))
+
+
+def aim(scene: Scene, click: Click) -> tuple[str, int | None]:
+    """What a click on the picture means: ("click", the region it refines or None) or ("select", id).
+
+    Near the selected region it refines that one; on another region's mask it selects it; inside a box that
+    has no mask yet it asks for that mask; anywhere else it begins a new region. Taking away needs something
+    to take from.
+    """
+    selected = scene.region(scene.selected) if scene.selected is not None else None
+    if selected and _inside(_grown(selected.box, NEAR), click.point):
+        return "click", selected.id
+    under = sorted((r for r in scene.regions if _inside(r.box, click.point)), key=lambda r: r.box.area)
+    covering = next((r for r in under if r.mask and _covers(r, click.point)), None)
+    if not click.positive:
+        target = covering or selected or next(iter(under), None)
+        if target is None:
+            raise DemoError(
+                "There is nothing to take away from here: click a thing first, or select a region."
+            )
+        return "click", target.id
+    if covering:
+        return "select", covering.id
+    unmasked = next((r for r in under if r.mask is None and r.keypoints is None), None)
+    return "click", unmasked.id if unmasked else None
+
+
+def click(assistant: Assistant, timeline: Timeline, at: Click) -> Timeline:
+    """Outline what was clicked, refine the selected region, or select the one under the pointer."""
+    scene = _pictured(timeline)
+    verb, region_id = aim(scene, at)
+    if verb == "select":
+        return select(assistant, timeline, region_id)
+    return _push(timeline, assistant.click(scene, at, region_id=region_id))
+
+
+def box(assistant: Assistant, timeline: Timeline, dragged: Box) -> Timeline:
+    """Outline the thing in a dragged box."""
+    return _push(timeline, assistant.box(_pictured(timeline), dragged))
+
+
+def select(assistant: Assistant, timeline: Timeline, region_id: int | None) -> Timeline:
+    """Select a region, or none. Looking at something is not a step: undo does not bring it back."""
+    scene = timeline.scene
+    if region_id is not None:
+        _region(scene, region_id)
+    return timeline if region_id == scene.selected else timeline.amend(assistant.select(scene, region_id))
+
+
+def choose(assistant: Assistant, timeline: Timeline, region_id: int, candidate: int) -> Timeline:
+    """Take another of SAM's answers for a region."""
+    region = _region(timeline.scene, region_id)
+    if not 0 <= candidate < len(region.candidates):
+        raise DemoError(f"Region #{region_id} has no candidate {candidate + 1}.")
+    return _push(timeline, assistant.choose(timeline.scene, region_id, candidate))
+
+
+def remove(timeline: Timeline, region_id: int) -> Timeline:
+    """Take a region off the picture. Its number is not given away again."""
+    region = _region(timeline.scene, region_id)
+    return _push(timeline, _without(timeline.scene, region))
+
+
+def take_back(assistant: Assistant, timeline: Timeline, region_id: int, index: int) -> Timeline:
+    """Remove one click of a region, and ask again with what is left."""
+    region = _region(timeline.scene, region_id)
+    if not 0 <= index < len(region.clicks):
+        raise DemoError(f"Region #{region_id} has no click {index + 1}.")
+    return _push(timeline, assistant.unclick(timeline.scene, region_id, index))
+
+
+def _without(scene: Scene, region: Region) -> Scene:
+    regions = tuple(old for old in scene.regions if old.id != region.id)
+    return replace(scene, regions=regions, selected=None if scene.selected == region.id else scene.selected)
+
+
+def _push(timeline: Timeline, scene: Scene) -> Timeline:
+    if len(timeline.steps) >= STEPS:
+        # a visit of that many steps begins anew from where it is; its undo is what is given up
+        return Timeline().push(timeline.scene).push(scene)
+    return timeline.push(scene)
+
+
+def _pictured(timeline: Timeline) -> Scene:
+    if timeline.scene.picture is None:
+        raise DemoError("There is no picture yet: choose one first.")
+    return timeline.scene
+
+
+def _region(scene: Scene, region_id: int) -> Region:
+    region = scene.region(region_id)
+    if region is None:
+        raise DemoError(f"There is no region #{region_id} on the picture any more.")
+    return region
+
+
+def _inside(area: Box, point: Point) -> bool:
+    return area.x1 <= point.x < area.x2 and area.y1 <= point.y < area.y2
+
+
+def _grown(area: Box, share: float) -> Box:
+    dx, dy = round((area.x2 - area.x1) * share), round((area.y2 - area.y1) * share)
+    return Box(area.x1 - dx, area.y1 - dy, area.x2 + dx, area.y2 + dy)
+
+
+def _covers(region: Region, point: Point) -> bool:
+    mask = region.mask
+    if mask is None or not _inside(mask.box, point):
+        return False
+    return bool(mask.crop[point.y - mask.box.y1, point.x - mask.box.x1])
+
+
+# --- between these and Gradio ---
+
+Drawn = tuple[Timeline, Any, Any, Any, Any]
+"""Timeline, chat, canvas, undo button, redo button: what every event gives back."""
+Begun = tuple[Timeline, str, Any, Any]
+"""Timeline, the words to answer, chat, text field: what the beginning of an answer gives back."""
+
+
+class Page:
+    """The events of one page. Holds no visitor's data: that comes in as a Timeline and goes out as one.
+
+    `examples`: the pictures offered, by name.
+    """
+
+    def __init__(self, startup: Startup, examples: Mapping[str, Path]) -> None:
+        self._startup = startup
+        self._examples = examples
+
+    async def welcome(self) -> AsyncIterator[tuple[Any, Any, Any]]:
+        """What the visitor reads about the models: their state, the empty chat, what they understand."""
+        while not self._startup.ready:
+            yield render.waiting(self._startup.what, self._startup.seconds), gr.skip(), gr.skip()
+            await asyncio.sleep(POLL)
+        if self._startup.failure:
+            yield render.failed(str(self._startup.failure)), gr.skip(), str(self._startup.failure)
+            return
+        about = self._startup.assistant().about
+        yield render.ready(about), gr.Chatbot(placeholder=render.greeting(about)), render.understands(about)
+
+    def intake(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+        """A picture was uploaded, dropped, pasted or taken; the event says where it lies."""
+        folder = Path(get_upload_folder()).resolve()
+        path = Path(str(_data(event).get("path", ""))).resolve()
+        # the path comes from the browser: nothing but what was uploaded may be opened by it
+        if not path.is_relative_to(folder) or not path.is_file():
+            with _explained():
+                raise UnreadablePicture("The picture did not arrive: choose it again.")
+        return self._do(timeline, lambda assistant: open_picture(assistant, timeline, path))
+
+    def example(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+        """One of the example pictures was chosen."""
+        path = self._examples.get(str(_data(event).get("name", "")))
+        if path is None:
+            with _explained():
+                raise UnreadablePicture("There is no such example: choose another.")
+        return self._do(timeline, lambda assistant: open_picture(assistant, timeline, path))
+
+    def begin(self, timeline: Timeline, words: str) -> Begun:
+        """The words were sent: show them at once."""
+        return _begin(timeline, words)
+
+    def begin_chip(self, timeline: Timeline, event: gr.EventData) -> Begun:
+        """A suggestion was chosen."""
+        return _begin(timeline, str(_data(event).get("words", "")))
+
+    def begin_again(self, timeline: Timeline, event: gr.RetryData) -> Begun:
+        """Ask once more, from before it was asked."""
+        with _explained():
+            index, words = question_of(timeline.scene, _index(event.index))
+        return _begin(before_turn(timeline, index), words)
+
+    def begin_edited(self, timeline: Timeline, event: gr.EditData) -> Begun:
+        """Ask an earlier question in other words, from before it was asked."""
+        with _explained():
+            index, _ = question_of(timeline.scene, _index(event.index))
+        return _begin(before_turn(timeline, index), str(event.value))
+
+    def answer(
+        self,
+        timeline: Timeline,
+        words: str,
+        seed: float,
+        temperature: float,
+        length: float,
+        steps: float,
+        guidance: float,
+        candidates: float,
+        negative: str,
+    ) -> Iterator[Drawn]:
+        """Draw the answer as it grows: what changed, and no more."""
+        options = ReplyOptions(
+            seed=int(seed or 0),
+            temperature=float(temperature or 0),
+            max_new_tokens=int(length or 1),
+            steps=int(steps or 1),
+            guidance=float(guidance or 0),
+            candidates=int(candidates or 1),
+            negative=negative or "",
+        )
+        with _explained(), closing(ask(self._startup.assistant(), timeline, words, options)) as growing:
+            before: Scene | None = None
+            for timeline in growing:
+                yield _draw(self._startup, timeline, before, live=True)
+                before = timeline.scene
+            yield _draw(self._startup, timeline, before)
+
+    def stop(self, timeline: Timeline) -> tuple[Any, ...]:
+        """The running answer was cancelled; keep what there is of it."""
+        return *_draw(self._startup, stopped(timeline), None), self.idle()
+
+    def idle(self) -> Any:
+        """Nothing is being answered: the button sends again."""
+        return gr.Textbox(submit_btn=True, stop_btn=False)
+
+    def click(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+        data = _data(event)
+        with _explained():
+            at = Click(_point(data.get("x"), data.get("y"), timeline), data.get("positive") is not False)
+        return self._do(timeline, lambda assistant: click(assistant, timeline, at))
+
+    def box(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+        data = _data(event)
+        with _explained():
+            first = _point(data.get("x1"), data.get("y1"), timeline)
+            last = _point(data.get("x2"), data.get("y2"), timeline)
+        dragged = Box(
+            min(first.x, last.x), min(first.y, last.y), max(first.x, last.x) + 1, max(first.y, last.y) + 1
+        )
+        return self._do(timeline, lambda assistant: box(assistant, timeline, dragged))
+
+    def select(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+        number = _data(event).get("id")
+        region_id = number if isinstance(number, int) else None
+        return self._do(timeline, lambda assistant: select(assistant, timeline, region_id))
+
+    def choose(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+        with _explained():
+            region_id, index = _whole(event, "id"), _whole(event, "candidate")
+        return self._do(timeline, lambda assistant: choose(assistant, timeline, region_id, index))
+
+    def remove(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+        with _explained():
+            region_id = _whole(event, "id")
+        return self._do(timeline, lambda assistant: remove(timeline, region_id))
+
+    def take_back(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+        with _explained():
+            region_id, index = _whole(event, "id"), _whole(event, "click")
+        return self._do(timeline, lambda assistant: take_back(assistant, timeline, region_id, index))
+
+    def undo(self, timeline: Timeline) -> Drawn:
+        return self._do(timeline, lambda assistant: timeline.undo())
+
+    def redo(self, timeline: Timeline) -> Drawn:
+        return self._do(timeline, lambda assistant: timeline.redo())
+
+    def clear(self, timeline: Timeline) -> Drawn:
+        """A fresh start on the same page; undo brings everything back."""
+        scene = timeline.scene
+        empty = not scene.turns and not scene.regions
+        return _draw(
+            self._startup, timeline if empty and not scene.picture else _push(timeline, Scene()), None
+        )
+
+    def forget(self, timeline: Timeline) -> Drawn:
+        """Clear the conversation; what was found on the picture stays."""
+        return self._do(timeline, lambda assistant: _push(timeline, replace(timeline.scene, turns=())))
+
+    def _do(self, timeline: Timeline, change: Callable[[Assistant], Timeline]) -> Drawn:
+        with _explained():
+            return _draw(self._startup, change(self._startup.assistant()), None)
+
+
+def _begin(timeline: Timeline, words: str) -> Begun:
+    with _explained():
+        words = checked(words)
+    asked = timeline.scene.with_turn(Turn("user", words))
+    return timeline, words, render.chat(asked, live=True), gr.Textbox("", submit_btn=False, stop_btn=True)
+
+
+def _draw(startup: Startup, timeline: Timeline, before: Scene | None, *, live: bool = False) -> Drawn:
+    """What the widgets show. `before`: the scene on the page now, None where all must be drawn."""
+    scene = timeline.scene
+    same = before is not None and (
+        before.picture == scene.picture
+        and before.regions == scene.regions
+        and before.selected == scene.selected
+    )
+    path = startup.assistant().path(scene.picture) if scene.picture and not same else None
+    return (
+        timeline,
+        render.chat(scene, live=live),
+        gr.skip() if same else render.canvas(scene, path),
+        gr.skip() if before else gr.Button(interactive=timeline.can_undo),
+        gr.skip() if before else gr.Button(interactive=timeline.can_redo),
+    )
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """A refusal becomes a message on the page; anything else is a fault of ours, and is said to be one."""
+    try:
+        yield
+    except DemoError as error:
+        log.info("refused: %s", error)
+        raise gr.Error(html.escape(str(error)), title="That did not work", print_exception=False) from error
+
+
+def _data(event: gr.EventData) -> Mapping[str, Any]:
+    return event._data if isinstance(event._data, dict) else {}
+
+
+def _whole(event: gr.EventData, name: str) -> int:
+    value = _data(event).get(name)
+    if not isinstance(value, int):
+        raise DemoError("The page sent something that cannot be read: reload it.")
+    return value
+
+
+def _index(index: int | tuple[int, int]) -> int:
+    return index if isinstance(index, int) else index[0]
+
+
+def _point(x: Any, y: Any, timeline: Timeline) -> Point:
+    """A point from the browser, inside the picture."""
+    picture = _pictured(timeline).picture
+    assert picture is not None
+    if not all(isinstance(value, int | float) and value == value for value in (x, y)):
+        raise DemoError("The page sent a point that cannot be read: reload it.")
+    width, height = picture.size_wh
+    return Point(min(max(int(x), 0), width - 1), min(max(int(y), 0), height - 1))

@@ -1,0 +1,79 @@
+"""From the command line to a running page: settings, the assistant, the page.
+
+Models are loaded in a thread of their own, so that the page opens at once and says what it waits for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import gradio as gr
+
+import pipelines
+from app import ui
+from app.startup import Startup
+from pipelines import Settings
+
+EXAMPLES = Path(__file__).parent.parent / "assets" / "examples"
+
+
+def settings(words: Sequence[str] | None = None) -> tuple[Settings, int | None]:
+    """Read the command line: what is to be loaded, and the port where one is asked for."""
+    defaults = Settings()
+    parser = argparse.ArgumentParser(prog="app.py", description=f"{ui.render.NAME}. {ui.render.LINE}")
+    parser.add_argument("--model", default=defaults.model, help="a checkpoint's name or folder (%(default)s)")
+    parser.add_argument("--segmenter", default=defaults.segmenter, help="what outlines (%(default)s)")
+    parser.add_argument("--painter", default=defaults.painter, help="what edits (%(default)s)")
+    parser.add_argument("--device", default=defaults.device, help="auto, cpu, cuda, ... (%(default)s)")
+    parser.add_argument("--dtype", default=defaults.dtype, help="auto, float32, bfloat16, ... (%(default)s)")
+    parser.add_argument("--port", type=int, help="7860, or the next free one")
+    said = parser.parse_args(words)
+    return Settings(
+        model=said.model,
+        segmenter=said.segmenter,
+        painter=said.painter,
+        device=said.device,
+        dtype=said.dtype,
+    ), said.port
+
+
+def example_pictures(folder: Path = EXAMPLES) -> dict[str, Path]:
+    """The example pictures by name."""
+    return {path.stem.replace("-", " "): path for path in sorted(folder.glob("*.png"))}
+
+
+def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> str:
+    """Serve the page and give its address.
+
+    The address to listen on is left to Gradio: the loopback, or GRADIO_SERVER_NAME. `wait`: until Ctrl-C.
+    """
+    _, address, _ = page.launch(
+        server_port=port,
+        prevent_thread_lock=not wait,
+        theme=ui.theme(),
+        head=ui.head(),
+        allowed_paths=[str(EXAMPLES)],
+        max_file_size=ui.FILE,
+        state_session_capacity=ui.VISITORS,
+        run_history=False,
+        enable_monitoring=False,
+        footer_links=[],
+        show_error=True,
+        ssr_mode=False,
+    )
+    return address
+
+
+def main(words: Sequence[str] | None = None, *, load_first: bool = False) -> None:
+    """Run the page. `load_first`: load before serving, as ZeroGPU wants it."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    chosen, port = settings(words)
+    startup = Startup(lambda: pipelines.load(chosen), chosen.model)
+    if load_first:
+        startup.run()
+    else:
+        startup.begin()
+    launch(ui.build(startup, example_pictures()), port=port)

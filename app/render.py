@@ -1,0 +1,268 @@
+"""A Scene as what the widgets show: chat messages, and the canvas's value.
+
+Everything a visitor or a model wrote is escaped here, once. This module knows no models and no events; how
+the canvas draws its value is left to `canvas/canvas.js`.
+"""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pipelines.assistant import About
+from pipelines.scene import Keypoint, Mask, Region, Scene, Span, Turn
+
+NAME = "SPHINX, live"
+LINE = "Talk about a picture: everything it names lights up on it."
+HUES = 10  # colours in the palette of `page.css`; region 11 has the colour of region 1
+OUTLINE_ERROR = 0.6  # pixels a drawn outline may lie beside the mask's own
+UPSCALE = 4  # times a mask is enlarged before its outline is traced, so that small pictures have no steps
+SMOOTH = 0.9  # pixels of blur before tracing
+UPSCALED_SIDE = 2000  # pixels; a mask larger than this is traced as it is
+
+LIMBS = (
+    (0, 1), (0, 2), (1, 3), (2, 4), (5, 6), (5, 7), (7, 9), (6, 8), (8, 10),
+    (5, 11), (6, 12), (11, 12), (11, 13), (13, 15), (12, 14), (14, 16),
+)  # fmt: skip  # COCO's skeleton over COCO_JOINTS, less the ears to the shoulders
+
+_MARKUP = re.compile(r"[^\w\s,;'\"/%?=@^]|_")
+_NAMED = re.compile(r"[#@](\d{1,4})\b")
+
+DOTS = '<span class="dots"><i></i><i></i><i></i></span>'  # an answer that has no words yet
+
+Message = dict[str, Any]
+
+
+def escape(text: str) -> str:
+    """Text that neither HTML nor Markdown reads anything into: special signs become references."""
+    return _MARKUP.sub(lambda sign: f"&#{ord(sign.group())};", text)
+
+
+def phrase(region_id: int, inner: str, *, also: str = "") -> str:
+    """Markup that lights up region `region_id` when pointed at; `inner` is escaped already."""
+    classes = f"region region-{region_id} hue-{region_id % HUES} {also}".strip()
+    return f'<span class="{classes}" tabindex="0">{inner}</span>'
+
+
+def chat(scene: Scene, *, live: bool = False) -> list[Message]:
+    """One message a turn, in order. `live`: the last answer is still being written."""
+    last = len(scene.turns) - 1
+    known = {region.id for region in scene.regions}
+    messages = [
+        {
+            "role": "user" if turn.role == "user" else "assistant",
+            "content": _message(turn, known, live=live and index == last),
+        }
+        for index, turn in enumerate(scene.turns)
+    ]
+    if live and scene.turns and scene.turns[-1].role == "user":
+        messages.append({"role": "assistant", "content": DOTS})
+    return messages
+
+
+def _message(turn: Turn, known: set[int], *, live: bool) -> str:
+    if turn.role == "user":
+        return _named(turn.text, known) or "&nbsp;"
+    body = _spanned(turn.text, turn.spans, known)
+    if turn.role == "notice":
+        return f'<span class="notice">{body}</span>'
+    if turn.table:
+        body = f"{body}\n\n{_table(turn.table)}" if body else _table(turn.table)
+    if live:
+        body += '<span class="caret"></span>' if body else DOTS
+    elif turn.unfinished:
+        body += '<span class="stopped">stopped</span>'
+    if live:
+        return body
+    record = _record(turn)
+    if turn.raw and turn.raw.strip() != turn.text.strip():
+        summary = f"{record} · raw reply" if record else "raw reply"
+        body += f'<details class="raw"><summary>{summary}</summary><code>{escape(turn.raw)}</code></details>'
+    elif record:
+        body += f'<span class="record">{record}</span>'
+    return body or "&nbsp;"
+
+
+def _record(turn: Turn) -> str:
+    """How the turn came about, in a few words; "" where that is not known."""
+    if turn.record is None:
+        return ""
+    parts = [turn.record.ability.replace("_", " "), f"{turn.record.seconds:.1f} s"]
+    parts += [f"{name} {value}" for name, value in turn.record.details]
+    return escape(" · ".join(part for part in parts if part))
+
+
+def _spanned(text: str, spans: Sequence[Span], known: set[int]) -> str:
+    """Escaped text with a light for every span; where spans overlap the earlier one wins."""
+    parts, at = [], 0
+    for span in sorted(spans):
+        regions = [region_id for region_id in span.region_ids if region_id in known]
+        if span.start < at or span.end > len(text) or span.start >= span.end or not regions:
+            continue
+        parts.append(escape(text[at : span.start]))
+        inner = escape(text[span.start : span.end])
+        if len(regions) == 1:
+            parts.append(phrase(regions[0], inner))
+        else:
+            # a phrase for several things lights them all; each also has a number of its own to point at
+            classes = " ".join(f"region-{region_id}" for region_id in regions)
+            hue = f"hue-{regions[0] % HUES}"
+            parts.append(f'<span class="region {classes} {hue}" tabindex="0">{inner}</span>')
+            parts.append("".join(phrase(number, f"&#35;{number}", also="number") for number in regions))
+        at = span.end
+    parts.append(escape(text[at:]))
+    return "".join(parts)
+
+
+def _named(text: str, known: set[int]) -> str:
+    """Escaped text in which `#3` and `@3` light up their regions."""
+    parts, at = [], 0
+    for match in _NAMED.finditer(text):
+        if int(match.group(1)) in known:
+            parts.append(escape(text[at : match.start()]))
+            parts.append(phrase(int(match.group(1)), escape(match.group())))
+            at = match.end()
+    return "".join([*parts, escape(text[at:])])
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    head, *body = rows
+    cells = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    lines = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in body)
+    return f'<table class="reading"><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table>'
+
+
+def table_csv(rows: Sequence[Sequence[str]]) -> str:
+    """The rows as CSV; a cell that a spreadsheet would run as a formula is quoted with an apostrophe."""
+    text = io.StringIO()
+    number = re.compile(r"[-+]?[\d.,]+%?")
+    csv.writer(text, lineterminator="\n").writerows(
+        [f"'{cell}" if cell[:1] in "=+-@" and cell and not number.fullmatch(cell) else cell for cell in row]
+        for row in rows
+    )
+    return text.getvalue()
+
+
+def canvas(scene: Scene, picture: Path | None) -> dict[str, Any]:
+    """The canvas's value. `picture`: the PNG of the scene's picture, which Gradio turns into an address.
+
+    All coordinates are pixels of the picture. An outline is an SVG path to be filled even-odd.
+    """
+    if scene.picture is None or picture is None:
+        return {"picture": None, "regions": [], "selected": None}
+    return {
+        "picture": _served(picture),
+        "digest": scene.picture.digest,
+        "size": list(scene.picture.size_wh),
+        "selected": scene.selected,
+        "regions": [_region(region) for region in scene.regions],
+    }
+
+
+def _region(region: Region) -> dict[str, Any]:
+    return {
+        "id": region.id,
+        "label": region.label,
+        "hue": region.id % HUES,
+        "box": list(region.box),
+        "outline": outline(region.mask) if region.mask else "",
+        "joints": [_joint(joint) for joint in region.keypoints or ()],
+        "score": region.score,
+        "source": region.source,
+        "note": region.note or "",
+        "clicks": [[*click.point, click.positive] for click in region.clicks],
+        "candidates": [score for _, score in region.candidates],
+        "chosen": next((i for i, (mask, _) in enumerate(region.candidates) if mask == region.mask), None),
+    }
+
+
+def _joint(joint: Keypoint) -> list[int]:
+    return [*joint.point, joint.visible]
+
+
+@lru_cache(maxsize=1024)
+def outline(mask: Mask) -> str:
+    """The mask's outline with its holes as an SVG path, even-odd, in pixels of the picture; "" if empty."""
+    if not mask.bits:
+        return ""
+    plane = np.pad(mask.crop.astype(np.uint8), 1)
+    scale = UPSCALE if max(plane.shape) * UPSCALE <= UPSCALED_SIDE else 1
+    if scale > 1:
+        plane = np.kron(plane, np.ones((scale, scale), np.uint8))
+        plane = (cv2.GaussianBlur(plane * 255.0, (0, 0), scale * SMOOTH) > 127).astype(np.uint8)
+    contours, _ = cv2.findContours(plane, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    parts = []
+    for contour in contours:
+        line = cv2.approxPolyDP(contour, OUTLINE_ERROR * scale * 0.5, True)[:, 0].astype(float)
+        if len(line) < 3:
+            continue
+        # a contour runs through the middle of its pixels; the padding took one pixel
+        xy = (line + 0.5) / scale - 1 + (mask.box.x1, mask.box.y1)
+        parts.append("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in xy) + "Z")
+    return "".join(parts)
+
+
+def waiting(what: str, seconds: float) -> str:
+    """The page's state while models are being loaded."""
+    return (
+        f'<span class="state waiting" role="status">loading <b>{html.escape(what)}</b> {seconds:.0f} s</span>'
+    )
+
+
+def failed(reason: str) -> str:
+    """The page's state where no model could be loaded."""
+    return f'<span class="state failed" role="alert">{html.escape(reason)}</span>'
+
+
+def ready(about: About) -> str:
+    """The page's state: what is loaded, and where it runs."""
+    return (
+        f'<span class="state" role="status" title="{html.escape(about.why)}">'
+        f"<b>{html.escape(about.model)}</b> {html.escape(about.device)}</span>"
+    )
+
+
+def chips(suggestions: Sequence[str]) -> str:
+    """Buttons: a suggestion that ends in "..." is to be completed, any other is sent as it is."""
+    buttons = []
+    for words in suggestions:
+        begun = words.endswith("...")
+        sent = html.escape(words.removesuffix("...") if begun else words)
+        shown = html.escape(words.removesuffix("...")) + ("<i>…</i>" if begun else "")
+        buttons.append(
+            f'<button type="button" data-words="{sent}"{"" if begun else " data-send=1"}>{shown}</button>'
+        )
+    more = '<button type="button" class="more" aria-expanded="false">More</button>'
+    return f'<div class="chips" role="group" aria-label="Suggestions">{"".join(buttons)}{more}</div>'
+
+
+def greeting(about: About) -> str:
+    """What an empty chat says, in Markdown."""
+    tries = " ".join(f"“{words}”" for words in about.examples)
+    return f"**Choose a picture, then ask about it or click a thing on it.**\n\n{about.understands}" + (
+        f"\n\nFor example: {tries}" if tries else ""
+    )
+
+
+def understands(about: About) -> str:
+    """What the loaded models understand and what they do not, in Markdown."""
+    return f"{about.understands}\n\n{about.cannot}\n\nRuns on {about.device}: {about.why}"
+
+
+def examples(pictures: Mapping[str, Path]) -> list[dict[str, Any]]:
+    """The example pictures as the canvas takes them."""
+    return [{"name": name, "file": _served(path)} for name, path in pictures.items()]
+
+
+def _served(path: Path) -> dict[str, Any]:
+    """A file that Gradio serves to the browser: it puts the address into `url`."""
+    return {"path": str(path), "meta": {"_type": "gradio.FileData"}}

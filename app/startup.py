@@ -1,0 +1,76 @@
+"""The assistant while it is still being made ready: the page opens at once, the models come after.
+
+This module knows threads and seconds; which models are loaded, and how, is the business of who starts it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from pipelines.assistant import Assistant
+from pipelines.errors import DemoError, MissingCapability
+
+log = logging.getLogger(__name__)
+
+
+class Startup:
+    """Makes an assistant in a thread of its own. `what`: the name the visitor reads meanwhile."""
+
+    def __init__(self, load: Callable[[], Assistant], what: str) -> None:
+        self.what = what
+        self._load = load
+        self._began = time.monotonic()
+        self._done = threading.Event()
+        self._assistant: Assistant | None = None
+        self._failure: DemoError | None = None
+
+    def begin(self) -> Startup:
+        """Start loading and return at once."""
+        threading.Thread(target=self.run, name="startup", daemon=True).start()
+        return self
+
+    def run(self) -> Startup:
+        """Load here and now; a failure is kept for the visitor to read."""
+        try:
+            self._assistant = self._load()
+            log.info("%s is ready after %.1f s", self.what, self.seconds)
+        except DemoError as error:
+            self._failure = error
+            log.error("%s cannot be loaded: %s", self.what, error)
+        except Exception:
+            self._failure = MissingCapability(
+                f"{self.what} could not be loaded; the reason is in the terminal where the page was started."
+            )
+            log.exception("%s cannot be loaded", self.what)
+        finally:
+            self._done.set()
+        return self
+
+    @property
+    def seconds(self) -> float:
+        """Since loading began."""
+        return time.monotonic() - self._began
+
+    @property
+    def ready(self) -> bool:
+        """Loading is over, well or not."""
+        return self._done.is_set()
+
+    @property
+    def failure(self) -> DemoError | None:
+        return self._failure
+
+    def assistant(self) -> Assistant:
+        """The assistant, waiting for it where it must.
+
+        Raises:
+            DemoError: it could not be loaded.
+        """
+        self._done.wait()
+        if self._failure:
+            raise self._failure
+        assert self._assistant is not None
+        return self._assistant
