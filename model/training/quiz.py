@@ -165,7 +165,7 @@ class Quiz:
         return self.rng.choice(found) if self.varied or not without else found[0]
 
     def only_one(self, thing: Thing) -> bool:
-        """Whether the world's phrase for it fits nothing else, a broken one of its kind and colour included."""
+        """Whether the world's phrase for it fits nothing else, a broken one of its kind included."""
         alike = [other for other in self.things if (other.kind, other.colour) == (thing.kind, thing.colour)]
         return all(
             other is thing or (other.phrase != thing.phrase and (thing.damaged or not other.damaged))

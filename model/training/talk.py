@@ -198,9 +198,15 @@ def told_truth(rng: random.Random, count: int) -> Truth:
         kind = kind or rng.choice(tuple(THING_KINDS))
         colour, size = _colour(rng, kind), rng.choice(("small", "large"))
         things.append(Thing(phrase(kind, colour=colour, size=size), kind, colour, size, "plain", box, ()))
-    return Truth(
-        seed=-1, kind="told", style="synthetic", size_wh=(256, 256), caption="", things=tuple(things)
-    )
+    relations = [
+        (i, word, j)
+        for i, first in enumerate(things)
+        for j, second in enumerate(things)
+        if i != j
+        and (word := relation(first.box, second.box))
+        and not is_held_out(first.kind, word, second.kind)
+    ]
+    return Truth(-1, "told", "synthetic", (256, 256), "", tuple(things), tuple(relations))
 
 
 def _told(rng: random.Random) -> QA:

@@ -185,26 +185,28 @@ def test_read_undoes_write(ability: str, data: st.DataObject) -> None:
 
 FRAGMENTS = st.sampled_from(
     [
-        "<p>",
-        "</p>",
-        "[",
-        "]",
-        "0.1",
-        "0",
-        "1",
-        "9",
-        ",",
-        ";",
-        ".",
-        " ",
-        "\n",
-        "|",
-        "---",
-        "<Mark 1>",
-        "Mark 2:",
+        *(
+            "<p>",
+            "</p>",
+            "[",
+            "]",
+            "0.1",
+            "0",
+            "1",
+            "9",
+            ",",
+            ";",
+            ".",
+            " ",
+            "\n",
+            "|",
+            "---",
+            "<Mark 1>",
+            "Mark 2:",
+        ),
+        *("red ball", "There is no ", " in the image.", "nose", "-", "1e9", "NaN", "\x00", "é", "###"),
+        "[0.1,0.2,0.3,0.4]",
     ]
-    + ["red ball", "There is no ", " in the image.", "nose", "-", "1e9", "NaN", "\x00", "é", "###"]
-    + ["[0.1,0.2,0.3,0.4]"]
 )
 
 
