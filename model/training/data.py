@@ -37,7 +37,15 @@ VIEWS = (
 ROW = 384  # text tokens of a row at most, the system text among them
 IGNORED = -100
 SQUARE_SHARE = 0.5  # of the pictures are square, the rest wide or tall
-KIND_WEIGHTS = {"sign": 9.0, "document": 9.0, "chart": 6.0, "screen": 6.0, "odd": 9.0, "people": 16.0}
+KIND_WEIGHTS = {
+    "sign": 9.0,
+    "document": 9.0,
+    "chart": 6.0,
+    "screen": 6.0,
+    "odd": 8.0,
+    "damaged": 3.0,
+    "people": 16.0,
+}
 COMPOSED = ("park", "street", "room", "beach", "table")
 COMPOSED_WEIGHT = 10.0  # each
 CAPTION_LIMIT = 64  # pieces of a caption that the contrastive loss reads

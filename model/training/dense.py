@@ -16,11 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from model.training.world import ACTIONS, BLOCK_KINDS, COLOURS, ELEMENT_KINDS, PATTERNS, THING_KINDS
+from model.prompts import BLOCKS
+from model.training.world import ACTIONS, COLOURS, PATTERNS, THING_KINDS
 from model.training.world.truth import Truth
 
 RASTER = 8  # raster points a cell side when deciding which object a cell belongs to
-CLASSES = tuple(dict.fromkeys(("background", *THING_KINDS, "person", "word", *BLOCK_KINDS, *ELEMENT_KINDS)))
+ELEMENTS = ("button", "field", "checkbox", "switch", "slider", "icon")
+CLASSES = tuple(dict.fromkeys(("background", *THING_KINDS, "person", "word", "sign", *BLOCKS, *ELEMENTS)))
 LETTERS = " ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 SLOTS = (0.25, 0.75)  # where in a cell, from its left edge, a written letter is asked for
 IGNORED = -100

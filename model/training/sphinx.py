@@ -47,6 +47,8 @@ from model.training.nano import nano_config, train_tokenizer
 log = logging.getLogger(__name__)
 
 BETA = 0.3  # theta = BETA * A (real-style) + (1 - BETA) * B (synthetic)
+BATCH_LIMIT = 1000  # pictures of a batch at most
+CURVE_EVERY = 10  # steps between points of a curve
 DENSE_WEIGHT = 0.3  # of the dense loss beside the language loss in stages one and two
 CONTRAST_WEIGHT = 0.1
 CORPUS = 1500  # pictures whose conversations the tokenizer is trained on
@@ -262,13 +264,14 @@ class Run:
         if resumed and "optimizers" in resumed:
             optimizers.load_state_dict(resumed["optimizers"])
             clock.elapsed, clock.step = resumed["elapsed"], resumed["step"]
-        batches = Batches(stage.diet, self.processor, base=stage.first, grid=core.config.grid_size)
+        diet = replace(stage.diet, pictures=min(stage.diet.pictures, BATCH_LIMIT))
+        batches = Batches(diet, self.processor, base=stage.first, grid=core.config.grid_size)
         loader = DataLoader(
             batches, batch_size=None, sampler=range(clock.step, 1 << 30), num_workers=self.workers,
             prefetch_factor=4 if self.workers else None, worker_init_fn=worker_setup,
             pin_memory=self.device.type == "cuda",
         )  # fmt: skip
-        curve = Curve(self.folder, stage.name, append=bool(resumed))
+        curve = Curve(self.folder, stage.name, every=CURVE_EVERY, append=bool(resumed))
         saved = clock.elapsed
         self.nano.train()
         clock.start()

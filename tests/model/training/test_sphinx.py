@@ -1,0 +1,78 @@
+"""Training sphinx-nano: it learns in a minute, and a killed run goes on exactly where it was."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.training import sphinx
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tokenizer of few pictures, made once."""
+    folder = tmp_path_factory.mktemp("tokenizer")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sphinx, "CORPUS", 120)
+        sphinx.prepare_tokenizer(folder)
+    return folder / "tokenizer.model"
+
+
+def started(folder: Path, tokenizer: Path) -> Path:
+    folder.mkdir()
+    (folder / "tokenizer.model").write_bytes(tokenizer.read_bytes())
+    return folder
+
+
+def losses(folder: Path, stage: str, name: str = "loss") -> list[float]:
+    with (folder / f"{stage}.csv").open() as file:
+        return [float(value) for *_, figure, value in csv.reader(file) if figure == name]
+
+
+def run(folder: Path, *more: str) -> None:
+    assert sphinx.main(["--folder", str(folder), "--workers", "0", "--device", "cpu", *more]) == 0
+
+
+def test_a_minute_of_training_lowers_the_loss(tmp_path: Path, tokenizer: Path) -> None:
+    folder = started(tmp_path / "minute", tokenizer)
+    run(folder, "--minutes", "1", "--stages", "encoders")
+    seen = losses(folder, "encoders")
+    assert len(seen) >= 2
+    assert seen[-1] < 0.95 * seen[0]
+    assert (folder / "encoders.png").exists()
+    assert (folder / "checkpoint" / "config.json").exists()
+
+
+@pytest.mark.parametrize("stage", ["encoders", "two"])
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(
+    stage: str, tmp_path: Path, tokenizer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sphinx, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(sphinx, "CURVE_EVERY", 1)
+    monkeypatch.setattr(sphinx, "BATCH_LIMIT", 2)
+    whole, cut = started(tmp_path / "whole", tokenizer), started(tmp_path / "cut", tokenizer)
+    options = ("--steps", "4", "--stages", stage)
+    run(whole, *options)
+
+    class Killed(Exception):
+        pass
+
+    save, saves = sphinx.save_state, []
+
+    def save_then_die(file: Path, state: dict[str, object]) -> None:
+        save(file, state)
+        saves.append(file)
+        if len(saves) == 2:
+            raise Killed
+
+    monkeypatch.setattr(sphinx, "save_state", save_then_die)
+    with pytest.raises(Killed):
+        run(cut, *options)
+    monkeypatch.setattr(sphinx, "save_state", save)
+    run(cut, "--resume", "--stages", stage)
+    first = torch.load(whole / f"after-{stage}.pt", weights_only=True)
+    second = torch.load(cut / f"after-{stage}.pt", weights_only=True)
+    assert all(torch.equal(first[name], second[name]) for name in first)
