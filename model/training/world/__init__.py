@@ -1,7 +1,7 @@
 """The illustrated world: pictures drawn by program, with exact truth.
 
-`draw(seed)` is all that training, tests and evaluation call. Same arguments, same bytes; nothing is remembered
-between calls. Seeds in TRAINING_SEEDS are for training, all others for looking and measuring.
+`draw(seed)` is all that training, tests and evaluation call. Same arguments, same bytes; nothing is
+remembered between calls. Seeds in TRAINING_SEEDS are for training, all others for looking and measuring.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from .truth import Block, Chart, Element, Thing, Truth, Word
 
 __all__ = [
     "ACTIONS", "COLOURS", "HELD_OUT_PAIRS", "HELD_OUT_RELATIONS", "HELD_OUT_WORDS", "KINDS", "PATTERNS",
-    "RELATIONS", "STYLES", "THING_KINDS", "TRAINING_SEEDS", "Block", "Chart", "Element", "Thing", "Truth", "Word", "draw",
+    "RELATIONS", "STYLES", "THING_KINDS", "TRAINING_SEEDS", "Block", "Chart", "Element", "Thing", "Truth",
+    "Word", "draw",
 ]  # fmt: skip
 
 TRAINING_SEEDS = range(0, 1_000_000)

@@ -150,7 +150,8 @@ def room(canvas: Canvas, rng: random.Random) -> Ground:
             rectangle(x - 0.014 * w, y - 0.014 * h, x + a + 0.014 * w, y + b + 0.014 * h), (250, 249, 246)
         )
         canvas.fill(rectangle(x, y, x + a, y + b), (206, 230, 242))
-        canvas.fill(np.array([(x, y + b), (x, y + b * 0.75), (x + a * 0.4, y + b * 0.62), (x + a, y + b * 0.8), (x + a, y + b)]),
+        canvas.fill(np.array([(x, y + b), (x, y + b * 0.75), (x + a * 0.4, y + b * 0.62), (x + a,
+            y + b * 0.8), (x + a, y + b)]),
                     (206, 224, 196))  # fmt: skip
         canvas.line(np.array([(x + a / 2, y), (x + a / 2, y + b)]), (250, 249, 246), 0.014 * canvas.unit)
         canvas.line(np.array([(x, y + b / 2), (x + a, y + b / 2)]), (250, 249, 246), 0.014 * canvas.unit)

@@ -1,7 +1,7 @@
 """What training never shows, so that the evaluation can ask for it: fixed combinations and words.
 
-With `held_out=False` no picture holds any of them; with `held_out=True` every picture holds at least one. Changing
-them makes the figures of a checkpoint trained before worthless.
+With `held_out=False` no picture holds any of them; with `held_out=True` every picture holds at least one.
+Changing them makes the figures of a checkpoint trained before worthless.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ HELD_OUT_PAIRS: frozenset[tuple[str, str]] = frozenset(
 # (kind, relation, kind); the same seen from the other side is held out with it.
 HELD_OUT_RELATIONS: frozenset[tuple[str, str, str]] = frozenset(
     {
-        ("cat", "on", "box"), ("book", "on", "desk"), ("ball", "left of", "dog"), 
-        ("dog", "right of", "bench"), ("bird", "above", "tree"), ("lamp", "left of", "book"), ("kite", "above", "car"),
-        ("apple", "right of", "bottle"), ("car", "left of", "tree"), ("star", "left of", "clock"),
+        ("cat", "on", "box"), ("book", "on", "desk"), ("ball", "left of", "dog"),
+        ("dog", "right of", "bench"), ("bird", "above", "tree"), ("lamp", "left of", "book"),
+        ("kite", "above", "car"), ("apple", "right of", "bottle"), ("car", "left of", "tree"),
+        ("star", "left of", "clock"),
         ("cup", "right of", "lamp"), ("umbrella", "left of", "ball"),
     }
 )  # fmt: skip

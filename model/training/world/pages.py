@@ -10,7 +10,7 @@ from .canvas import Canvas, ellipse, rectangle
 from .holdouts import HELD_OUT_WORDS
 from .lettering import text_width, write
 from .palette import COLOUR_RGB, FIXED_RGB, RGB, darker, lighter, mix
-from .phrases import Described, article, joined, name, sentence
+from .phrases import Described, article, joined, name, plural, sentence
 from .scenes import Stage, pick_colour, pick_pattern
 from .shapes import SHAPES, THING_KINDS, Look, draw_thing
 from .truth import XYXY, Block, Chart, Element, Truth, Word
@@ -334,22 +334,17 @@ def chart(stage: Stage, seed: int) -> Truth | None:
             words += _words(canvas.image, label, lx + size * 1.7, y, size, INK)
         rows = [(c, f"{v}%") for c, v in zip(chosen, values)]
     table = Chart(kind, title, (("label", "value"), *rows))
-    largest = max(rows, key=lambda row: int(row[1].rstrip("%")))[0]
-    text = sentence(f'{article(kind)} chart titled "{title}" with {count} {"bars" if kind == "bar" else "parts"}, the '
-                    f"largest {largest}")  # fmt: skip
-    if (
-        len({r[1] for r in rows}) < len(rows)
-        and sum(r[1] == max(rows, key=lambda q: int(q[1].rstrip("%")))[1] for r in rows) > 1
-    ):
-        text = sentence(
-            f'{article(kind)} chart titled "{title}" with {count} {"bars" if kind == "bar" else "parts"}'
-        )
+    numbers = [int(row[1].rstrip("%")) for row in rows]
+    words_for = {"bar": "bars", "pie": "parts"}
+    said = f'{article(kind)} chart titled "{title}" with {count} {words_for[kind]}'
+    if numbers.count(max(numbers)) == 1:
+        said += f", the largest {rows[numbers.index(max(numbers))][0]}"
     return Truth(
         seed,
         "chart",
         stage.style,
         stage.size_wh,
-        text,
+        sentence(said),
         words=tuple(words),
         chart=table,
         held_out=stage.held_out,
@@ -481,8 +476,11 @@ def screen(stage: Stage, seed: int) -> Truth | None:
     if not stage.held_out and any(word.text in HELD_OUT_WORDS for word in words):
         return None
     kinds = [e.kind for e in elements]
-    listed = [article(k) if kinds.count(k) == 1 else f"{kinds.count(k)} {k}{'es' if k.endswith(('x', 'ch')) else 's'}"
-              for k in ("field", "checkbox", "switch", "slider", "button") if k in kinds]  # fmt: skip
+    listed = [
+        article(k) if kinds.count(k) == 1 else f"{kinds.count(k)} {plural(k)}"
+        for k in ("field", "checkbox", "switch", "slider", "button")
+        if k in kinds
+    ]
     text = sentence(f'a screen titled "{title}" with {joined(listed)}')
     clipped = tuple(Element(e.kind, e.label, _clip(e.box, canvas)) for e in elements)
     return Truth(

@@ -55,7 +55,7 @@ Limbs = tuple[tuple[float, float], tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Angles of the person's own left and right limbs, upper then lower part. `facing`: 0 us, -1 left, 1 right."""
+    """Angles of the person's own left and right limbs, upper then lower; `facing` 0 us, -1 left, 1 right."""
 
     action: str
     facing: int
@@ -156,13 +156,13 @@ def joints(how: Pose) -> np.ndarray:
             out[joint + 2] = middle + second * np.array([math.sin(b) * sign, math.cos(b)])
     head = up * (TORSO + NECK + HEAD)
     if face:
-        out[NOSE] = head + (face * HEAD * 1.02, 0.008)
-        out[LEYE] = out[REYE] = head + (face * HEAD * 0.55, -0.02)
-        out[LEAR] = out[REAR] = head + (-face * HEAD * 0.12, 0.0)
+        out[NOSE] = head + np.array([face * HEAD * 1.02, 0.008])
+        out[LEYE] = out[REYE] = head + np.array([face * HEAD * 0.55, -0.02])
+        out[LEAR] = out[REAR] = head + np.array([-face * HEAD * 0.12, 0.0])
     else:
-        out[NOSE] = head + (0, 0.012)
-        out[LEYE], out[REYE] = head + (0.031, -0.014), head + (-0.031, -0.014)
-        out[LEAR], out[REAR] = head + (HEAD * 0.98, 0.004), head + (-HEAD * 0.98, 0.004)
+        out[NOSE] = head + np.array([0, 0.012])
+        out[LEYE], out[REYE] = head + np.array([0.031, -0.014]), head + np.array([-0.031, -0.014])
+        out[LEAR], out[REAR] = head + np.array([HEAD * 0.98, 0.004]), head + np.array([-HEAD * 0.98, 0.004])
     if how.action == "sitting":
         ground = max(out[LANK, 1], out[RANK, 1])
     else:
@@ -261,7 +261,12 @@ def draw_person(
         h, k, a = j[LHIP + i], j[LKNE + i], j[LANK + i]
         r = LEG_WIDTH / 2 * height
         ahead = face * 0.05 * height if face else (0.022 if left else -0.022) * height
-        shoe = _limb(a + (-ahead * 0.1, 0.008 * height), a + (ahead, 0.014 * height), r * 0.72, r * 0.62)
+        shoe = _limb(
+            a + np.array([-ahead * 0.1, 0.008 * height]),
+            a + np.array([ahead, 0.014 * height]),
+            r * 0.72,
+            r * 0.62,
+        )
         paint(shoe, FIXED_RGB["tyre"], part)
         bare = wear.skin if wear.shorts else cloth
         paint(_limb(k, a, r * 0.92, r * 0.68), darker(bare, 0.1) if far and wear.shorts else bare, part)
@@ -273,14 +278,16 @@ def draw_person(
         top, low = up * 0.10, -up * 0.06
         if face:
             out = np.array([0.06 * height, 0.0])
-            body = [ls * 0.5 + rs * 0.5 + top, ls + out + top * 0.2, lh + out * 0.95 + low, rh - out * 0.95 + low,
+            body = [ls * 0.5 + rs * 0.5 + top, ls + out + top * 0.2, lh + out * 0.95 + low,
+                rh - out * 0.95 + low,
                     rs - out + top * 0.2]  # fmt: skip
             if ls[0] < rs[0]:
                 body = [body[0], rs + out + top * 0.2, rh + out * 0.95 + low, lh - out * 0.95 + low,
                         ls - out + top * 0.2]  # fmt: skip
         else:
             out = np.array([0.026 * height, 0.0])
-            body = [ls * 0.5 + rs * 0.5 + top * 1.1, ls + out * 0.3 + top * 0.7, ls + out, lh + out * 1.1 + low,
+            body = [ls * 0.5 + rs * 0.5 + top * 1.1, ls + out * 0.3 + top * 0.7, ls + out,
+                lh + out * 1.1 + low,
                     rh - out * 1.1 + low, rs - out, rs - out * 0.3 + top * 0.7]  # fmt: skip
         neck = (ls + rs) / 2
         paint(_limb(neck, neck + up * 0.2, 0.034 * height, 0.034 * height), wear.skin, TORSO_PART, False)
@@ -309,11 +316,14 @@ def draw_person(
         rise = 1.32 if wear.cut == "curly" else 1.16
         if face:
             start, stop = (160, 300) if face > 0 else (240, 380)
-            cap = np.concatenate([arc(cx, cy, r * 1.1, r * rise, start - 40 * (face > 0), stop + 40 * (face < 0), 14),
-                                  [(cx + face * r * 0.15, cy - r * 0.45), (cx - face * r * 0.15, cy - r * 0.1)]])  # fmt: skip
+            cap = np.concatenate([arc(cx, cy, r * 1.1, r * rise, start - 40 * (face > 0),
+                stop + 40 * (face < 0), 14),
+                                  [(cx + face * r * 0.15, cy - r * 0.45), (cx - face * r * 0.15,
+                                  cy - r * 0.1)]])  # fmt: skip
         else:
             cap = np.concatenate([arc(cx, cy, r * 1.08, r * rise, 188, 352, 14),
-                                  [(cx + r * 0.55, cy - r * 0.5), (cx - r * 0.2, cy - r * 0.55)]])  # fmt: skip
+                                  [(cx + r * 0.55, cy - r * 0.5), (cx - r * 0.2,
+                                  cy - r * 0.55)]])  # fmt: skip
         paint(cap, wear.hair, HEAD_PART)
         dot = max(0.9, 0.013 * height)
         dark = FIXED_RGB["ink"]

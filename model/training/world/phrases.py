@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .truth import XYXY
 
@@ -86,7 +87,7 @@ def _positions(
     for axis, words in ((0, ("left", "middle", "right")), (1, ("upper", "middle", "lower"))):
         centre = {i: (things[i].box[axis] + things[i].box[axis + 2]) / 2 for i in group}
         order = sorted(group, key=lambda i: centre[i])
-        gaps = [centre[b] - centre[a] for a, b in zip(order, order[1:])]
+        gaps = [centre[b] - centre[a] for a, b in pairwise(order)]
         if min(gaps) >= APART * size_wh[axis]:
             chosen = words if len(group) == 3 else (words[0], words[2])
             return dict(zip(order, chosen))
@@ -94,7 +95,7 @@ def _positions(
 
 
 def phrases(things: Sequence[Described], size_wh: tuple[int, int]) -> list[str]:
-    """The shortest phrase for each thing that no other thing answers to, or its plain name where there is none."""
+    """The shortest phrase for each thing that no other answers to, or its plain name where there is none."""
     out = []
     ways = (
         {},

@@ -1,4 +1,4 @@
-"""Composed scenes, people, signs, grids with an odd one, scenes with a broken thing. Knows how to place and record.
+"""Composed scenes, people, signs, grids with an odd one, scenes with a broken thing: placing and recording.
 
 A try may end without a picture (None): something came out hidden, nameless or, in training, held out.
 """
@@ -31,14 +31,18 @@ DAMAGE_GAP = 0.13  # of the thing's side, the jagged gap of a broken thing
 PERSON_SHARE = 0.12  # of composed outdoor scenes with somebody in them
 
 GROUND_KINDS: dict[str, tuple[str, ...]] = {
-    "park": ("tree", "bench", "dog", "cat", "ball", "flower", "mushroom", "umbrella", "guitar", "hat", "box", "bird",
+    "park": ("tree", "bench", "dog", "cat", "ball", "flower", "mushroom", "umbrella", "guitar", "hat",
+    "box", "bird",
              "apple", "house", "book", "star"),
     "street": ("car", "bus", "house", "tree", "dog", "cat", "bench", "box", "car", "bus", "umbrella", "lamp"),
-    "room": ("chair", "desk", "lamp", "box", "cat", "dog", "ball", "guitar", "book", "clock", "hat", "umbrella", "star",
+    "room": ("chair", "desk", "lamp", "box", "cat", "dog", "ball", "guitar", "book", "clock", "hat",
+    "umbrella", "star",
              "rocket", "teapot", "chair", "desk", "bottle", "heart"),
-    "beach": ("ball", "umbrella", "boat", "bird", "dog", "hat", "bottle", "star", "chair", "box", "fish", "boat",
+    "beach": ("ball", "umbrella", "boat", "bird", "dog", "hat", "bottle", "star", "chair", "box", "fish",
+    "boat",
               "guitar"),
-    "table": ("cup", "bottle", "book", "lamp", "clock", "teapot", "apple", "box", "hat", "flower", "heart", "fish",
+    "table": ("cup", "bottle", "book", "lamp", "clock", "teapot", "apple", "box", "hat", "flower", "heart",
+    "fish",
               "mushroom", "rocket", "cup", "apple", "teapot", "bottle", "clock"),
 }  # fmt: skip
 SKY_KINDS: dict[str, tuple[str, ...]] = {
@@ -50,7 +54,8 @@ SKY_KINDS: dict[str, tuple[str, ...]] = {
 }
 # Side relative to the others in a scene.
 BULK = {
-    "house": 1.5, "tree": 1.5, "bus": 1.5, "car": 1.25, "bench": 1.25, "desk": 1.4, "chair": 1.25, "umbrella": 1.15,
+    "house": 1.5, "tree": 1.5, "bus": 1.5, "car": 1.25, "bench": 1.25, "desk": 1.4, "chair": 1.25,
+    "umbrella": 1.15,
     "guitar": 1.15, "boat": 1.25, "dog": 1.05, "lamp": 1.1, "rocket": 1.1, "bird": 0.9, "butterfly": 0.9,
     "apple": 0.85, "mushroom": 0.9, "cup": 0.9, "heart": 0.9, "star": 0.9, "hat": 0.9,
 }  # fmt: skip
@@ -60,7 +65,7 @@ SUPPORTS = tuple(k for k, s in SHAPES.items() if s.top is not None)
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to be placed. `zone` is "ground", "sky" or "on"; `side` a share of the picture's shorter side."""
+    """One thing to be placed. `zone`: "ground", "sky", "on"; `side`: share of the picture's shorter side."""
 
     kind: str
     colour: str
@@ -177,7 +182,7 @@ def _overlap(a: XYXY, b: XYXY) -> float:
 
 
 def _place(stage: Stage, ground: Ground, items: list[Item]) -> list[Item]:
-    """Positions for the items, in their order; those for which there is no room are left out (with their riders)."""
+    """Positions for the items, in their order; what finds no room is left out, and what stands on it."""
     canvas, rng = stage.canvas, stage.rng
     w, h, u = canvas.width, canvas.height, canvas.unit
     placed: dict[int, Item] = {}
@@ -195,7 +200,7 @@ def _place(stage: Stage, ground: Ground, items: list[Item]) -> list[Item]:
                 off = (0.02 if not base.flip else -0.02) * bw
             seat = base.foot - bh * (1 - top)
             new = replace(item, side=side, x=base.x + off, foot=seat, turn=0.0)
-            x1, y1, x2, y2 = new.box(u)
+            x1, y1, x2, _ = new.box(u)
             clash = any(_overlap(new.box(u), o.box(u)) > 0.1 for k, o in placed.items() if k != item.support)
             if y1 > 2 and x1 > 2 and x2 < w - 2 and not clash:
                 placed[index] = new
@@ -244,7 +249,8 @@ def _look(stage: Stage, item: Item) -> Look:
     u = stage.canvas.unit
     return Look(
         item.kind, item.colour, stage.shade(item.colour), item.pattern, item.x, item.foot,
-        item.side * u, item.stretch, item.turn, item.flip, stage.rng.random(), 0.08 if stage.style == "synthetic" else 0.17,
+        item.side * u, item.stretch, item.turn, item.flip, stage.rng.random(),
+            0.08 if stage.style == "synthetic" else 0.17,
     )  # fmt: skip
 
 
@@ -317,16 +323,17 @@ def _draw(stage: Stage, items: list[Item], shadows: bool = True) -> None:
 
 
 def _record(stage: Stage) -> tuple[list[Thing], list[tuple[int, str, int]]] | None:
-    """Things and relations as they came out, or None where one is hidden too much or has no phrase of its own."""
+    """Things and relations as they came out, or None where a thing is hidden too much."""
     canvas = stage.canvas
     seen = []
-    for i, (item, pixels) in enumerate(stage.drawn):
+    for i, (_, pixels) in enumerate(stage.drawn):
         found = canvas.visible(i + 1)
         if found is None or found[2] < MIN_VISIBLE * pixels or found[2] < 12 or not found[1]:
             return None
         seen.append(found)
     described = [
-        Described(item.kind, item.colour, None if item.pose else item.pattern, size_word(box, stage.size_wh), box,
+        Described(item.kind, item.colour, None if item.pose else item.pattern, size_word(box,
+            stage.size_wh), box,
                   item.pose.action if item.pose else None, item.damaged)
         for (item, _), (box, _, _) in zip(stage.drawn, seen)
     ]  # fmt: skip
@@ -338,7 +345,8 @@ def _record(stage: Stage) -> tuple[list[Thing], list[tuple[int, str, int]]] | No
             points = people.visibility(stage.joints[i], item.pose, canvas, stage.body, i + 1)
         d = described[i]
         things.append(
-            Thing(words[i], d.kind, d.colour, d.size, d.pattern, box, outline, round(area / max(1, pixels), 3),
+            Thing(words[i], d.kind, d.colour, d.size, d.pattern, box, outline, round(area / max(1, pixels),
+                3),
                   d.action, points, d.damaged)
         )  # fmt: skip
     on = {(i, item.support) for i, (item, _) in enumerate(stage.drawn) if item.support is not None}
@@ -363,7 +371,8 @@ def holds_held_out(things: list[Thing], relations: list[tuple[int, str, int]], w
 
 
 def _finish(
-    stage: Stage, seed: int, kind: str, ground: Ground, *, unique: bool = True, words: list[Word] | None = None,
+    stage: Stage, seed: int, kind: str, ground: Ground, *, unique: bool = True,
+        words: list[Word] | None = None,
     text: str | None = None, odd: int | None = None,
 ) -> Truth | None:  # fmt: skip
     recorded = _record(stage)
@@ -408,9 +417,8 @@ def _force(
         return made + [i for i in items if i.support is None][: max(0, len(items) - 2)]
     colour, kind = rng.choice(pairs)
     zone = "sky" if kind in sky and kind not in pool else "ground"
-    return [replace(_new(stage, kind, zone, count), colour=colour)] + [i for i in items if i.support is None][
-        1:
-    ]
+    free = [i for i in items if i.support is None]
+    return [replace(_new(stage, kind, zone, count), colour=colour), *free[1:]]
 
 
 def composed(
@@ -457,7 +465,7 @@ def composed(
         broken = items[odd_item]
         items[odd_item] = replace(broken, damaged=True, side=max(broken.side, 0.24))
     items = _place(stage, ground, items)
-    if not items or damage and not any(i.damaged for i in items) or count > 1 and len(items) < 2:
+    if not items or (damage and not any(i.damaged for i in items)) or (count > 1 and len(items) < 2):
         return None
     _draw(stage, items)
     odd = next((i for i, item in enumerate(items) if item.damaged), None)
@@ -567,7 +575,7 @@ def sign(stage: Stage, seed: int) -> Truth | None:
     if len({i.colour for i in items}) < len(items) or len({w.text for w in words}) < len(words):
         return None
     extra = None
-    if rng.random() < 0.5 or stage.held_out and not forced:
+    if rng.random() < 0.5 or (stage.held_out and not forced):
         pool = tuple(k for k in GROUND_KINDS[place] if BULK.get(k, 1.0) < 1.2)
         pairs = sorted(p for p in HELD_OUT_PAIRS if p[1] in pool)
         if stage.held_out and not forced:
@@ -645,7 +653,6 @@ def odd_one_out(stage: Stage, seed: int) -> Truth | None:
     common = Described(base.kind, base.colour, base.pattern, None, (0, 0, 0, 0))
     different = Described(odd.kind, odd.colour, odd.pattern, None, (0, 0, 0, 0), damaged=odd.damaged)
     show = way == "pattern"
-    text = sentence(
-        f"{COUNTS[total - 1]} {name(common, pattern=show, many=True)} and {article(name(different, pattern=show))}"
-    )
+    alike, other = name(common, pattern=show, many=True), article(name(different, pattern=show))
+    text = sentence(f"{COUNTS[total - 1]} {alike} and {other}")
     return _finish(stage, seed, "odd", ground, unique=False, text=text, odd=where)

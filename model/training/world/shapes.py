@@ -1,7 +1,7 @@
 """The kinds of things and how each is drawn. Knows nothing of scenes, sizes or truth.
 
-A kind is a list of parts on a grid of its own (about 100 wide, y down), scaled when the table is read so that its
-longer side is 1, with the origin at the middle of its foot.
+A kind is a list of parts on a grid of its own (about 100 wide, y down), scaled when the table is read so that
+its longer side is 1, with the origin at the middle of its foot.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A kind's parts, and its extent (width, height) with the longer side 1. `top` is where things stand on it."""
+    """A kind's parts, and its extent (width, height), the longer side 1. `top`: where things stand on it."""
 
     parts: tuple[Part, ...]
     extent: tuple[float, float]
@@ -129,7 +129,8 @@ SHAPES: dict[str, Shape] = {
     "car": _shape(
         _fill(
             smooth(
-                [(0, 38), (3, 26), (20, 22), (34, 4), (46, 0), (64, 1), (80, 22), (96, 26), (100, 36), (98, 46),
+                [(0, 38), (3, 26), (20, 22), (34, 4), (46, 0), (64, 1), (80, 22), (96, 26), (100, 36), (98,
+                46),
                  (84, 47), (16, 47), (2, 46)]
             )
         ),
@@ -182,9 +183,11 @@ SHAPES: dict[str, Shape] = {
     "dog": _shape(
         _fill(smooth([(4, 20), (0, 8), (6, 6), (12, 22), (20, 34), (14, 42)], steps=3)),
         *(_fill(rectangle(x, 56, x + 11, 88, 3), "dark") for x in (24, 62)),
-        _fill(smooth([(12, 40), (22, 32), (50, 33), (70, 30), (78, 44), (74, 60), (48, 62), (18, 60), (11, 50)])),
+        _fill(smooth([(12, 40), (22, 32), (50, 33), (70, 30), (78, 44), (74, 60), (48, 62), (18, 60), (11,
+            50)])),
         *(_fill(rectangle(x, 54, x + 12, 90, 3)) for x in (13, 73 - 8)),
-        _fill(smooth([(60, 24), (64, 8), (78, 4), (88, 12), (100, 20), (100, 29), (88, 33), (74, 40), (62, 36)])),
+        _fill(smooth([(60, 24), (64, 8), (78, 4), (88, 12), (100, 20), (100, 29), (88, 33), (74, 40), (62,
+            36)])),
         _fill(smooth([(62, 10), (70, 6), (74, 18), (70, 34), (62, 34), (58, 22)]), "dark"),
         *_eye(80, 15, 3.4),
         _fill(ellipse(98, 20, 4, 3.6, 12), "ink", inked=False),
@@ -193,7 +196,8 @@ SHAPES: dict[str, Shape] = {
         _line([(46, 66), (44, 84)], "beak", 3.5),
         _line([(56, 66), (56, 84)], "beak", 3.5),
         _fill([(26, 44), (-2, 30), (4, 48), (24, 58)], "dark"),
-        _fill(smooth([(18, 48), (34, 34), (56, 26), (66, 8), (82, 6), (90, 20), (82, 46), (64, 66), (40, 68)])),
+        _fill(smooth([(18, 48), (34, 34), (56, 26), (66, 8), (82, 6), (90, 20), (82, 46), (64, 66), (40,
+            68)])),
         _fill([(88, 14), (106, 21), (88, 26)], "beak"),
         _fill(smooth([(30, 46), (50, 38), (66, 44), (54, 58), (36, 58)]), "dark"),
         *_eye(78, 17, 3.8),
@@ -258,7 +262,8 @@ SHAPES: dict[str, Shape] = {
     "book": _shape(
         _fill([(8, 88), (74, 88), (74, 98), (8, 98)], "paper"),
         _fill([(10, 0), (78, 0), (78, 90), (10, 90)]),
-        _fill([(2, 2), (10, 0), (10, 90), (4, 90), (4, 96), (10, 102), (78, 102), (78, 97), (12, 97), (2, 92)], "dark"),
+        _fill([(2, 2), (10, 0), (10, 90), (4, 90), (4, 96), (10, 102), (78, 102), (78, 97), (12, 97), (2,
+            92)], "dark"),
         _fill(rectangle(26, 18, 66, 38), "paper"),
         _line([(33, 25), (59, 25)], "ink", 2.5),
         _line([(33, 31), (52, 31)], "ink", 2.5),
@@ -300,8 +305,10 @@ SHAPES: dict[str, Shape] = {
     "clock": _shape(
         _line([(26, 92), (18, 104)], "line", 8),
         _line([(74, 92), (82, 104)], "line", 8),
-        _fill(np.concatenate([arc(0, 0, 17, 14, 180, 360, 10)]) @ [[0.79, -0.61], [0.61, 0.79]] + (22, 20), "dark"),
-        _fill(np.concatenate([arc(0, 0, 17, 14, 180, 360, 10)]) @ [[0.79, 0.61], [-0.61, 0.79]] + (78, 20), "dark"),
+        _fill(np.concatenate([arc(0, 0, 17, 14, 180, 360, 10)]) @ [[0.79, -0.61], [0.61, 0.79]] + (22, 20),
+            "dark"),
+        _fill(np.concatenate([arc(0, 0, 17, 14, 180, 360, 10)]) @ [[0.79, 0.61], [-0.61, 0.79]] + (78, 20),
+            "dark"),
         _fill(ellipse(50, 56, 46, 46, 32)),
         _fill(ellipse(50, 56, 33, 33, 28), "paper"),
         _line([(50, 56), (50, 34)], "ink", 4.5),
@@ -319,7 +326,8 @@ SHAPES: dict[str, Shape] = {
     "bottle": _shape(
         _fill(
             smooth(
-                [(24, 10), (36, 10), (36, 34), (50, 48), (54, 62), (54, 112), (46, 118), (14, 118), (6, 112), (6, 62),
+                [(24, 10), (36, 10), (36, 34), (50, 48), (54, 62), (54, 112), (46, 118), (14, 118), (6,
+                112), (6, 62),
                  (10, 48), (24, 34)], steps=3
             )
         ),
@@ -330,7 +338,8 @@ SHAPES: dict[str, Shape] = {
     "apple": _shape(
         _fill(
             smooth(
-                [(50, 24), (66, 16), (84, 20), (94, 42), (88, 70), (70, 94), (58, 96), (50, 92), (42, 96), (30, 94),
+                [(50, 24), (66, 16), (84, 20), (94, 42), (88, 70), (70, 94), (58, 96), (50, 92), (42, 96),
+                (30, 94),
                  (12, 70), (6, 42), (16, 20), (34, 16)]
             )
         ),
@@ -350,7 +359,8 @@ SHAPES: dict[str, Shape] = {
         _fill([(40, -6), (58, -6), (56, 12), (42, 12)], "ink"),
         _fill(
             smooth(
-                [(49, 54), (64, 54), (72, 64), (68, 76), (76, 90), (76, 108), (62, 120), (49, 122), (36, 120), (22, 108),
+                [(49, 54), (64, 54), (72, 64), (68, 76), (76, 90), (76, 108), (62, 120), (49, 122), (36,
+                120), (22, 108),
                  (22, 90), (30, 76), (26, 64), (34, 54)]
             )
         ),
@@ -364,7 +374,8 @@ SHAPES: dict[str, Shape] = {
         _fill(smooth([(42, 96), (50, 92), (58, 96), (54, 108), (50, 118), (46, 108)]), "beak"),
         _fill([(34, 62), (14, 88), (14, 100), (36, 90)], "dark"),
         _fill([(66, 62), (86, 88), (86, 100), (64, 90)], "dark"),
-        _fill(smooth([(50, 0), (64, 18), (70, 46), (68, 76), (62, 96), (38, 96), (32, 76), (30, 46), (36, 18)])),
+        _fill(smooth([(50, 0), (64, 18), (70, 46), (68, 76), (62, 96), (38, 96), (32, 76), (30, 46), (36,
+            18)])),
         _fill(ellipse(50, 40, 11, 11, 18), "glass"),
         _fill(smooth([(50, 66), (54, 80), (54, 98), (46, 98), (46, 80)], steps=3), "dark"),
     ),
@@ -393,7 +404,7 @@ def _pattern_layer(pattern: str, layer: np.ndarray, ink: np.ndarray, side: float
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How one thing is drawn: pixels for `x`, `foot` (the middle of its foot) and `side`, degrees for `turn`."""
+    """How one thing is drawn: `x`, `foot` (the middle of its foot) and `side` in pixels, `turn` degrees."""
 
     kind: str
     colour: str

@@ -6,7 +6,12 @@ import random
 
 from .holdouts import HELD_OUT_WORDS
 
-SIGN_WORDS = tuple(
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+SIGN_WORDS = _words(
     """
     STOP EXIT OPEN CLOSED PARK CAFE SHOP BANK HOTEL TAXI BUS TRAM ZOO BEACH POOL BAKERY BOOKS FLOWERS
     FRUIT MUSIC SCHOOL LIBRARY MARKET CINEMA STATION NORTH SOUTH EAST WEST SLOW FAST LEFT RIGHT UP DOWN
@@ -14,15 +19,14 @@ SIGN_WORDS = tuple(
     CAKE APPLE HONEY MONDAY FRIDAY SUMMER WINTER SPRING LAKE FOREST BRIDGE CASTLE TOWER HARBOR ISLAND
     MOON SUN STAR GOLD SILVER KEEP OUT IN NO YES GO WALK RUN BIKE BOAT TRAIN PLANE LUCKY HAPPY SPORT
     GAMES TOYS SHOES HATS KEYS TOOLS LEMON RIVER MUSEUM TICKET SUNDAY GARDEN
-    """.split()
+    """
 )
-TITLES = tuple(
-    (
-        "WEEKLY NEWS, ANNUAL REPORT, OUR TOWN, HOW TO BAKE, FIELD NOTES, THE SEA, TRAVEL GUIDE, CITY MAP, "
-        "SPACE, ANIMALS, BIRDS, WEATHER, COOKING, HISTORY, SCIENCE, MUSIC, GARDEN, HEALTH, SPORTS, MARKET, "
-        "RESULTS, SUMMARY, RECIPES, PLANTS, OCEAN, TRAINS, PAINTING, RIVER LIFE, MUSEUM, SUMMER"
-    ).split(", ")
-)
+TITLES = (
+    "WEEKLY NEWS", "ANNUAL REPORT", "OUR TOWN", "HOW TO BAKE", "FIELD NOTES", "THE SEA", "TRAVEL GUIDE",
+    "CITY MAP", "SPACE", "ANIMALS", "BIRDS", "WEATHER", "COOKING", "HISTORY", "SCIENCE", "MUSIC", "GARDEN",
+    "HEALTH", "SPORTS", "MARKET", "RESULTS", "SUMMARY", "RECIPES", "PLANTS", "OCEAN", "TRAINS", "PAINTING",
+    "RIVER LIFE", "MUSEUM", "SUMMER",
+)  # fmt: skip
 CHART_SETS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("FRUIT", ("APPLE", "PLUM", "PEAR", "FIG", "KIWI", "LIME", "PEARS", "LEMON")),
     ("DAYS", ("MON", "TUE", "WED", "THU", "SAT", "SUN", "FRI")),
@@ -34,20 +38,20 @@ CHART_SETS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("RAIN", ("JAN", "FEB", "MAR", "APR", "MAY", "JUN")),
     ("TEAMS", ("RED", "BLUE", "GOLD", "GREEN", "PINK", "GRAY")),
 )
-BODY_WORDS = tuple(
+BODY_WORDS = _words(
     """
     the a of and to in is on it was for with they at be this have from one had by word but not what all
     were we when your can said there use an each which she do how their if will up other about out many
     then them these so some her would make like him into time has look two more write go see number no
     way could people my than first water been call who oil its now find long down day did get come made
     may part over new
-    """.split()
+    """
 )
-BUTTONS = tuple(
+BUTTONS = _words(
     """
     OK CANCEL SAVE SEND NEXT BACK LOGIN SEARCH DELETE PRINT SHARE PLAY STOP ADD CLOSE BUY UPDATE START
     EDIT HELP
-    """.split()
+    """
 )
 FIELDS = ("NAME", "EMAIL", "CITY", "PHONE", "DATE", "COLOR", "TITLE", "CODE", "STREET", "AGE")
 CHECKS = ("SOUND", "LIGHT", "MAPS", "NEWS", "WIFI", "ALERTS", "AUTO", "DARK", "VIDEO", "SYNC")
