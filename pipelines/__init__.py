@@ -1,0 +1,1 @@
+"""Pictures, regions and requests: SPHINX chained with SAM and Stable Diffusion, without any widget."""

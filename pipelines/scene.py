@@ -148,7 +148,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message. `text` is what is shown, `raw` SPHINX's reply, `table` a chart's rows (header first)."""
+    """One message. `text` is what is shown, `raw` SPHINX's reply, `table` a chart's rows (header first).
+
+    `pictures` are the paintings that an edit offers to choose from, the shown one first; empty for a single one.
+    """
 
     role: Literal["user", "assistant", "notice"]
     text: str
@@ -157,6 +160,7 @@ class Turn:
     table: tuple[tuple[str, ...], ...] | None = None
     record: Record | None = None
     unfinished: bool = False
+    pictures: tuple[Picture, ...] = ()
 
 
 class Picture(NamedTuple):

@@ -1,0 +1,358 @@
+"""A picture and words go in, a `Scene` comes out: one assistant over a speaker, an outliner and a painter.
+
+It knows requests, abilities and scenes; which classes stand behind the three parts is `pipelines.catalog`'s
+business. What takes more than a screen to serve lies in a module named after its request.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from PIL import Image
+
+from model.replies import plain_text, read_reply
+from pipelines import request as req
+from pipelines.errors import DemoError
+from pipelines.merge import name_regions, need_picture, need_region, show, without_regions
+from pipelines.parts import (
+    GUIDANCE,
+    MAX_NEW_TOKENS,
+    STEPS,
+    Outliner,
+    Painter,
+    PainterOptions,
+    Replies,
+    Scenes,
+    Speaker,
+    SpeakerOptions,
+)
+from pipelines.pictures import Pictures, open_picture
+from pipelines.references import Target
+from pipelines.scene import Box, Click, Picture, Record, Region, Scene, Turn
+from pipelines.tasks import TASKS, Piece, Reading
+
+log = logging.getLogger(__name__)
+
+REMEMBERED_TURNS = 8  # questions with their answers that are told to the speaker again
+
+UNFAMILIAR = (
+    "This picture is outside what {model} was trained on, so its words about it are guesses. "
+    "Clicks and boxes work: click an object to outline it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the page says of the loaded models. `understands` and `cannot` are Markdown."""
+
+    model: str
+    device: str
+    why: str
+    understands: str = ""
+    cannot: str = ""
+    examples: tuple[str, ...] = ()
+    untrained: Mapping[str, str] = field(default_factory=dict)
+    """Abilities that the checkpoint was not trained for -> their measured figure, or ""."""
+    short_answers: bool = False
+    """Questions are asked with SPHINX's short-answer line (small checkpoints know no other answers)."""
+    remembers: int = REMEMBERED_TURNS
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyOptions:
+    """The visitor's dials for one message. `candidates` is how many paintings an edit makes."""
+
+    seed: int = 0
+    temperature: float = 0.0
+    top_p: float = 0.75
+    max_new_tokens: int = MAX_NEW_TOKENS
+    views: int | None = None
+    encoders: tuple[str, ...] | None = None
+    steps: int = STEPS
+    guidance: float = GUIDANCE
+    negative: str = ""
+    candidates: int = 1
+
+    @property
+    def speaker(self) -> SpeakerOptions:
+        """What of them the speaker needs."""
+        return SpeakerOptions(
+            self.seed, self.temperature, self.top_p, self.max_new_tokens, self.views, self.encoders
+        )
+
+    @property
+    def painter(self) -> PainterOptions:
+        """What of them the painter needs."""
+        return PainterOptions(self.seed, self.steps, self.guidance, self.negative)
+
+
+class Assistant:
+    """Serves every visitor; holds no visitor's state."""
+
+    def __init__(
+        self,
+        speaker: Speaker,
+        outliner: Outliner,
+        painter: Painter,
+        about: About,
+        pictures: Pictures | None = None,
+    ) -> None:
+        self.speaker = speaker
+        self.outliner = outliner
+        self.painter = painter
+        self.about = about
+        self.pictures = pictures or Pictures()
+
+    # --- pictures --------------------------------------------------------------------------------------
+
+    def open(self, source: str | Path | bytes | Image.Image) -> Scene:
+        """A new scene of a picture, with a notice when the picture is outside the model's world.
+
+        Raises:
+            DemoError: it cannot be opened.
+        """
+        image = open_picture(source)
+        scene = Scene(self.pictures.add(image))
+        assert scene.picture
+        if not self.speaker.familiar(image, scene.picture.digest):
+            scene = scene.with_turn(Turn("notice", UNFAMILIAR.format(model=self.about.model)))
+        return scene
+
+    def image(self, picture: Picture) -> Image.Image:
+        """The pixels: RGB, shared; draw on a copy."""
+        return self.pictures.image(picture)
+
+    def path(self, picture: Picture) -> Path:
+        """A PNG file of the picture."""
+        return self.pictures.path(picture)
+
+    @property
+    def forward_passes(self) -> int:
+        """Calls of the language model since it was loaded."""
+        return self.speaker.forward_passes
+
+    # --- pointing --------------------------------------------------------------------------------------
+
+    def click(self, scene: Scene, click: Click, *, region_id: int | None = None) -> Scene:
+        """Outline what is clicked: a new region, or one more click for the region `region_id`."""
+        picture = need_picture(scene)
+        width, height = picture.size_wh
+        if not (0 <= click.point.x < width and 0 <= click.point.y < height):
+            raise DemoError(f"The click is outside the picture ({width} x {height} pixels): click on it.")
+        if region_id is None and not click.positive:
+            region_id = scene.selected
+            if region_id is None:
+                raise DemoError("A subtracting click needs a region to take from: select one first.")
+        if region_id is None:
+            return self._outlined(
+                scene, Region(scene.next_id, "", Box(0, 0, 0, 0), source="click", clicks=(click,))
+            )
+        region = need_region(scene, region_id)
+        prompt = region.prompt_box or (region.box if not region.clicks else None)
+        return self._outlined(scene, replace(region, clicks=(*region.clicks, click), prompt_box=prompt))
+
+    def unclick(self, scene: Scene, region_id: int, index: int) -> Scene:
+        """Take one click back; the region goes with its last one, unless it has a box."""
+        region = need_region(scene, region_id)
+        clicks = tuple(click for i, click in enumerate(region.clicks) if i != index)
+        if not any(click.positive for click in clicks) and not region.prompt_box:
+            return without_regions(scene, (region_id,))
+        return self._outlined(scene, replace(region, clicks=clicks))
+
+    def box(self, scene: Scene, box: Box) -> Scene:
+        """Outline what a dragged box holds: a new region."""
+        width, height = need_picture(scene).size_wh
+        inside = Box(max(0, box.x1), max(0, box.y1), min(width, box.x2), min(height, box.y2))
+        if inside.x2 <= inside.x1 or inside.y2 <= inside.y1:
+            raise DemoError(
+                f"The box holds nothing of the picture ({width} x {height} pixels): drag it on the picture."
+            )
+        return self._outlined(scene, Region(scene.next_id, "", inside, source="box", prompt_box=inside))
+
+    def select(self, scene: Scene, region_id: int | None) -> Scene:
+        """Make a region the one that "it" stands for; None for none."""
+        if region_id is not None:
+            need_region(scene, region_id)
+        return replace(scene, selected=region_id)
+
+    def choose(self, scene: Scene, region_id: int, candidate: int) -> Scene:
+        """Take another of the masks that were offered for a region."""
+        region = need_region(scene, region_id)
+        if not 0 <= candidate < len(region.candidates):
+            raise DemoError(f"#{region_id} has {len(region.candidates)} masks to choose from.")
+        mask, score = region.candidates[candidate]
+        return scene.with_region(replace(region, mask=mask, score=score, box=mask.box))
+
+    def choose_painting(self, scene: Scene, picture: Picture) -> Scene:
+        """Take another of the paintings that an edit offered; the regions stay as they are."""
+        if not any(picture in turn.pictures for turn in scene.turns):
+            raise DemoError("This painting is not one of those that were offered: choose one below the edit.")
+        return replace(scene, picture=picture)
+
+    def outline(self, scene: Scene, region: Region) -> Region:
+        """The region with its mask: asked with its clicks and box, or with the box it was found by."""
+        picture = need_picture(scene)
+        box = region.prompt_box or (None if region.clicks else region.box)
+        found = self.outliner.outline(self.image(picture), picture.digest, box=box, clicks=region.clicks)
+        found = tuple((mask, score) for mask, score in found if mask.bits)
+        if not found:
+            return replace(region, mask=None, score=None, candidates=(), note="nothing to outline here")
+        mask, score = found[0]
+        return replace(region, box=mask.box, mask=mask, score=score, candidates=found, prompt_box=box)
+
+    def _outlined(self, scene: Scene, region: Region) -> Scene:
+        region = self.outline(scene, region)
+        if region.mask is None and not region.box.area:
+            raise DemoError("There is nothing to outline at this place: click inside an object.")
+        return replace(scene.with_region(region), selected=region.id)
+
+    # --- words -----------------------------------------------------------------------------------------
+
+    def reply(self, scene: Scene, words: str, *, options: ReplyOptions | None = None) -> Scenes:
+        """Serve a message: scenes that grow, the last one whole. Closing the iterator cancels at once.
+
+        Raises:
+            DemoError: the request cannot be served, with the reason and what would work.
+        """
+        options = options or ReplyOptions()
+        started = time.monotonic()
+        request = req.understand(words, scene)
+        scene = scene.with_turn(Turn("user", words.strip()))
+        yield scene
+        last = scene
+        with closing(self._serve(scene, request, options)) as scenes:
+            for last in scenes:
+                yield last
+        seconds = time.monotonic() - started
+        turn = last.turns[-1]
+        if turn.record:
+            turn = replace(turn, record=replace(turn.record, seconds=round(seconds, 3)))
+            yield replace(last, turns=(*last.turns[:-1], turn))
+        log.info("%s: %.2f s, %d regions", type(request).__name__, seconds, len(last.regions))
+
+    def _serve(self, scene: Scene, request: req.Request, options: ReplyOptions) -> Scenes:
+        from pipelines import ask, edit, everything, pose, reshape
+
+        if not isinstance(request, req.Ask):
+            need_picture(scene)
+        match request:
+            case req.Ask():
+                return ask.ask(self, scene, request, options)
+            case req.Look(ability):
+                return self.look(scene, ability, TASKS[ability].prompt.fill(), options)
+            case req.Find(phrase, ability):
+                return self.look(scene, ability, TASKS[ability].prompt.fill(phrase=phrase), options, phrase)
+            case req.Outline(target):
+                return self.outline_words(scene, target, options)
+            case req.Describe(target):
+                return ask.describe(self, scene, target, options)
+            case req.Marks():
+                return ask.marks(self, scene, request, options)
+            case req.Pose(target):
+                return pose.pose(self, scene, target, options)
+            case req.Everything():
+                return everything.everything(self, scene)
+            case req.Edit():
+                return edit.edit(self, scene, request, options)
+            case req.Reshape():
+                return reshape.reshape(scene, request)
+            case req.Select(ids):
+                return reshape.select(scene, ids)
+            case req.Forget(ids):
+                return reshape.forget(scene, ids)
+
+    def stream(
+        self, scene: Scene, question: str, options: ReplyOptions, history: Sequence[tuple[str, str]] = ()
+    ) -> Replies:
+        """Put a sentence to the speaker about the scene's picture: the raw reply, growing."""
+        picture = scene.picture
+        image = self.image(picture) if picture else None
+        digest = picture.digest if picture else None
+        with closing(
+            self.speaker.stream(image, digest, history, question, options=options.speaker)
+        ) as replies:
+            yield from replies
+
+    def hear(self, scene: Scene, question: str, options: ReplyOptions) -> str:
+        """The whole raw reply to a sentence that the visitor does not see."""
+        raw = ""
+        for raw in self.stream(scene, question, options):
+            pass
+        return raw
+
+    def look(
+        self,
+        scene: Scene,
+        ability: str,
+        question: str,
+        options: ReplyOptions,
+        phrase: str = "",
+        history: Sequence[tuple[str, str]] = (),
+    ) -> Scenes:
+        """One sentence, one reply, drawn as it grows: the road of most abilities.
+
+        Args:
+            question: SPHINX's full sentence.
+            phrase: what was asked for; names the boxes that come without words.
+        """
+        scene = self.warn(scene, ability)
+        size_wh = scene.picture.size_wh if scene.picture else None
+        details = (("question", question), *((("phrase", phrase),) if phrase else ()))
+        record = Record(ability, self.about.model, options.seed, details=details)
+        raw, tokens = "", 0
+        for raw in self.stream(scene, question, options, history):
+            tokens += 1
+            turn = Turn("assistant", "", raw=raw, record=replace(record, tokens=tokens), unfinished=True)
+            yield show(scene, _read(ability, raw, size_wh, phrase, ended=False), turn)
+        turn = Turn("assistant", "", raw=raw, record=replace(record, tokens=tokens))
+        yield show(scene, _read(ability, raw, size_wh, phrase, ended=True), turn)
+
+    def warn(self, scene: Scene, ability: str) -> Scene:
+        """The scene with a notice, where the loaded checkpoint was not trained for the ability."""
+        if ability not in self.about.untrained:
+            return scene
+        figure = self.about.untrained[ability]
+        text = f"{self.about.model} was not trained for this ({TASKS[ability].title.lower()}): take it as a guess."
+        return scene.with_turn(Turn("notice", text + (f" Measured: {figure}." if figure else "")))
+
+    def outline_words(self, scene: Scene, target: Target, options: ReplyOptions) -> Scenes:
+        """Find a phrase, then outline each box of it; or outline regions that are there already."""
+        if target.box:
+            found = self.box(scene, target.box)
+            assert found.selected
+            yield name_regions(found, "Outlined: ", (found.selected,), "outline", self.outliner.name)
+            return
+        ids = target.region_ids
+        if not target.phrase:
+            for region_id in ids or (None,):
+                need_region(scene, region_id)
+        else:
+            with closing(self.find(scene, target, options)) as scenes:
+                for scene in scenes:
+                    yield scene
+            ids = tuple(dict.fromkeys(i for span in scene.turns[-1].spans for i in span.region_ids))
+        for region_id in ids:
+            scene = scene.with_region(self.outline(scene, need_region(scene, region_id)))
+            if target.phrase:
+                yield scene
+        if not target.phrase:
+            yield name_regions(
+                replace(scene, selected=ids[0]), "Outlined: ", ids, "outline", self.outliner.name
+            )
+
+    def find(self, scene: Scene, target: Target, options: ReplyOptions) -> Scenes:
+        """Boxes for a target's phrase, by the ability that suits it."""
+        ability = "detect" if target.every else "relation" if req.is_relation(target.phrase) else "locate"
+        question = TASKS[ability].prompt.fill(phrase=target.phrase)
+        return self.look(scene, ability, question, options, target.phrase)
+
+
+def _read(ability: str, raw: str, size_wh: tuple[int, int] | None, phrase: str, *, ended: bool) -> Reading:
+    if size_wh is None:
+        return Reading((Piece(plain_text(raw, read_reply(raw))[0]),))
+    return TASKS[ability].read(raw, size_wh, phrase, ended)

@@ -1,0 +1,242 @@
+"""Edits: a target becomes a mask, the painter paints inside it, and SPHINX is asked what is there now."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from pipelines import ask
+from pipelines.errors import DemoError
+from pipelines.merge import need_picture, need_region, without_regions
+from pipelines.parts import Scenes
+from pipelines.references import Target
+from pipelines.request import COLOURS, Edit
+from pipelines.reshape import grown
+from pipelines.scene import Box, Mask, Picture, Record, Region, Scene, Span, Turn
+from pipelines.tasks import TASKS
+
+if TYPE_CHECKING:
+    from pipelines.assistant import Assistant, ReplyOptions
+
+MARGIN = 0.008  # of the picture's longer side: masks grow by it, so that no rim of the old thing stays
+LEAST_MARGIN = 2  # pixels
+MOST_CANDIDATES = 4  # paintings of one edit
+_PREPOSITIONS = (
+    "on",
+    "in",
+    "with",
+    "of",
+    "under",
+    "over",
+    "at",
+    "by",
+    "near",
+    "behind",
+    "holding",
+    "wearing",
+)
+DONE = {
+    "remove": "Removed ",
+    "replace": "Replaced ",
+    "recolour": "Recoloured ",
+    "background": "Changed the background",
+}
+
+
+def edit(assistant: Assistant, scene: Scene, request: Edit, options: ReplyOptions) -> Scenes:
+    """Carry out a wish on the picture."""
+    picture = need_picture(scene)
+    if request.action == "background":
+        found = yield from _foreground(assistant, scene, options)
+    else:
+        found = yield from _targets(assistant, scene, request.target, options)
+    if found is None:
+        return
+    scene, ids = found
+    names = {number: _name(assistant, scene, number, options) for number in ids}
+    plane = _plane(scene, ids, request)
+    wish = _wish(request, names[ids[0]] if ids else "")
+    paintings: list[Picture] = []
+    for attempt in range(min(max(options.candidates, 1), MOST_CANDIDATES)):
+        dials = replace(options.painter, seed=options.seed + attempt)
+        with closing(assistant.painter.paint(assistant.image(picture), plane, wish, options=dials)) as steps:
+            for painting in steps:
+                if painting.image is not None:
+                    paintings.append(assistant.pictures.add(painting.image))
+                else:
+                    yield _on_the_way(assistant, scene, painting.preview, painting.step, painting.steps)
+    if not paintings:
+        raise DemoError("The painter gave no picture: try again with another seed or wish.")
+    scene = replace(scene, picture=paintings[0])
+    scene = _after(assistant, scene, request, ids, wish)
+    told = partial(_told, assistant, scene, request, ids, names, wish, options, tuple(paintings))
+    yield told(None)
+    box = Mask.from_array(plane).box
+    yield told(_verdict(assistant, scene, request, ids, names, wish, box, options))
+
+
+Found = tuple[Scene, tuple[int, ...]]
+
+
+def _targets(
+    assistant: Assistant, scene: Scene, target: Target, options: ReplyOptions
+) -> Generator[Scene, None, Found | None]:
+    """The regions that are to change, with masks; None where SPHINX found none, and has said so."""
+    if target.region_ids and all((region := scene.region(i)) and region.mask for i in target.region_ids):
+        return replace(scene, selected=target.region_ids[0]), target.region_ids
+    found = scene
+    with closing(assistant.outline_words(scene, target, options)) as scenes:
+        for found in scenes:
+            yield found
+    named = dict.fromkeys(i for span in found.turns[-1].spans for i in span.region_ids)
+    ids = tuple(i for i in named if (region := found.region(i)) and region.mask)
+    if not ids:
+        return None
+    return replace(found, turns=scene.turns), ids
+
+
+def _foreground(
+    assistant: Assistant, scene: Scene, options: ReplyOptions
+) -> Generator[Scene, None, Found | None]:
+    """All regions with masks; where there are none, SPHINX names what is there and each is outlined."""
+    if not any(region.mask for region in scene.regions):
+        found = scene
+        with closing(assistant.look(scene, "dense", TASKS["dense"].prompt.fill(), options)) as scenes:
+            for found in scenes:
+                yield found
+        for region in found.regions:
+            found = found.with_region(assistant.outline(found, region))
+        scene = replace(found, turns=scene.turns)
+    if not any(region.mask for region in scene.regions):
+        raise DemoError(
+            "What is the foreground? Click or segment what should stay, then change the background."
+        )
+    return scene, ()
+
+
+def _plane(scene: Scene, ids: Sequence[int], request: Edit) -> np.ndarray:
+    """What is painted: bool (H, W)."""
+    size_wh = need_picture(scene).size_wh
+    regions = [need_region(scene, i) for i in ids] if ids else list(scene.regions)
+    plane = np.logical_or.reduce([region.mask.array(size_wh) for region in regions if region.mask])
+    if request.action == "background":
+        return ~plane
+    if request.action == "recolour":
+        return plane
+    return grown(plane, max(LEAST_MARGIN, round(MARGIN * max(size_wh))))
+
+
+def _name(assistant: Assistant, scene: Scene, number: int, options: ReplyOptions) -> str:
+    """What a region is called, by its label or by SPHINX."""
+    region = need_region(scene, number)
+    return region.label or ask.describe_silently(assistant, scene, region, options)
+
+
+def _wish(request: Edit, name: str) -> str:
+    """What should be seen: a recoloured red ball is a "blue ball"."""
+    if request.action != "recolour":
+        return request.wish
+    noun = " ".join(word for word in name.split() if word.lower() not in COLOURS)
+    return f"{request.wish} {noun}".strip()
+
+
+def _on_the_way(
+    assistant: Assistant, scene: Scene, preview: Image.Image | None, step: int, steps: int
+) -> Scene:
+    if preview is not None:
+        scene = replace(scene, picture=assistant.pictures.add(preview))
+    record = Record("edit", assistant.painter.name)
+    return scene.with_turn(
+        Turn("assistant", f"Painting, step {step} of {steps} …", record=record, unfinished=True)
+    )
+
+
+def _after(assistant: Assistant, scene: Scene, request: Edit, ids: Sequence[int], wish: str) -> Scene:
+    """The regions as they are now: what was removed is gone, what was replaced is outlined anew."""
+    if request.action == "remove":
+        return without_regions(scene, ids)
+    for number in ids:
+        region = replace(need_region(scene, number), label=wish, source="edit", keypoints=None)
+        if request.action == "replace":
+            region = assistant.outline(scene, replace(region, clicks=(), prompt_box=region.box, mask=None))
+        scene = scene.with_region(region)
+    return scene
+
+
+def _verdict(
+    assistant: Assistant,
+    scene: Scene,
+    request: Edit,
+    ids: Sequence[int],
+    names: Mapping[int, str],
+    wish: str,
+    box: Box,
+    options: ReplyOptions,
+) -> str:
+    """What SPHINX says is there now, and whether the wish came true."""
+    if request.action == "background":
+        question = TASKS["short"].prompt.fill(question="What is the background of the image?")
+        return (
+            f" Asked for the background, SPHINX says: “{assistant.hear(scene, question, options).strip()}”."
+        )
+    said = ask.describe_silently(assistant, scene, Region(0, "", box), options)
+    if request.action == "remove":
+        name = names[ids[0]]
+        gone = not name or not _says(said, _noun(name))
+        seen = f"SPHINX now sees there: “{said}”" if said else "SPHINX sees nothing there now"
+        return f" {seen}: " + ("the wish came true." if gone else "it may still be there, try another seed.")
+    came = _says(said, _noun(wish)) and all(_says(said, colour) for colour in _colours(wish))
+    if request.action == "recolour":
+        came = all(_says(said, colour) for colour in _colours(wish))
+    seen = f" SPHINX now sees there: “{said or 'nothing'}”: "
+    return seen + ("the wish came true." if came else "not what was wished for, try another seed.")
+
+
+def _says(said: str, word: str) -> bool:
+    return bool(word) and bool(re.search(rf"\b{re.escape(word)}s?\b", said, re.IGNORECASE))
+
+
+def _noun(phrase: str) -> str:
+    """The word that names the thing: "small blue star on a stick" -> "star"."""
+    head = re.split(rf"\s(?:{'|'.join(_PREPOSITIONS)})\s", f" {phrase} ", maxsplit=1)[0]
+    words = re.findall(r"\w[\w'-]*", head)
+    return words[-1] if words else ""
+
+
+def _colours(phrase: str) -> list[str]:
+    return [word for word in re.findall(r"\w+", phrase.lower()) if word in COLOURS]
+
+
+def _told(
+    assistant: Assistant,
+    scene: Scene,
+    request: Edit,
+    ids: Sequence[int],
+    names: Mapping[int, str],
+    wish: str,
+    options: ReplyOptions,
+    paintings: tuple[Picture, ...],
+    verdict: str | None,
+) -> Scene:
+    """The scene with the turn that says what was done, by whom, and what SPHINX thinks of it."""
+    text = DONE[request.action]
+    spans: list[Span] = []
+    for at, number in enumerate(ids):
+        named = f"{names[number]} (#{number})" if names[number] else f"#{number}"
+        text += ", " if at else ""
+        spans.append(Span(len(text), len(text) + len(named), (number,)))
+        text += named
+    if request.action != "remove":
+        text += f": {wish}" if request.action == "background" else f", now: {wish}"
+    text += f" (by {assistant.painter.name})."
+    details = (("action", request.action), ("wish", wish), *options.painter.said())
+    record = Record("edit", assistant.painter.name, options.seed, details=details)
+    turn = Turn("assistant", text + (verdict or ""), tuple(spans), record=record, unfinished=verdict is None)
+    return scene.with_turn(replace(turn, pictures=paintings if len(paintings) > 1 else ()))

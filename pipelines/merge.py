@@ -1,0 +1,117 @@
+"""Findings join a scene: each gets a number, or keeps the one it had; and what a turn says of regions.
+
+A finding that overlaps an old region of the same label is that region; numbers are never reused. This module
+knows no model and no request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipelines.errors import DemoError
+from pipelines.scene import Picture, Record, Region, Scene, Span, Turn
+from pipelines.tasks import Finding, Reading
+
+SAME = 0.7  # intersection over union from which two boxes of one label are one region
+
+
+def merge(
+    scene: Scene, findings: Sequence[Finding], *, source: str = "sphinx"
+) -> tuple[Scene, tuple[int, ...]]:
+    """Add findings to a scene. Returns the scene, and the number of each finding."""
+    ids: list[int] = []
+    for finding in findings:
+        old = _same(scene, finding, ids)
+        if old is None:
+            region = Region(scene.next_id, finding.label, finding.box, source=source, note=finding.note)
+        else:
+            box = old.box if old.mask else finding.box
+            region = replace(old, label=old.label or finding.label, box=box, note=finding.note)
+        scene = scene.with_region(region)
+        ids.append(region.id)
+    return scene, tuple(ids)
+
+
+def _same(scene: Scene, finding: Finding, taken: Sequence[int]) -> Region | None:
+    best, overlap = None, SAME
+    for region in scene.regions:
+        if region.id in taken or region.label.lower() not in ("", finding.label.lower()):
+            continue
+        seen = max(
+            region.box.iou(finding.box), region.prompt_box.iou(finding.box) if region.prompt_box else 0.0
+        )
+        if seen >= overlap:
+            best, overlap = region, seen
+    return best
+
+
+def render(reading: Reading, ids: Sequence[int]) -> tuple[str, tuple[Span, ...]]:
+    """The text that is shown, and which of its characters belong to which regions."""
+    text, spans = "", []
+    for piece in reading.pieces:
+        start = len(text)
+        named = tuple(dict.fromkeys(ids[index] for index in piece.findings))
+        text += piece.words
+        if piece.numbered and named:
+            numbers = ", ".join(f"#{number}" for number in named)
+            text += f" ({numbers})" if piece.words else numbers
+        if named and len(text) > start:
+            spans.append(Span(start, len(text), named))
+    for note in reading.notes:
+        text += f"\n({note})" if text else f"({note})"
+    return text, tuple(spans)
+
+
+def show(scene: Scene, reading: Reading, turn: Turn) -> Scene:
+    """The scene with a reading's findings on it, and `turn` saying it. The first finding becomes selected."""
+    merged, ids = merge(scene, reading.findings)
+    if ids:
+        merged = replace(merged, selected=ids[0])
+    text, spans = render(reading, ids)
+    return merged.with_turn(replace(turn, text=text, spans=spans, table=reading.table))
+
+
+def name_regions(
+    scene: Scene, words: str, ids: Sequence[int], ability: str, model: str, note: str | None = None
+) -> Scene:
+    """The scene with a turn that says `words` and then names regions: "Outlined: red cup (#1), #2."."""
+    text, spans = words, []
+    for at, number in enumerate(ids):
+        region = scene.region(number)
+        named = f"{region.label} (#{number})" if region and region.label else f"#{number}"
+        text += ", " if at else ""
+        spans.append(Span(len(text), len(text) + len(named), (number,)))
+        text += named
+    text += "." if ids else ""
+    if note:
+        text += f"\n({note})"
+    return scene.with_turn(Turn("assistant", text, tuple(spans), record=Record(ability, model)))
+
+
+def without_regions(scene: Scene, ids: Sequence[int]) -> Scene:
+    """The scene without these regions; their numbers stay used."""
+    kept = tuple(region for region in scene.regions if region.id not in ids)
+    return replace(scene, regions=kept, selected=None if scene.selected in ids else scene.selected)
+
+
+def need_picture(scene: Scene) -> Picture:
+    """The scene's picture. Raises DemoError where there is none."""
+    if scene.picture is None:
+        raise DemoError("There is no picture yet: open one first, or just chat.")
+    return scene.picture
+
+
+def need_region(scene: Scene, region_id: int | None) -> Region:
+    """The region of that number. Raises DemoError where there is none, or where nothing was pointed at."""
+    if region_id is None:
+        raise DemoError(
+            "No region is selected: click one on the picture, or name it (“segment the red ball”)."
+        )
+    region = scene.region(region_id)
+    if region is None:
+        there = ", ".join(f"#{other.id}" for other in scene.regions[:20])
+        raise DemoError(
+            f"There is no #{region_id}: " + (f"there are {there}." if there else "no region was found yet.")
+        )
+    return region

@@ -1,0 +1,123 @@
+"""The three parts an assistant is made of, as one-verb Protocols, and the settings of one call of each.
+
+`pipelines.catalog` decides which classes stand behind them; nothing else needs to know. Calls take and give
+small values that can be pickled, so that a part may run in another process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from pipelines.scene import Box, Click, Mask, Scene
+
+MAX_NEW_TOKENS = 512  # of one reply
+STEPS = 20  # of diffusion
+GUIDANCE = 7.5  # how closely diffusion follows the words (diffusers' own default)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerOptions:
+    """How one reply is generated. `views` and `encoders` leave parts of SPHINX's sight out; None is all."""
+
+    seed: int = 0
+    temperature: float = 0.0
+    top_p: float = 0.75
+    max_new_tokens: int = MAX_NEW_TOKENS
+    views: int | None = None
+    encoders: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PainterOptions:
+    """How one painting is made. `negative` is what should not be seen."""
+
+    seed: int = 0
+    steps: int = STEPS
+    guidance: float = GUIDANCE
+    negative: str = ""
+
+    def said(self) -> tuple[tuple[str, str], ...]:
+        """The dials in words, for a turn's record."""
+        return (("steps", str(self.steps)), ("guidance", str(self.guidance)), ("negative", self.negative))
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """A painting after `step` of `steps`: a preview on the way where there is one, the picture at the end."""
+
+    step: int
+    steps: int
+    preview: Image.Image | None = None
+    image: Image.Image | None = None
+
+
+Scenes = Generator[Scene, None, None]
+Replies = Generator[str, None, None]
+Paintings = Generator[Painting, None, None]
+
+
+class Speaker(Protocol):
+    """SPHINX. `forward_passes` counts the language model's calls since it was loaded."""
+
+    name: str
+    forward_passes: int
+
+    def stream(
+        self,
+        image: Image.Image | None,
+        digest: str | None,
+        turns: Sequence[tuple[str, str]],
+        question: str,
+        *,
+        options: SpeakerOptions,
+    ) -> Replies:
+        """Answer. Closing the iterator stops the model at once.
+
+        Args:
+            image: upright RGB, or None to talk without a picture.
+            digest: the picture's name, under which its visual tokens are kept.
+            turns: the conversation so far: (question, raw answer), oldest first.
+            question: SPHINX's full sentence.
+        Yields:
+            The whole raw reply so far, growing; never any of the stop.
+        """
+        ...
+
+    def familiar(self, image: Image.Image, digest: str) -> bool:
+        """Whether the picture is of the kind that the model was trained on."""
+        ...
+
+
+class Outliner(Protocol):
+    """The segmenter."""
+
+    name: str
+
+    def outline(
+        self, image: Image.Image, digest: str, *, box: Box | None = None, clicks: Sequence[Click] = ()
+    ) -> tuple[tuple[Mask, float], ...]:
+        """Outline what a box, clicks, or both point at: masks with their predicted IoU (0..1), best first."""
+        ...
+
+
+class Painter(Protocol):
+    """The inpainter."""
+
+    name: str
+
+    def paint(self, image: Image.Image, mask: np.ndarray, wish: str, *, options: PainterOptions) -> Paintings:
+        """Paint inside a mask; every pixel outside it stays bit-identical. Closing the iterator cancels.
+
+        Args:
+            image: upright RGB.
+            mask: bool (H, W).
+            wish: what should be seen there afterwards; empty to remove what is there.
+        Raises:
+            MissingCapability: it cannot paint such a wish.
+        """
+        ...

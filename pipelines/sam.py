@@ -1,0 +1,325 @@
+"""From clicks and boxes to outlines: segment_anything's predictor, looked with twice, then sharpened.
+
+SAM's embedding of a picture is dear and its answers are cheap, so embeddings are remembered by the picture's
+name within a bound of bytes. A small segmenter sees a large picture coarsely; therefore a thing found is looked
+at again in a cut-out around it, and the edge of the answer is settled by GrabCut on the picture's own pixels.
+This module knows pictures, clicks, boxes and masks; it knows no page and no words.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from segment_anything import SamPredictor
+from segment_anything.modeling import Sam
+
+from pipelines.scene import Box, Click, Mask
+
+CACHE_BYTES = 64 << 20  # of embeddings that are remembered
+SECOND_LOOK = 0.62  # a thing whose box is shorter than this part of the picture is looked at again
+MARGIN = 0.35  # of the thing's longer side, left around it in the second look
+SMALLEST_CUT = 24  # pixels, side of a cut-out
+GRABCUT_SIDE = 192  # pixels, longer side of the cut-out that GrabCut works on
+GRABCUT_ROUNDS = 1
+UNSURE = (0.15, 0.85)  # probabilities between which GrabCut decides
+DOUBLE = 0.9  # IoU from which two candidates are one
+SOFTEN = 1.0  # pixels of the cut-out, blur of the edge before it is enlarged
+
+
+class Embedding(NamedTuple):
+    """What the predictor must know of a picture: features (1, C, h, w), the input's and the original's (H, W)."""
+
+    features: torch.Tensor
+    input_size: tuple[int, int]
+    original_size: tuple[int, int]
+
+    @property
+    def bytes(self) -> int:
+        return self.features.numel() * self.features.element_size()
+
+
+class _Candidate(NamedTuple):
+    """Probabilities float32 on a cut-out of the picture, and the predicted IoU."""
+
+    chance: np.ndarray
+    cut: Box
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How outlines are made; measured choices, see the model card. `sharpen`: GrabCut in the unsure band."""
+
+    second_look: bool = True
+    sharpen: bool = True
+    ellipse: bool = False
+    """A box's outline is GrabCut from an ellipse in the box, without the network."""
+
+
+class Outlines:
+    """SAM with a memory: one verb, `outline`."""
+
+    def __init__(
+        self, sam: Sam, *, name: str, manner: Manner | None = None, cache_bytes: int = CACHE_BYTES
+    ) -> None:
+        self.name = name
+        self.manner = manner or Manner()
+        self.cache_bytes = cache_bytes
+        self._sam = sam
+        self._kept: OrderedDict[tuple[str, Box], Embedding] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def outline(
+        self, image: Image.Image, digest: str, *, box: Box | None = None, clicks: Sequence[Click] = ()
+    ) -> tuple[tuple[Mask, float], ...]:
+        """Outline what a box, clicks, or both point at.
+
+        Args:
+            image: upright RGB, any size.
+            digest: its name, under which its embeddings are kept.
+            box: pixels of the picture; sides in any order, cut at the picture's edge.
+            clicks: those that add and those that take away.
+        Returns:
+            Masks with their predicted IoU (0..1), best first, doubles left out; at least one.
+        Raises:
+            ValueError: neither a box nor a click is given.
+        """
+        if box is None and not clicks:
+            raise ValueError("expected a box or at least one click, got neither")
+        width, height = image.size
+        whole = Box(0, 0, width, height)
+        box = None if box is None else _inside(box, whole)
+        clicks = [
+            click._replace(
+                point=type(click.point)(
+                    min(max(click.point.x, 0), width - 1), min(max(click.point.y, 0), height - 1)
+                )
+            )
+            for click in clicks
+        ]
+        candidates = self._look(image, digest, whole, box, clicks)
+        if self.manner.second_look:
+            candidates = self._look_again(image, digest, candidates, box, clicks)
+        answers: list[tuple[np.ndarray, float, Box]] = []
+        found: list[tuple[Mask, float]] = []
+        for candidate in sorted(candidates, key=lambda c: -c.score):
+            plane, cut = self._settle(image, candidate, box, clicks)
+            if any(_same(plane, cut, other, place) for other, _, place in answers):
+                continue
+            answers.append((plane, candidate.score, cut))
+            found.append((_mask(plane, cut), min(1.0, max(0.0, candidate.score))))
+        return tuple(found)
+
+    def _look(
+        self, image: Image.Image, digest: str, cut: Box, box: Box | None, clicks: Sequence[Click]
+    ) -> list[_Candidate]:
+        """The three candidates on a cut-out of the picture; prompts are in pixels of the whole."""
+        embedding = self._embedding(image, digest, cut)
+        predictor = SamPredictor(self._sam)  # the state of one call is made for that call
+        predictor.features = embedding.features
+        predictor.original_size, predictor.input_size = embedding.original_size, embedding.input_size
+        predictor.is_image_set = True
+        height, width = embedding.original_size
+        scale = np.array([width / (cut.x2 - cut.x1), height / (cut.y2 - cut.y1)])
+        corner = np.array([cut.x1, cut.y1])
+        points = labels = corners = None
+        if clicks:
+            points = (np.array([click.point for click in clicks]) + 0.5 - corner) * scale - 0.5
+            labels = np.array([int(click.positive) for click in clicks])
+        if box is not None:
+            corners = ((np.array(box).reshape(2, 2) - corner) * scale).reshape(4)
+        logits, scores, _ = predictor.predict(points, labels, corners, return_logits=True)
+        return [
+            _Candidate(1 / (1 + np.exp(-plane.clip(-30, 30))), cut, float(score))
+            for plane, score in zip(logits, scores, strict=True)
+        ]
+
+    def _embedding(self, image: Image.Image, digest: str, cut: Box) -> Embedding:
+        """The embedding of a cut-out, remembered; the oldest go when there are too many bytes."""
+        key = (digest, cut)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        side = self._sam.image_encoder.img_size
+        width, height = cut.x2 - cut.x1, cut.y2 - cut.y1
+        scale = side / max(width, height)
+        to = (max(1, round(width * scale)), max(1, round(height * scale)))
+        small = image.resize(to, Image.Resampling.BILINEAR, box=cut, reducing_gap=2.0)
+        predictor = SamPredictor(self._sam)
+        predictor.set_image(np.asarray(small))
+        made = Embedding(predictor.get_image_embedding(), predictor.input_size, predictor.original_size)
+        with self._lock:
+            self._kept[key] = made
+            held = sum(kept.bytes for kept in self._kept.values())
+            while held > self.cache_bytes and len(self._kept) > 1:
+                held -= self._kept.popitem(last=False)[1].bytes
+        return made
+
+    def _look_again(
+        self,
+        image: Image.Image,
+        digest: str,
+        candidates: list[_Candidate],
+        box: Box | None,
+        clicks: Sequence[Click],
+    ) -> list[_Candidate]:
+        """The candidates of a cut-out around the thing, where it is small in the picture; else the same ones."""
+        whole = Box(0, 0, *image.size)
+        around = box
+        if around is None:
+            best = max(candidates, key=lambda c: c.score)
+            around = _extent(best)
+        if around is None:
+            return candidates
+        for click in clicks:
+            if click.positive:
+                x, y = click.point
+                around = Box(
+                    min(around.x1, x), min(around.y1, y), max(around.x2, x + 1), max(around.y2, y + 1)
+                )
+        side = max(around.x2 - around.x1, around.y2 - around.y1)
+        if side > SECOND_LOOK * max(image.size):
+            return candidates
+        cut = _square(around, max(SMALLEST_CUT, round(side * (1 + 2 * MARGIN))), whole)
+        seen = [click for click in clicks if click.positive or _holds(cut, click)]
+        return self._look(image, digest, cut, box, seen)
+
+    def _settle(
+        self, image: Image.Image, candidate: _Candidate, box: Box | None, clicks: Sequence[Click]
+    ) -> tuple[np.ndarray, Box]:
+        """The candidate's bool plane on a cut-out of the picture at its own resolution, edges sharpened."""
+        cut = candidate.cut
+        extent = _extent(candidate)
+        if extent is None:
+            return np.zeros((1, 1), bool), Box(cut.x1, cut.y1, cut.x1 + 1, cut.y1 + 1)
+        pad = max(4, round(0.12 * max(extent.x2 - extent.x1, extent.y2 - extent.y1)))
+        place = _inside(Box(extent.x1 - pad, extent.y1 - pad, extent.x2 + pad, extent.y2 + pad), cut)
+        width, height = place.x2 - place.x1, place.y2 - place.y1
+        scale = min(1.0, GRABCUT_SIDE / max(width, height))
+        to = (max(1, round(width * scale)), max(1, round(height * scale)))
+        chance = _part(candidate, place, to)
+        if self.manner.sharpen and min(to) > 8:
+            pixels = np.asarray(image.resize(to, Image.Resampling.BOX, box=place, reducing_gap=2.0))
+            chance = sharpened(pixels, chance)
+        plane = cv2.resize(chance, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+        return plane, place
+
+
+def sharpened(pixels: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    """Let GrabCut decide where `chance` is unsure.
+
+    Args: pixels: uint8 (H, W, 3). chance: float32 (H, W), 0..1. Returns: float32 (H, W), its edges softened so that
+    it can be enlarged.
+    """
+    labels = np.where(chance > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    labels[chance < UNSURE[0]] = cv2.GC_BGD
+    labels[chance > UNSURE[1]] = cv2.GC_FGD
+    inside = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD))
+    if inside.all() or not inside.any():
+        return chance
+    cv2.setRNGSeed(0)
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(np.ascontiguousarray(pixels), labels, None, *models, GRABCUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
+    inside = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
+    return cv2.GaussianBlur(inside, (0, 0), SOFTEN)
+
+
+def ellipse_chance(box: Box, cut: Box, to: tuple[int, int]) -> np.ndarray:
+    """How likely a pixel of a cut-out belongs to what a box holds, knowing nothing but the box: a soft ellipse."""
+    sx, sy = to[0] / (cut.x2 - cut.x1), to[1] / (cut.y2 - cut.y1)
+    x = (np.arange(to[0]) + 0.5) / sx + cut.x1
+    y = (np.arange(to[1]) + 0.5) / sy + cut.y1
+    u = (x - (box.x1 + box.x2) / 2) / max(0.5, (box.x2 - box.x1) / 2)
+    v = (y - (box.y1 + box.y2) / 2) / max(0.5, (box.y2 - box.y1) / 2)
+    distance = np.sqrt(u[None] ** 2 + v[:, None] ** 2)
+    chance = 1 / (1 + np.exp((distance - 1.0) * 4.5))
+    outside = (np.abs(u)[None] > 1) | (np.abs(v)[:, None] > 1)
+    return np.where(outside, 0.0, chance).astype(np.float32)
+
+
+def _inside(box: Box, frame: Box) -> Box:
+    """`box` cut at the frame, at least a pixel each way."""
+    x1, x2 = sorted((box.x1, box.x2))
+    y1, y2 = sorted((box.y1, box.y2))
+    x1, y1 = min(max(x1, frame.x1), frame.x2 - 1), min(max(y1, frame.y1), frame.y2 - 1)
+    return Box(x1, y1, max(x1 + 1, min(x2, frame.x2)), max(y1 + 1, min(y2, frame.y2)))
+
+
+def _square(around: Box, side: int, frame: Box) -> Box:
+    """A square of `side` about the middle of a box, pushed into the frame and cut where it is too large."""
+    w, h = min(side, frame.x2), min(side, frame.y2)
+    x = min(max(0, (around.x1 + around.x2 - w) // 2), frame.x2 - w)
+    y = min(max(0, (around.y1 + around.y2 - h) // 2), frame.y2 - h)
+    return Box(x, y, x + w, y + h)
+
+
+def _holds(box: Box, click: Click) -> bool:
+    return box.x1 <= click.point.x < box.x2 and box.y1 <= click.point.y < box.y2
+
+
+def _extent(candidate: _Candidate) -> Box | None:
+    """The box of a candidate in pixels of the picture, None where it is empty."""
+    plane = candidate.chance > 0.5
+    rows, columns = np.flatnonzero(plane.any(1)), np.flatnonzero(plane.any(0))
+    if not len(rows):
+        return None
+    cut = candidate.cut
+    sx, sy = (cut.x2 - cut.x1) / plane.shape[1], (cut.y2 - cut.y1) / plane.shape[0]
+    box = Box(
+        cut.x1 + int(columns[0] * sx),
+        cut.y1 + int(rows[0] * sy),
+        cut.x1 + int(np.ceil((columns[-1] + 1) * sx)),
+        cut.y1 + int(np.ceil((rows[-1] + 1) * sy)),
+    )
+    return _inside(box, cut)
+
+
+def _part(candidate: _Candidate, place: Box, to: tuple[int, int]) -> np.ndarray:
+    """The candidate's probabilities on `place`, resampled to `to` (width, height)."""
+    cut = candidate.cut
+    rows, columns = candidate.chance.shape
+    sx, sy = columns / (cut.x2 - cut.x1), rows / (cut.y2 - cut.y1)
+    stretch_x, stretch_y = (place.x2 - place.x1) / to[0] * sx, (place.y2 - place.y1) / to[1] * sy
+    matrix = np.array(
+        [
+            [stretch_x, 0, (place.x1 - cut.x1) * sx + stretch_x / 2 - 0.5],
+            [0, stretch_y, (place.y1 - cut.y1) * sy + stretch_y / 2 - 0.5],
+        ]
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(candidate.chance, matrix, to, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _same(plane: np.ndarray, cut: Box, other: np.ndarray, place: Box) -> bool:
+    """Whether two bool planes, each on its own cut-out, are the same outline."""
+    x1, y1, x2, y2 = (
+        max(cut.x1, place.x1),
+        max(cut.y1, place.y1),
+        min(cut.x2, place.x2),
+        min(cut.y2, place.y2),
+    )
+    shared = 0
+    if x1 < x2 and y1 < y2:
+        one = plane[y1 - cut.y1 : y2 - cut.y1, x1 - cut.x1 : x2 - cut.x1]
+        two = other[y1 - place.y1 : y2 - place.y1, x1 - place.x1 : x2 - place.x1]
+        shared = int((one & two).sum())
+    union = int(plane.sum()) + int(other.sum()) - shared
+    return union == 0 or shared / union >= DOUBLE
+
+
+def _mask(plane: np.ndarray, cut: Box) -> Mask:
+    """Pack a bool plane that lies on a cut-out of the picture."""
+    packed = Mask.from_array(plane)
+    if not packed.bits:
+        return packed
+    x1, y1, x2, y2 = packed.box
+    return Mask(Box(x1 + cut.x1, y1 + cut.y1, x2 + cut.x1, y2 + cut.y1), packed.bits)

@@ -1,0 +1,216 @@
+"""One row an ability: what it is called on the page, SPHINX's sentence, and how its reply is read.
+
+A reply is read into a `Reading`: pieces of text, some of which name findings on the picture. Which numbers
+the findings get is decided later, by the scene (`pipelines.merge`). Readers take any text, at any moment of
+its streaming, and never raise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from model.image_processing_sphinx import to_picture
+from model.prompts import PROMPTS, Prompt, is_none
+from model.replies import Group, plain_text, read_reply
+from pipelines.scene import COCO_JOINTS, Box, Keypoint, Point
+
+BESIDE = "a box beside the picture was left out"
+NO_BOX = "named without a box"
+NOT_A_BOX = "a list of numbers that is no box was left out"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something on the picture, in its pixels, that has no number yet."""
+
+    label: str
+    box: Box
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Words that name findings, by their index. `numbered` pieces show the numbers behind the words."""
+
+    words: str
+    findings: tuple[int, ...] = ()
+    numbered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reply says: its pieces in order, and what they name. `notes` belong to no finding."""
+
+    pieces: tuple[Piece, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    table: tuple[tuple[str, ...], ...] | None = None
+    notes: tuple[str, ...] = ()
+
+
+Reader = Callable[[str, tuple[int, int], str, bool], Reading]
+"""(raw reply, size of the picture, phrase that was asked for, whether the reply has ended) -> Reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An ability. `title` is its chip, `example` what one may say for it, `read` what its reply becomes."""
+
+    name: str
+    title: str
+    example: str
+    read: Reader
+
+    @property
+    def prompt(self) -> Prompt:
+        """SPHINX's sentence, with its writer and reader of plain values."""
+        return PROMPTS[self.name]
+
+
+def boxes_in(group: Group, size_wh: tuple[int, int]) -> tuple[tuple[Box, ...], tuple[str, ...]]:
+    """A group's boxes in picture pixels, clipped; and notes on what was mended."""
+    width, height = size_wh
+    boxes, notes = [], list(group.notes)
+    for box in group.boxes:
+        x1, y1, x2, y2 = to_picture(box, size_wh)
+        inside = Box(
+            min(max(x1, 0), width), min(max(y1, 0), height), min(max(x2, 0), width), min(max(y2, 0), height)
+        )
+        if inside.x2 <= inside.x1 or inside.y2 <= inside.y1:
+            notes.append(BESIDE)
+        else:
+            boxes.append(inside)
+    return tuple(boxes), tuple(dict.fromkeys(notes))
+
+
+# --- readers -------------------------------------------------------------------------------------------
+
+
+def read_words(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> Reading:
+    """Running text; phrases with boxes light up."""
+    groups = read_reply(raw)
+    text, places = plain_text(raw, groups)
+    pieces: list[Piece] = []
+    findings: list[Finding] = []
+    notes: list[str] = []
+    position = 0
+    for group, (start, end) in zip(groups, places):
+        boxes, mended = boxes_in(group, size_wh)
+        first = len(findings)
+        note = "; ".join(mended) or None
+        findings += [Finding(group.phrase or phrase or "region", box, note) for box in boxes]
+        if not boxes:
+            notes += mended
+        pieces.append(Piece(text[position:start]))
+        pieces.append(Piece(text[start:end], tuple(range(first, len(findings))), numbered=start == end))
+        position = end
+    pieces.append(Piece(text[position:]))
+    return Reading(tuple(pieces), tuple(findings), notes=tuple(dict.fromkeys(notes)))
+
+
+def read_found(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> Reading:
+    """Boxes for the phrase that was asked for, or the news that there is none."""
+    findings: list[Finding] = []
+    notes: list[str] = []
+    for group in read_reply(raw):
+        boxes, mended = boxes_in(group, size_wh)
+        findings += [Finding(phrase, box, "; ".join(mended) or None) for box in boxes]
+        notes += () if boxes else mended
+    count = len(findings)
+    if count == 1:
+        pieces = [Piece("Here is the "), Piece(phrase, (0,), numbered=True), Piece(".")]
+    elif count:
+        pieces = [Piece(f"{count} found: "), Piece(phrase, tuple(range(count)), numbered=True), Piece(".")]
+    elif not ended:
+        pieces = []
+    elif is_none(raw):
+        pieces = [Piece(f"There is no {phrase} in the picture.")]
+    else:
+        said = plain_text(raw, read_reply(raw))[0].strip()
+        pieces = [Piece(f"No box was given for: {phrase}." + (f" SPHINX said: {said}" if said else ""))]
+        notes.append(NOT_A_BOX if re.search(r"\[[\s\d.,;-]+\]?", raw) else NO_BOX)
+    return Reading(tuple(pieces), tuple(findings), notes=tuple(dict.fromkeys(notes)))
+
+
+def read_list(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> Reading:
+    """A line a phrase, each with its region."""
+    pieces: list[Piece] = []
+    findings: list[Finding] = []
+    notes: list[str] = []
+    groups = [group for group in read_reply(raw) if group.boxes or group.phrase]
+    for group in groups:
+        boxes, mended = boxes_in(group, size_wh)
+        first = len(findings)
+        findings += [Finding(group.phrase or "region", box, "; ".join(mended) or None) for box in boxes]
+        if not boxes:
+            notes += (*mended, f"“{group.phrase}” was {NO_BOX}")
+        pieces += [
+            Piece("\n" if pieces else ""),
+            Piece(group.phrase, tuple(range(first, len(findings))), True),
+        ]
+    if not groups:
+        return read_words(raw, size_wh, phrase, ended)
+    return Reading(tuple(pieces), tuple(findings), notes=tuple(dict.fromkeys(notes)))
+
+
+def read_chart(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> Reading:
+    """A table; the words as they are where there is none in them."""
+    rows = PROMPTS["chart"].read(raw)
+    if not rows:
+        return Reading((Piece(raw.strip()),))
+    width = max(len(row) for row in rows)
+    table = tuple((*row, *[""] * (width - len(row))) for row in rows)
+    return Reading((Piece(f"A table of {len(rows) - 1} rows."),), table=table)
+
+
+def read_odd(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> Reading:
+    """What does not fit in."""
+    reading = read_words(raw, size_wh, "odd one", ended)
+    if reading.findings and ended:
+        label = reading.findings[0].label
+        return Reading((Piece("This is odd: "), Piece(label, (0,), True), Piece(".")), reading.findings[:1])
+    return reading
+
+
+def read_joints(raw: str, size_wh: tuple[int, int]) -> tuple[tuple[Keypoint, ...] | None, tuple[str, ...]]:
+    """A person's 17 joints in COCO's order, or None where no joint was given; and notes on what was mended."""
+    given = {joint.name: joint for joint in PROMPTS["pose"].read(raw)}
+    if not given:
+        return None, ()
+    notes = dict.fromkeys(note for joint in given.values() for note in joint.notes)
+    keypoints = []
+    for name in COCO_JOINTS:
+        if joint := given.get(name):
+            x, y = to_picture(joint.point, size_wh)
+            point = Point(min(max(x, 0), size_wh[0] - 1), min(max(y, 0), size_wh[1] - 1))
+            keypoints.append(Keypoint(name, point, 2))
+        else:
+            keypoints.append(Keypoint(name, Point(0, 0), 0))
+    return tuple(keypoints), tuple(notes)
+
+
+# --- the table -----------------------------------------------------------------------------------------
+
+_ROWS = (
+    Task("ask", "Ask anything", "what is the person doing?", read_words),
+    Task("short", "Short answer", "how many balls are there?", read_words),
+    Task("caption", "Caption", "describe the picture in one sentence", read_words),
+    Task("detail", "Describe in detail", "describe the picture in detail", read_words),
+    Task("grounded_caption", "Caption with boxes", "describe the picture with boxes", read_words),
+    Task("dense", "Name every region", "name every object", read_list),
+    Task("locate", "Find", "find the red ball", read_found),
+    Task("relation", "Find a relationship", "the ball left of the tree", read_found),
+    Task("detect", "Find all", "find all people", read_found),
+    Task("region", "Describe a region", "what is #1?", read_words),
+    Task("pose", "Pose", "show the pose of everyone", read_words),
+    Task("layout", "Document layout", "show the layout of the page", read_list),
+    Task("text", "Read text", "read all the text", read_list),
+    Task("chart", "Chart to table", "convert the chart to a table", read_chart),
+    Task("odd", "What is odd?", "what is odd here?", read_odd),
+    Task("marks", "Compare marks", "what is the relationship between #1 and #2?", read_words),
+    Task("screen", "Find on a screen", "where is the search button?", read_found),
+)
+
+TASKS: dict[str, Task] = {task.name: task for task in _ROWS}
+"""Every ability by its name, in the order of the page."""

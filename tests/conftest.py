@@ -1,0 +1,180 @@
+"""Fakes of the three parts: they answer at once, from tables and geometry, and count what they were asked.
+
+Use the fixtures `speaker`, `outliner`, `painter` and `assistant`; a test that needs other words sets
+`speaker.replies["red ball"] = "..."` (the longest key that occurs in the question answers it).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from pipelines.assistant import About, Assistant
+from pipelines.errors import MissingCapability
+from pipelines.parts import PainterOptions, Painting, SpeakerOptions
+from pipelines.pictures import Pictures
+from pipelines.scene import Box, Click, Mask
+
+RED_BALL = (0.25, 0.40, 0.45, 0.60)  # of the fake picture's square, which is 200 x 200
+BLUE_CUP = (0.60, 0.40, 0.80, 0.70)
+
+REPLIES = {
+    "describes: purple elephant": "There is no purple elephant in the image.",
+    "describes: blue cup": "[0.60,0.40,0.80,0.70]",
+    "describes: people": "[0.25,0.40,0.45,0.60]",
+    "describes:": "[0.25,0.40,0.45,0.60]",
+    "Detect all people": "[0.25,0.40,0.45,0.60;0.60,0.40,0.80,0.70]",
+    "Detect all regions in the image and": "<p>red ball</p>[0.25,0.40,0.45,0.60], <p>blue cup</p>[0.60,0.40,0.80,0.70]",
+    "Detect all": "[0.25,0.40,0.45,0.60]",
+    "key points": "<p>nose</p>[0.35,0.45], <p>left eye</p>[0.37,0.43], <p>right eye</p>[0.33,0.43]",
+    "short description for this region": "red ball",
+    "layout": "<p>title</p>[0.10,0.05,0.90,0.15], <p>text</p>[0.10,0.20,0.90,0.90]",
+    "detect all texts and": "<p>STOP</p>[0.25,0.40,0.45,0.60]",
+    "chart": "fruit | count\napples | 3\npears | 5",
+    "odd": "<p>blue cup</p>[0.60,0.40,0.80,0.70]",
+    "marks": "<Mark 1> red ball, <Mark 2> blue cup",
+    "bounding box for each": "A <p>red ball</p>[0.25,0.40,0.45,0.60] beside a <p>blue cup</p>[0.60,0.40,0.80,0.70].",
+    "one-sentence": "A red ball beside a blue cup.",
+    "detailed": "A red ball lies on the left. A blue cup stands on the right. The ground is grey.",
+    "colour": "red",
+    "How many": "two",
+    "background": "grey",
+}  # fmt: skip
+
+
+class FakeSpeaker:
+    """Says what its table holds, a few letters (one forward pass) at a time."""
+
+    name = "fake-sphinx"
+
+    def __init__(self) -> None:
+        self.replies = dict(REPLIES)
+        self.otherwise = "This is a fake answer with several words in it."
+        self.forward_passes = 0
+        self.pause = 0.0  # seconds before each piece
+        self.asked: list[str] = []
+        self.turns: list[tuple[tuple[str, str], ...]] = []
+        self.options: list[SpeakerOptions] = []
+        self.unfamiliar: set[str] = set()
+        self.closed = 0
+
+    def stream(
+        self,
+        image: Image.Image | None,
+        digest: str | None,
+        turns: Sequence[tuple[str, str]],
+        question: str,
+        *,
+        options: SpeakerOptions,
+    ) -> Generator[str, None, None]:
+        self.asked.append(question)
+        self.turns.append(tuple(turns))
+        self.options.append(options)
+        keys = [key for key in self.replies if key.lower() in question.lower()]
+        raw = self.replies[max(keys, key=len)] if keys else self.otherwise
+        try:
+            for end in range(4, len(raw) + 4, 4):
+                self.forward_passes += 1
+                if self.pause:
+                    time.sleep(self.pause)
+                yield raw[:end]
+        finally:
+            self.closed += 1
+
+    def familiar(self, image: Image.Image, digest: str) -> bool:
+        return digest not in self.unfamiliar
+
+
+class FakeOutliner:
+    """Ellipses: inside the box, or around the first click; subtracting clicks bite a disc out."""
+
+    name = "fake-sam"
+    radius = 20  # pixels around a click
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Box | None, tuple[Click, ...]]] = []
+
+    def outline(
+        self, image: Image.Image, digest: str, *, box: Box | None = None, clicks: Sequence[Click] = ()
+    ) -> tuple[tuple[Mask, float], ...]:
+        self.asked.append((box, tuple(clicks)))
+        plane = Image.new("1", image.size)
+        pen = ImageDraw.Draw(plane)
+        if box:
+            pen.ellipse((box.x1, box.y1, box.x2 - 1, box.y2 - 1), fill=1)
+        for (x, y), positive in clicks:
+            r = self.radius if positive else self.radius // 2
+            pen.ellipse((x - r, y - r, x + r, y + r), fill=int(positive))
+        whole = Mask.from_array(np.asarray(plane))
+        part = np.asarray(plane).copy()
+        part[:, : (whole.box.x1 + whole.box.x2) // 2] = False
+        return ((whole, 0.9), (Mask.from_array(part), 0.5)) if whole.bits else ()
+
+
+class FakePainter:
+    """Fills the mask with one flat colour, in `steps` steps; `cannot` wishes are refused."""
+
+    name = "fake-painter"
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, PainterOptions]] = []
+        self.cannot: set[str] = set()
+
+    def paint(
+        self, image: Image.Image, mask: np.ndarray, wish: str, *, options: PainterOptions
+    ) -> Generator[Painting, None, None]:
+        self.asked.append((wish, options))
+        if wish in self.cannot:
+            raise MissingCapability(f"The painter cannot paint “{wish}”: removing works.")
+        pixels = np.asarray(image).copy()
+        pixels[mask] = (40 + options.seed % 200, 60, 220) if wish else (128, 128, 128)
+        done = Image.fromarray(pixels)
+        for step in range(1, options.steps):
+            yield Painting(step, options.steps, done if step == options.steps // 2 else None)
+        yield Painting(options.steps, options.steps, image=done)
+
+
+@pytest.fixture
+def speaker() -> FakeSpeaker:
+    return FakeSpeaker()
+
+
+@pytest.fixture
+def outliner() -> FakeOutliner:
+    return FakeOutliner()
+
+
+@pytest.fixture
+def painter() -> FakePainter:
+    return FakePainter()
+
+
+@pytest.fixture
+def about() -> About:
+    return About(
+        model="fake-sphinx",
+        device="cpu",
+        why="the tests need no more",
+        understands="Drawn balls and cups.",
+        cannot="Anything else.",
+        examples=("find the red ball", "segment the blue cup", "what colour is the ball?"),
+    )
+
+
+@pytest.fixture
+def assistant(speaker, outliner, painter, about, tmp_path) -> Assistant:
+    return Assistant(speaker, outliner, painter, about, Pictures(tmp_path / "pictures"))
+
+
+@pytest.fixture
+def drawing() -> Image.Image:
+    """A red ball and a blue cup on grey, 200 x 200."""
+    image = Image.new("RGB", (200, 200), (128, 128, 128))
+    pen = ImageDraw.Draw(image)
+    pen.ellipse((50, 80, 89, 119), fill=(220, 30, 30))
+    pen.rectangle((120, 80, 159, 139), fill=(30, 30, 220))
+    return image

@@ -1,0 +1,312 @@
+"""The assistant over the three fakes: every road of a request, without any model."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipelines.assistant import ReplyOptions
+from pipelines.errors import DemoError
+from pipelines.parts import Painting
+from pipelines.scene import Box, Click, Keypoint, Point, Scene
+
+
+def last(assistant, scene, words, **options) -> Scene:
+    for scene in assistant.reply(scene, words, options=ReplyOptions(**options)):
+        pass
+    return scene
+
+
+def said(scene) -> str:
+    return scene.turns[-1].text
+
+
+def test_a_question_streams_growing_scenes(assistant, drawing):
+    scene = assistant.open(drawing)
+    texts = [step.turns[-1].text for step in assistant.reply(scene, "tell me a story")]
+    assert texts[0] == "tell me a story"
+    assert texts[-1] == "This is a fake answer with several words in it."
+    assert len(texts) > 5
+    assert all(texts[-1].startswith(text.rstrip()) for text in texts[1:])
+
+
+def test_find_names_a_region(assistant, drawing):
+    scene = last(assistant, assistant.open(drawing), "find the red ball")
+    (region,) = scene.regions
+    assert (region.id, region.label, region.box) == (1, "red ball", Box(50, 80, 90, 120))
+    turn = scene.turns[-1]
+    assert turn.text == "Here is the red ball (#1)."
+    assert [turn.text[span.start : span.end] for span in turn.spans] == ["red ball (#1)"]
+    assert turn.spans[0].region_ids == (1,)
+    assert turn.raw == "[0.25,0.40,0.45,0.60]"
+    assert scene.selected == 1
+    assert not turn.unfinished
+
+
+def test_segment_finds_and_outlines(assistant, drawing):
+    scene = last(assistant, assistant.open(drawing), "please segment the red ball")
+    (region,) = scene.regions
+    assert region.mask
+    assert region.score == 0.9
+    assert len(region.candidates) == 2
+    assert region.mask.box == Box(50, 80, 90, 120)
+
+
+def test_absent_things_get_no_box(assistant, drawing):
+    scene = last(assistant, assistant.open(drawing), "find the purple elephant")
+    assert scene.regions == ()
+    assert "no purple elephant" in said(scene)
+    scene = last(assistant, scene, "segment the purple elephant")
+    assert scene.regions == ()
+
+
+def test_numbers_survive_turns(assistant, drawing):
+    scene = last(assistant, assistant.open(drawing), "find the blue cup")
+    scene = last(assistant, scene, "find the red ball")
+    scene = last(assistant, scene, "find the blue cup")
+    assert [(region.id, region.label) for region in scene.regions] == [(1, "blue cup"), (2, "red ball")]
+    scene = last(assistant, scene, "segment it")
+    assert scene.region(1).mask
+    assert not scene.region(2).mask
+
+
+def test_a_region_that_moved_a_little_keeps_its_number(assistant, speaker, drawing):
+    scene = last(assistant, assistant.open(drawing), "find the red ball")
+    speaker.replies["describes:"] = "[0.26,0.40,0.46,0.60]"
+    assert len(last(assistant, scene, "find the red ball").regions) == 1
+    speaker.replies["describes:"] = "[0.46,0.40,0.66,0.60]"
+    assert [r.id for r in last(assistant, scene, "find the red ball").regions] == [1, 2]
+
+
+def test_dense_layout_and_text_are_lists(assistant, drawing):
+    scene = assistant.open(drawing)
+    dense = last(assistant, scene, "name every object")
+    assert said(dense) == "red ball (#1)\nblue cup (#2)"
+    assert [region.label for region in dense.regions] == ["red ball", "blue cup"]
+    assert [r.label for r in last(assistant, scene, "show the layout of this page").regions] == [
+        "title",
+        "text",
+    ]
+    assert [r.label for r in last(assistant, scene, "read the text").regions] == ["STOP"]
+
+
+def test_a_grounded_caption_ties_words_to_regions(assistant, drawing):
+    scene = last(assistant, assistant.open(drawing), "describe the image with bounding boxes")
+    turn = scene.turns[-1]
+    assert turn.text == "A red ball beside a blue cup."
+    assert [(turn.text[s.start : s.end], s.region_ids) for s in turn.spans] == [
+        ("red ball", (1,)),
+        ("blue cup", (2,)),
+    ]
+
+
+def test_a_chart_becomes_a_table(assistant, drawing):
+    turn = last(assistant, assistant.open(drawing), "turn the chart into a table").turns[-1]
+    assert turn.table == (("fruit", "count"), ("apples", "3"), ("pears", "5"))
+
+
+def test_poses_of_several_people(assistant, drawing):
+    scene = last(assistant, assistant.open(drawing), "show everyone's pose")
+    assert len(scene.regions) == 2
+    for region in scene.regions:
+        assert len(region.keypoints) == 17
+        assert region.keypoints[0] == Keypoint("nose", Point(70, 90), 2)
+        assert region.keypoints[5].visible == 0
+
+
+def test_marks_and_regions(assistant, drawing):
+    scene = last(assistant, assistant.open(drawing), "name every object")
+    scene = last(assistant, scene, "what is the relationship between #1 and #2?")
+    assert said(scene) == "#1 red ball, #2 blue cup"
+    assert [span.region_ids for span in scene.turns[-1].spans] == [(1,), (2,)]
+
+
+def test_a_clicked_region_is_named_by_asking(assistant, drawing):
+    scene = assistant.click(assistant.open(drawing), Click(Point(70, 100)))
+    scene = last(assistant, scene, "what is this?")
+    assert said(scene) == "#1: red ball"
+    assert scene.region(1).label == "red ball"
+
+
+def test_it_is_named_in_the_question(assistant, speaker, drawing):
+    scene = last(assistant, assistant.open(drawing), "find the blue cup")
+    last(assistant, scene, "what colour is it?")
+    assert speaker.asked[-1].startswith("what colour is the blue cup?")
+    last(assistant, scene, "is #1 large?")
+    assert speaker.asked[-1].startswith("is the blue cup large?")
+
+
+def test_the_conversation_is_told_again(assistant, speaker, drawing):
+    scene = last(assistant, assistant.open(drawing), "tell me a story")
+    last(assistant, scene, "tell me another story")
+    assert speaker.turns[-1] == (("tell me a story", speaker.otherwise),)
+
+
+def test_chat_without_a_picture(assistant):
+    scene = last(assistant, Scene(), "tell me a joke")
+    assert said(scene).startswith("This is a fake answer")
+    with pytest.raises(DemoError, match="no picture"):
+        last(assistant, Scene(), "find the red ball")
+
+
+def test_clicks_add_and_take_away(assistant, drawing):
+    scene = assistant.click(assistant.open(drawing), Click(Point(70, 100)))
+    whole = scene.region(1).mask.area
+    scene = assistant.click(scene, Click(Point(80, 100), False), region_id=1)
+    assert scene.region(1).mask.area < whole
+    assert len(scene.regions) == 1
+    scene = assistant.unclick(scene, 1, 1)
+    assert scene.region(1).mask.area == whole
+    assert assistant.unclick(scene, 1, 0).regions == ()
+
+
+def test_boxes_and_candidates(assistant, drawing):
+    scene = assistant.box(assistant.open(drawing), Box(-5, 80, 90, 500))
+    assert scene.region(1).prompt_box == Box(0, 80, 90, 200)
+    chosen = assistant.choose(scene, 1, 1)
+    assert chosen.region(1).mask.area < scene.region(1).mask.area
+    with pytest.raises(DemoError, match="choose"):
+        assistant.choose(scene, 1, 7)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["segment it", "segment #9", "describe #4", "remove #9", "grow it", "join #1 and #2", "", "make it blue"],
+)
+def test_what_is_not_there_is_explained(assistant, drawing, words):
+    with pytest.raises(DemoError) as error:
+        last(assistant, assistant.open(drawing), words)
+    assert len(str(error.value)) > 20
+
+
+def test_masks_grow_shrink_join_and_subtract(assistant, drawing):
+    scene = last(assistant, assistant.open(drawing), "segment the red ball")
+    scene = last(assistant, scene, "segment the blue cup")
+    ball, cup = scene.region(1).mask.area, scene.region(2).mask.area
+    assert last(assistant, scene, "grow #1 by 5 pixels").region(1).mask.area > ball
+    assert last(assistant, scene, "shrink #1 by 5 pixels").region(1).mask.area < ball
+    joined = last(assistant, scene, "join #1 and #2")
+    assert joined.region(1).mask.area == ball + cup
+    assert joined.region(2) is None
+    parted = last(assistant, joined, "segment the blue cup")
+    assert parted.regions[-1].id == 3
+    assert last(assistant, parted, "subtract #3 from #1").region(1).mask.area == ball
+    with pytest.raises(DemoError, match="left"):
+        last(assistant, scene, "shrink #1 by 100 pixels")
+
+
+def test_everything(assistant, drawing):
+    scene = last(assistant, assistant.open(drawing), "segment everything")
+    assert len(scene.regions) >= 9
+    assert all(region.mask and region.source == "everything" for region in scene.regions)
+
+
+def test_remove(assistant, painter, drawing):
+    scene = last(assistant, assistant.open(drawing), "find the blue cup")
+    before = scene.picture
+    scene = last(assistant, scene, "remove the red ball")
+    assert scene.picture != before
+    assert [region.label for region in scene.regions] == ["blue cup"]
+    assert painter.asked[0][0] == ""
+    assert said(scene).startswith("Removed red ball (#2) (by fake-painter).")
+    assert "may still be there" in said(scene)  # the fake always sees a red ball
+    assert len([turn for turn in scene.turns if turn.role == "user"]) == 2
+    changed = np.any(
+        np.asarray(assistant.image(before)) != np.asarray(assistant.image(scene.picture)), axis=2
+    )
+    assert changed[100, 70]
+    assert not changed[:60].any()
+
+
+def test_recolour_and_replace(assistant, painter, speaker, drawing):
+    scene = last(assistant, assistant.open(drawing), "segment the red ball")
+    blue = last(assistant, scene, "make it blue")
+    assert painter.asked[-1][0] == "blue ball"
+    assert blue.region(1).label == "blue ball"
+    assert "not what was wished for" in said(blue)
+    speaker.replies["short description for this region"] = "large blue star"
+    star = last(assistant, scene, "replace the red ball with a blue star", seed=3, steps=4)
+    assert painter.asked[-1][0] == "blue star"
+    assert painter.asked[-1][1].steps == 4
+    assert "the wish came true" in said(star)
+    assert star.region(1).source == "edit"
+
+
+def test_the_background(assistant, painter, drawing):
+    scene = last(assistant, assistant.open(drawing), "segment the red ball")
+    after = last(assistant, scene, "change the background to a beach")
+    assert painter.asked[-1][0] == "beach"
+    assert assistant.image(after.picture).getpixel((70, 100)) == (220, 30, 30)
+    assert assistant.image(after.picture).getpixel((5, 5)) != (128, 128, 128)
+    assert after.region(1).mask == scene.region(1).mask
+
+
+def test_several_paintings_are_offered(assistant, drawing):
+    scene = last(assistant, assistant.open(drawing), "segment the red ball")
+    scene = last(assistant, scene, "replace it with a star", candidates=3)
+    offered = scene.turns[-1].pictures
+    assert len(set(offered)) == 3
+    assert scene.picture == offered[0]
+    assert assistant.choose_painting(scene, offered[2]).picture == offered[2]
+    with pytest.raises(DemoError, match="not one of"):
+        assistant.choose_painting(scene, assistant.open(drawing).picture)
+
+
+def test_a_painting_can_be_cancelled(assistant, painter, drawing):
+    scene = last(assistant, assistant.open(drawing), "segment the red ball")
+    closed = []
+
+    def slow(image, mask, wish, *, options):
+        try:
+            for step in range(1, 20):
+                yield Painting(step, 20, image)
+        finally:
+            closed.append(True)
+
+    painter.paint = slow
+    steps = assistant.reply(scene, "remove it")
+    for step in steps:
+        if "step 3" in step.turns[-1].text:
+            break
+    steps.close()
+    assert closed == [True]
+
+
+def test_closing_stops_the_speaker_at_once(assistant, speaker, drawing):
+    speaker.otherwise = "word " * 200
+    scenes = assistant.reply(assistant.open(drawing), "tell me a story")
+    for _ in range(4):
+        next(scenes)
+    passes = speaker.forward_passes
+    scenes.close()
+    assert speaker.forward_passes == passes
+    assert speaker.closed == 1
+
+
+def test_an_unfamiliar_picture_is_said(assistant, speaker, drawing):
+    scene = assistant.open(drawing)
+    assert scene.turns == ()
+    speaker.unfamiliar.add(scene.picture.digest)
+    (notice,) = assistant.open(drawing).turns
+    assert notice.role == "notice"
+    assert "Clicks" in notice.text
+
+
+def test_an_untrained_ability_is_said(assistant, drawing):
+    assistant.about = replace(assistant.about, untrained={"pose": "OKS 0.1"})
+    scene = last(assistant, assistant.open(drawing), "show the pose of everyone")
+    notices = [turn.text for turn in scene.turns if turn.role == "notice"]
+    assert notices == ["fake-sphinx was not trained for this (pose): take it as a guess. Measured: OKS 0.1."]
+
+
+def test_notes_say_what_was_mended(assistant, speaker, drawing):
+    speaker.replies["describes:"] = "[0.45,0.40,0.25,0.60]"
+    scene = last(assistant, assistant.open(drawing), "find the red ball")
+    assert "swapped" in scene.region(1).note
+    speaker.replies["describes:"] = "[0.45,0.40,0.25]"
+    scene = last(assistant, assistant.open(drawing), "find the red ball")
+    assert scene.regions == ()
+    assert "no box was left out" in said(scene)
+    speaker.replies["describes:"] = "[0,0.10,1,0.50]"
+    (region,) = last(assistant, assistant.open(drawing), "find the red ball").regions
+    assert region.box == Box(0, 20, 200, 100)
