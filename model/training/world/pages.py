@@ -370,7 +370,8 @@ def screen(stage: Stage, seed: int) -> Truth | None:
     icons = rng.sample(("menu", "close", "search", "add"), rng.randint(1, 2))
     for i, icon in enumerate(icons):
         r = bar * 0.26
-        cx = bar * 0.5 if i == 0 and icon == "menu" else w - bar * (0.5 + 0.9 * i)
+        at_left = i == 0 and icon == "menu"
+        cx = bar * 0.5 if at_left else w - bar * (0.5 + 0.9 * (i - (icons[0] == "menu")))
         _icon(canvas, icon, cx, bar / 2, r)
         elements.append(
             Element("icon", icon, (cx - r * 1.15, bar / 2 - r * 1.15, cx + r * 1.15, bar / 2 + r * 1.15))

@@ -31,19 +31,15 @@ DAMAGE_GAP = 0.13  # of the thing's side, the jagged gap of a broken thing
 PERSON_SHARE = 0.12  # of composed outdoor scenes with somebody in them
 
 GROUND_KINDS: dict[str, tuple[str, ...]] = {
-    "park": ("tree", "bench", "dog", "cat", "ball", "flower", "mushroom", "umbrella", "guitar", "hat",
-    "box", "bird",
-             "apple", "house", "book", "star"),
-    "street": ("car", "bus", "house", "tree", "dog", "cat", "bench", "box", "car", "bus", "umbrella", "lamp"),
-    "room": ("chair", "desk", "lamp", "box", "cat", "dog", "ball", "guitar", "book", "clock", "hat",
-    "umbrella", "star",
-             "rocket", "teapot", "chair", "desk", "bottle", "heart"),
+    "park": ("tree", "bench", "dog", "cat", "ball", "flower", "mushroom", "umbrella", "guitar", "hat", "box",
+             "bird", "apple", "house", "book", "star"),
+    "street": ("car", "bus", "house", "tree", "dog", "cat", "bench", "box", "umbrella", "lamp"),
+    "room": ("chair", "desk", "lamp", "box", "cat", "dog", "ball", "guitar", "book", "clock", "hat", "umbrella",
+             "star", "rocket", "teapot", "bottle", "heart", "cup"),
     "beach": ("ball", "umbrella", "boat", "bird", "dog", "hat", "bottle", "star", "chair", "box", "fish",
-    "boat",
-              "guitar"),
+              "guitar", "cup"),
     "table": ("cup", "bottle", "book", "lamp", "clock", "teapot", "apple", "box", "hat", "flower", "heart",
-    "fish",
-              "mushroom", "rocket", "cup", "apple", "teapot", "bottle", "clock"),
+              "fish", "mushroom", "rocket"),
 }  # fmt: skip
 SKY_KINDS: dict[str, tuple[str, ...]] = {
     "park": ("kite", "balloon", "butterfly", "bird", "heart"),
@@ -52,6 +48,12 @@ SKY_KINDS: dict[str, tuple[str, ...]] = {
     "beach": ("kite", "balloon", "bird", "butterfly", "rocket"),
     "table": ("butterfly", "balloon", "heart"),
 }
+# How often a kind is chosen from a pool, so that all come out about equally often over the scenes.
+CHANCE = {
+    "house": 3.2, "tree": 2.6, "car": 3.4, "bus": 3.4, "boat": 4.0, "mushroom": 2.2, "fish": 2.4, "umbrella": 1.3,
+    "guitar": 1.5, "desk": 3.0, "cup": 1.2, "lamp": 1.2, "cat": 1.4, "dog": 1.4, "flower": 1.6, "box": 0.4,
+    "butterfly": 0.7, "balloon": 0.7, "bird": 0.6, "heart": 0.6, "star": 0.8, "kite": 1.5, "chair": 1.3, "apple": 1.2,
+}  # fmt: skip
 # Side relative to the others in a scene.
 BULK = {
     "house": 1.5, "tree": 1.5, "bus": 1.5, "car": 1.25, "bench": 1.25, "desk": 1.4, "chair": 1.25,
@@ -142,6 +144,10 @@ def pick_pattern(rng: random.Random, kind: str) -> str:
     return rng.choices(("plain", "striped", "dotted"), (0.62, 0.19, 0.19))[0]
 
 
+def _kind(rng: random.Random, pool: tuple[str, ...]) -> str:
+    return rng.choices(pool, [CHANCE.get(k, 1.0) for k in pool])[0]
+
+
 def _side(rng: random.Random, kind: str, count: int, small: bool) -> float:
     if small:
         return rng.uniform(*SMALL_SIDE)
@@ -186,7 +192,9 @@ def _place(stage: Stage, ground: Ground, items: list[Item]) -> list[Item]:
     canvas, rng = stage.canvas, stage.rng
     w, h, u = canvas.width, canvas.height, canvas.unit
     placed: dict[int, Item] = {}
-    for index, item in enumerate(items):
+    large_first = sorted(range(len(items)), key=lambda i: (items[i].support is not None, -items[i].side))
+    for index in large_first:
+        item = items[index]
         if item.support is not None:
             if item.support not in placed:
                 continue
@@ -205,7 +213,7 @@ def _place(stage: Stage, ground: Ground, items: list[Item]) -> list[Item]:
             if y1 > 2 and x1 > 2 and x2 < w - 2 and not clash:
                 placed[index] = new
             continue
-        loose = 0.3 if rng.random() < 0.3 else 0.02
+        loose = 0.34 if rng.random() < 0.45 else 0.02
         for attempt in range(36):
             shrunk = item.side * (1.0 if attempt < 20 else 0.86)
             if item.zone == "sky":
@@ -271,19 +279,18 @@ def _break(canvas: Canvas, before: np.ndarray, item: Item, ident: int, rng: rand
     else:
         edges = np.stack([cx + steps, cy + a], 1), np.stack([cx + steps, cy + b], 1)
     polygon = np.concatenate([edges[0], edges[1][::-1]])
-    px1, py1, px2, py2 = canvas.window(polygon)
-    owned = canvas.ids == ident
-    canvas.blend(polygon, before[py1:py2, px1:px2])
-    gone = np.zeros_like(canvas.ids)
-    cv2.fillPoly(gone, [fixed(polygon)], 1, cv2.LINE_8, SHIFT)
-    canvas.ids[owned & (gone == 1)] = 0
-    ink = (36, 30, 40)
-    thick = max(1.0, 0.02 * side)
-    keep = canvas.image.copy()
+    px1, py1, px2, py2 = canvas.window(polygon, 3)
+    part = np.s_[py1:py2, px1:px2]
+    owned = canvas.ids[part] == ident
+    kept = canvas.image[part].copy()
+    crack = Canvas((max(1, px2 - px1), max(1, py2 - py1)))
+    crack.image[:] = kept
+    crack.fill(polygon - (px1, py1), (0, 0, 0), 1)
+    crack.image[crack.ids == 1] = before[part][crack.ids == 1]
     for edge in edges:
-        canvas.line(edge, ink, thick)
-    outside = ~owned
-    canvas.image[outside] = keep[outside]
+        crack.line(edge - (px1, py1), (36, 30, 40), max(1.0, 0.02 * side))
+    canvas.image[part] = np.where(owned[..., None], crack.image, kept)
+    canvas.ids[part][owned & (crack.ids == 1)] = 0
 
 
 def _draw(stage: Stage, items: list[Item], shadows: bool = True) -> None:
@@ -441,17 +448,17 @@ def composed(
                 continue
             new = _new(stage, like.kind, like.zone, count, small=tiny)
             items.append(replace(new, colour=like.colour) if rng.random() < 0.45 else new)
-        elif not tiny and roll < 0.42 and len(items) + 2 <= count:
+        elif not tiny and roll < 0.36 and len(items) + 2 <= count:
             options = [k for k in SUPPORTS if k in pool]
             if not options:
-                items.append(_new(stage, rng.choice(pool), "ground", count))
+                items.append(_new(stage, _kind(rng, pool), "ground", count))
                 continue
-            items.append(_new(stage, rng.choice(options), "ground", count))
+            items.append(_new(stage, _kind(rng, tuple(options)), "ground", count))
             items.append(replace(_new(stage, rng.choice(RIDERS), "on", count), support=len(items) - 1))
-        elif roll < 0.62:
-            items.append(_new(stage, rng.choice(sky), "sky", count, small=tiny))
+        elif roll < 0.5:
+            items.append(_new(stage, _kind(rng, sky), "sky", count, small=tiny))
         else:
-            items.append(_new(stage, rng.choice(pool), "ground", count, small=tiny))
+            items.append(_new(stage, _kind(rng, pool), "ground", count, small=tiny))
     if not damage and place in ("park", "street", "beach") and rng.random() < PERSON_SHARE:
         items = [*items[:3], _person(stage, rng.uniform(0.38, 0.55))]
         items = [i for i in items if i.support is None or i.support < 3]
@@ -489,7 +496,7 @@ def crowd(stage: Stage, seed: int) -> Truth | None:
     items = [_person(stage, height * rng.uniform(0.9, 1.08)) for _ in range(count)]
     if rng.random() < 0.35 or stage.held_out:
         pool = tuple(k for k in GROUND_KINDS[place] if BULK.get(k, 1.0) < 1.2)
-        extra = _new(stage, rng.choice(pool), "ground", 3)
+        extra = _new(stage, _kind(rng, pool), "ground", 3)
         if stage.held_out:
             pairs = sorted(p for p in HELD_OUT_PAIRS if p[1] in (*pool, "person"))
             colour, kind = rng.choice(pairs)
@@ -582,7 +589,7 @@ def sign(stage: Stage, seed: int) -> Truth | None:
             colour, kind = rng.choice(pairs)
             extra = replace(_new(stage, kind, "ground", 4), colour=colour)
         else:
-            extra = _new(stage, rng.choice(pool), "ground", 4)
+            extra = _new(stage, _kind(rng, pool), "ground", 4)
         bw, bh = extra.extent(u)
         for _ in range(20):
             x, y = rng.uniform(bw / 2 + 4, w - bw / 2 - 4), rng.uniform(ground.top, ground.bottom) * h
