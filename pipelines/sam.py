@@ -8,10 +8,13 @@ This module knows pictures, clicks, boxes and masks; it knows no page and no wor
 
 from __future__ import annotations
 
+import logging
+import pickle
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -21,8 +24,13 @@ from PIL import Image
 from segment_anything import SamPredictor
 from segment_anything.modeling import Sam
 
-from pipelines.scene import Box, Click, Mask
+from model import segmenter
+from pipelines.errors import MissingCapability
+from pipelines.scene import Box, Click, Mask, Point
 
+log = logging.getLogger(__name__)
+
+NANO = Path(__file__).parent.parent / "assets" / "sam-nano"
 CACHE_BYTES = 64 << 20  # of embeddings that are remembered
 SECOND_LOOK = 0.62  # a thing whose box is shorter than this part of the picture is looked at again
 MARGIN = 0.35  # of the thing's longer side, left around it in the second look
@@ -32,6 +40,61 @@ GRABCUT_ROUNDS = 1
 UNSURE = (0.15, 0.85)  # probabilities between which GrabCut decides
 DOUBLE = 0.9  # IoU from which two candidates are one
 SOFTEN = 1.0  # pixels of the cut-out, blur of the edge before it is enlarged
+
+
+def load(name: str, *, device: str = "cpu", fetch: bool = True) -> Outlines:
+    """The outliner of a name: "sam-nano", "sam-vit-b", "sam-vit-l", "sam-vit-h", a folder, or a released file.
+
+    Args: fetch: whether a released checkpoint that is not here yet may be downloaded.
+    Raises: MissingCapability: there are no such weights, or they could not be fetched.
+    """
+    if name in segmenter.OFFICIAL:
+        sam = segmenter.load_official(_fetched(name, fetch=fetch))
+        return Outlines(sam.to(device), name=name, manner=Manner(second_look=False, sharpen=False))
+    path = NANO if name == "sam-nano" else Path(name)
+    try:
+        sam = segmenter.load(path) if path.is_dir() else segmenter.load_official(path)
+    except (OSError, ValueError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
+        raise MissingCapability(
+            f"There is no segmenter at {name}: {error}. Try sam-nano, {', '.join(segmenter.OFFICIAL)}, "
+            "a folder written by the training, or a released .pth file."
+        ) from error
+    own = path.is_dir()
+    manner = Manner() if own else Manner(second_look=False, sharpen=False)
+    return Outlines(sam.to(device), name=path.name, manner=manner)
+
+
+def announcement(name: str) -> str:
+    """What fetching a released checkpoint costs, in words."""
+    official = segmenter.OFFICIAL[name]
+    return (
+        f"{name}: {official.download_bytes / 1e6:,.0f} MB to download once, "
+        f"about {official.memory_bytes / 2**30:.0f} GB of memory to run"
+    )
+
+
+def _fetched(name: str, *, fetch: bool) -> Path:
+    """The released checkpoint's file, downloaded where torch keeps such files if it is not there yet."""
+    official = segmenter.OFFICIAL[name]
+    path = Path(torch.hub.get_dir()) / "checkpoints" / official.url.rsplit("/", 1)[-1]
+    if path.exists():
+        return path
+    log.warning("%s, to %s", announcement(name), path)
+    if not fetch:
+        raise MissingCapability(
+            f"The weights are not here: {announcement(name)}. Start with a connection once."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        torch.hub.download_url_to_file(
+            official.url, str(path), hash_prefix=official.hash_prefix, progress=False
+        )
+    except (OSError, RuntimeError) as error:
+        raise MissingCapability(
+            f"The weights of {name} could not be fetched from {official.url} ({error}). "
+            f"Put the file at {path}, or use --segmenter sam-nano."
+        ) from error
+    return path
 
 
 class Embedding(NamedTuple):
@@ -99,9 +162,7 @@ class Outlines:
         box = None if box is None else _inside(box, whole)
         clicks = [
             click._replace(
-                point=type(click.point)(
-                    min(max(click.point.x, 0), width - 1), min(max(click.point.y, 0), height - 1)
-                )
+                point=Point(min(max(click.point.x, 0), width - 1), min(max(click.point.y, 0), height - 1))
             )
             for click in clicks
         ]
@@ -117,6 +178,19 @@ class Outlines:
             answers.append((plane, candidate.score, cut))
             found.append((_mask(plane, cut), min(1.0, max(0.0, candidate.score))))
         return tuple(found)
+
+    def planes(
+        self,
+        image: Image.Image,
+        digest: str,
+        *,
+        box: tuple[int, int, int, int] | None = None,
+        clicks: Sequence[tuple[int, int, bool]] = (),
+    ) -> list[tuple[np.ndarray, float]]:
+        """`outline` in plain numbers, for measuring: candidates bool (H, W); clicks are (x, y, adds?)."""
+        asked = [Click(Point(x, y), positive) for x, y, positive in clicks]
+        found = self.outline(image, digest, box=None if box is None else Box(*box), clicks=asked)
+        return [(mask.array(image.size), score) for mask, score in found]
 
     def _look(
         self, image: Image.Image, digest: str, cut: Box, box: Box | None, clicks: Sequence[Click]
