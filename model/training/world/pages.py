@@ -443,7 +443,8 @@ def screen(stage: Stage, seed: int) -> Truth | None:
             canvas.fill(ellipse(at, y + high / 2, high * 0.46, high * 0.46, 18), accent)
         elements.append(Element(kind, label.lower(), box))
         y += high + rng.uniform(0.035, 0.06) * h
-    labels = rng.sample(allowed(BUTTONS, held_out=False), rng.choice((1, 2, 2, 2)))
+    free = [t for t in allowed(BUTTONS, held_out=False) if t.lower() not in icons]
+    labels = rng.sample(free, rng.choice((1, 2, 2, 2)))
     if held:
         labels[0] = held
     if y > h - foot:

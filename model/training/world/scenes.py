@@ -9,12 +9,11 @@ import math
 import random
 from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
 
 from . import people
 from .backdrops import BACKDROPS, Ground, studio
-from .canvas import SHIFT, Canvas, fixed, rectangle
+from .canvas import Canvas, rectangle
 from .holdouts import HELD_OUT_PAIRS, HELD_OUT_RELATIONS, HELD_OUT_WORDS, is_held_out
 from .lettering import text_width, write
 from .palette import COLOUR_RGB, COLOURS, FIXED_RGB, RGB, darker, lighter
@@ -34,7 +33,8 @@ GROUND_KINDS: dict[str, tuple[str, ...]] = {
     "park": ("tree", "bench", "dog", "cat", "ball", "flower", "mushroom", "umbrella", "guitar", "hat", "box",
              "bird", "apple", "house", "book", "star"),
     "street": ("car", "bus", "house", "tree", "dog", "cat", "bench", "box", "umbrella", "lamp"),
-    "room": ("chair", "desk", "lamp", "box", "cat", "dog", "ball", "guitar", "book", "clock", "hat", "umbrella",
+    "room": ("chair", "desk", "lamp", "box", "cat", "dog", "ball", "guitar", "book", "clock", "hat",
+    "umbrella",
              "star", "rocket", "teapot", "bottle", "heart", "cup"),
     "beach": ("ball", "umbrella", "boat", "bird", "dog", "hat", "bottle", "star", "chair", "box", "fish",
               "guitar", "cup"),
@@ -50,9 +50,11 @@ SKY_KINDS: dict[str, tuple[str, ...]] = {
 }
 # How often a kind is chosen from a pool, so that all come out about equally often over the scenes.
 CHANCE = {
-    "house": 3.2, "tree": 2.6, "car": 3.4, "bus": 3.4, "boat": 4.0, "mushroom": 2.2, "fish": 2.4, "umbrella": 1.3,
+    "house": 3.2, "tree": 2.6, "car": 3.4, "bus": 3.4, "boat": 4.0, "mushroom": 2.2, "fish": 2.4,
+    "umbrella": 1.3,
     "guitar": 1.5, "desk": 3.0, "cup": 1.2, "lamp": 1.2, "cat": 1.4, "dog": 1.4, "flower": 1.6, "box": 0.4,
-    "butterfly": 0.7, "balloon": 0.7, "bird": 0.6, "heart": 0.6, "star": 0.8, "kite": 1.5, "chair": 1.3, "apple": 1.2,
+    "butterfly": 0.7, "balloon": 0.7, "bird": 0.6, "heart": 0.6, "star": 0.8, "kite": 1.5, "chair": 1.3,
+    "apple": 1.2,
 }  # fmt: skip
 # Side relative to the others in a scene.
 BULK = {
