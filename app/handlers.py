@@ -94,6 +94,14 @@ def stopped(timeline: Timeline) -> Timeline:
     return timeline.amend(replace(timeline.scene, turns=turns))
 
 
+def refused(timeline: Timeline, words: str, reason: str) -> Timeline:
+    """The question with the reason why it has no answer."""
+    turns = timeline.scene.turns
+    if turns and turns[-1].role == "user" and turns[-1].text == words:
+        return timeline.amend(timeline.scene.with_turn(Turn("notice", reason)))
+    return _push(timeline, timeline.scene.with_turn(Turn("user", words)).with_turn(Turn("notice", reason)))
+
+
 def aim(scene: Scene, click: Click) -> tuple[str, int | None]:
     """What a click on the picture means: ("click", the region it refines or None) or ("select", id).
 
@@ -293,12 +301,20 @@ class Page:
             candidates=int(candidates or 1),
             negative=negative or "",
         )
-        with _explained(), closing(ask(self._startup.assistant(), timeline, words, options)) as growing:
-            before: Scene | None = None
-            for timeline in growing:
-                yield _draw(self._startup, timeline, before, live=True)
-                before = timeline.scene
-            yield _draw(self._startup, timeline, before)
+        before: Scene | None = None
+        try:
+            with closing(ask(self._startup.assistant(), timeline, words, options)) as growing:
+                for timeline in growing:
+                    yield _draw(self._startup, timeline, before, live=True)
+                    before = timeline.scene
+        except DemoError as error:
+            # in the conversation, where the answer would have been, rather than in a box that goes away
+            log.info("refused: %s", error)
+            yield _draw(self._startup, refused(timeline, words, str(error)), None)
+
+    def settle(self, timeline: Timeline) -> tuple[Any, Any]:
+        """An answer is over, well or not: nothing is being written any more."""
+        return render.chat(timeline.scene), self.idle()
 
     def stop(self, timeline: Timeline) -> tuple[Any, ...]:
         """The running answer was cancelled; keep what there is of it."""

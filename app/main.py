@@ -61,7 +61,6 @@ def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> st
         run_history=False,
         enable_monitoring=False,
         footer_links=[],
-        show_error=True,
         ssr_mode=False,
     )
     return address

@@ -86,7 +86,11 @@ def _message(turn: Turn, known: set[int], *, live: bool) -> str:
     record = _record(turn)
     if turn.raw and turn.raw.strip() != turn.text.strip():
         summary = f"{record} · raw reply" if record else "raw reply"
-        body += f'<details class="raw"><summary>{summary}</summary><code>{escape(turn.raw)}</code></details>'
+        asked = dict(turn.record.details).get("question", "") if turn.record else ""
+        body += (
+            f'<details class="raw"><summary>{summary}</summary>'
+            f"<code>{escape(asked)}</code><code>{escape(turn.raw)}</code></details>"
+        )
     elif record:
         body += f'<span class="record">{record}</span>'
     return body or "&nbsp;"
@@ -97,8 +101,9 @@ def _record(turn: Turn) -> str:
     if turn.record is None:
         return ""
     parts = [turn.record.ability.replace("_", " "), f"{turn.record.seconds:.1f} s"]
-    parts += [f"{name} {value}" for name, value in turn.record.details]
-    return escape(" · ".join(part for part in parts if part))
+    if turn.record.seed:
+        parts.append(f"seed {turn.record.seed}")
+    return escape(" · ".join(parts))
 
 
 def _spanned(text: str, spans: Sequence[Span], known: set[int]) -> str:
@@ -198,7 +203,9 @@ def outline(mask: Mask) -> str:
     scale = UPSCALE if max(plane.shape) * UPSCALE <= UPSCALED_SIDE else 1
     if scale > 1:
         plane = np.kron(plane, np.ones((scale, scale), np.uint8))
-        plane = (cv2.GaussianBlur(plane * 255.0, (0, 0), scale * SMOOTH) > 127).astype(np.uint8)
+        smooth = (cv2.GaussianBlur(plane * 255.0, (0, 0), scale * SMOOTH) > 127).astype(np.uint8)
+        # hair and single pixels are lost in a blur: they stay as they are
+        plane = smooth if smooth.sum() > 0.8 * plane.sum() else plane
     contours, _ = cv2.findContours(plane, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     parts = []
     for contour in contours:

@@ -26,20 +26,25 @@ VISITORS = 100  # timelines kept at once
 FILE = "30mb"  # of an upload
 
 SUGGESTIONS = (
-    "What is in the picture?",
-    "Describe it in detail",
+    "Describe the picture with boxes",
     "Find the ...",
     "Segment the ...",
-    "Describe every thing",
+    "Name every object",
+    "How many ...",
+    "Describe the picture in one sentence",
+    "Describe the picture in detail",
     "Find all ...",
-    "Read the text",
-    "What is odd here?",
-    "Show the pose of every person",
-    "Turn the chart into a table",
-    "Show the layout",
     "Segment everything",
+    "Show the pose of everyone",
+    "Read all the text",
+    "Show the layout of the page",
+    "Convert the chart to a table",
+    "What is odd here?",
+    "What is #1?",
+    "What is the relationship between #1 and #2?",
     "Remove the ...",
-)
+    "Make it ...",
+)  # one an ability; those that end in "..." are for the visitor to complete
 GREETING = "Choose a picture, then ask about it or click a thing on it."
 DRAWER = """() => {
   for (const drawer of document.querySelectorAll(".drawer")) {
@@ -172,7 +177,7 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
             event.success(on.answer, [timeline, asked, *options], drawn, **heavy) for event in beginnings
         ]
         for answer in answers:
-            answer.then(on.idle, None, [words], **light)
+            answer.then(on.settle, [timeline], [chat, words], **light)
         words.stop(on.stop, [timeline], [*drawn, words], cancels=answers, **light)
 
         # the picture
@@ -197,7 +202,8 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
             (chat.clear, on.forget),
         )
         for event, handler in changes:
-            event(handler, [timeline], drawn, cancels=answers, **heavy).then(on.idle, None, [words], **light)
+            changed = event(handler, [timeline], drawn, cancels=answers, trigger_mode="multiple", **heavy)
+            changed.then(on.idle, None, [words], **light)
 
     page.queue(max_size=QUEUE, default_concurrency_limit=1)
     return page

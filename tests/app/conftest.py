@@ -1,0 +1,79 @@
+"""A browser and a served page for the tests of the page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from app import main, ui
+from app.startup import Startup
+
+CHROMIUM = "chromium"  # Debian's package
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+PATIENCE = 60_000  # milliseconds after which something is held never to happen; slow machines are not a fault
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = shutil.which(CHROMIUM)
+    if path is None:
+        missing = "The page's tests drive Debian's chromium, which is not installed: apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def serve():
+    """Serve a page over an assistant, and give its address."""
+    pages = []
+
+    def serve(assistant, examples=None) -> str:
+        startup = Startup(lambda: assistant, assistant.about.model).run()
+        page = ui.build(startup, examples or {})
+        pages.append(page)
+        return main.launch(page, wait=False)
+
+    yield serve
+    for page in pages:
+        page.close(verbose=False)
+
+
+@pytest.fixture
+def visit(browser):
+    """Open an address as a new visitor. A fault in the page's scripts fails the test."""
+    contexts, faults = [], []
+
+    def visit(address: str, *, phone: bool = False) -> Page:
+        context = browser.new_context(viewport=PHONE if phone else DESKTOP, has_touch=phone)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda request: _outside(request.url, address, faults))
+        page.goto(address)
+        page.wait_for_selector(".top .state:not(.waiting)")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def _outside(url: str, address: str, faults: list[str]) -> None:
+    if not url.startswith((address, "data:", "blob:")):
+        faults.append(f"the page fetched {url}")

@@ -1,0 +1,312 @@
+"""The whole page in a real browser, over fakes of the three models: what a visitor sees and does."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Generator, Sequence
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app import main, ui
+from app.startup import Startup
+from pipelines.parts import SpeakerOptions
+
+pytestmark = pytest.mark.browser
+
+REPLY = (
+    "A <p>red ball</p>[0.25,0.40,0.45,0.60] lies beside a <p>blue cup</p>[0.60,0.40,0.80,0.70] "
+    "on a grey ground and nothing else is to be seen here."
+)
+
+
+class GatedSpeaker:
+    """Says REPLY a word a forward pass, and waits before each pass until the test lets it through."""
+
+    name = "fake-sphinx"
+
+    def __init__(self) -> None:
+        self.forward_passes = 0
+        self.gate = threading.Semaphore(0)
+        self.open = False
+        self.closed = threading.Event()
+
+    def stream(
+        self,
+        image: object,
+        digest: str | None,
+        turns: Sequence[tuple[str, str]],
+        question: str,
+        *,
+        options: SpeakerOptions,
+    ) -> Generator[str, None, None]:
+        words = REPLY.split(" ")
+        self.closed.clear()
+        try:
+            for count in range(1, len(words) + 1):
+                if not self.open:
+                    self.gate.acquire()
+                self.forward_passes += 1
+                yield " ".join(words[:count])
+        finally:
+            self.closed.set()
+
+    def familiar(self, image: object, digest: str) -> bool:
+        return True
+
+    def let_through(self, passes: int) -> None:
+        self.gate.release(passes)
+
+    def run_free(self) -> None:
+        self.open = True
+        self.gate.release(100)
+
+
+@pytest.fixture
+def gated(assistant) -> GatedSpeaker:
+    assistant.speaker = GatedSpeaker()
+    return assistant.speaker
+
+
+@pytest.fixture
+def picture(drawing, tmp_path):
+    path = tmp_path / "drawing.png"
+    drawing.save(path)
+    return path
+
+
+def upload(page: Page, path) -> None:
+    page.set_input_files(".canvas input.file", path)
+    expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
+    page.wait_for_function("document.querySelector('.canvas img.picture').naturalWidth > 0")
+
+
+def say(page: Page, words: str) -> None:
+    page.fill("#words textarea", words)
+    page.press("#words textarea", "Enter")
+
+
+def at(page: Page, x: float, y: float) -> tuple[float, float]:
+    """Where a pixel of the 200 x 200 picture lies on the screen."""
+    frame = page.locator(".canvas img.picture").bounding_box()
+    assert frame
+    return frame["x"] + (x + 0.5) / 200 * frame["width"], frame["y"] + (y + 0.5) / 200 * frame["height"]
+
+
+def answer(page: Page):
+    return page.locator("#chat .bot.message").last
+
+
+def test_words_arrive_while_the_model_still_works_and_stop_stops_it(assistant, gated, serve, visit, picture):
+    page = visit(serve(assistant))
+    upload(page, picture)
+    say(page, "Describe the picture with boxes")
+    expect(page.locator("#chat")).to_contain_text("Describe the picture with boxes")
+    gated.let_through(4)
+    expect(answer(page)).to_contain_text("red ball lies")
+    assert gated.forward_passes == 4 < len(REPLY.split())
+    # what is named lights up before the sentence is over
+    expect(page.locator(".canvas .thing.region-1")).to_be_attached()
+    page.evaluate("window.kept = document.querySelector('.canvas .thing.region-1')")
+    gated.let_through(1)
+    expect(answer(page)).to_contain_text("lies beside")
+    # a word more does not redraw the canvas
+    assert page.evaluate("window.kept === document.querySelector('.canvas .thing.region-1')")
+
+    before = gated.forward_passes
+    page.click("#words .stop-button")
+    expect(page.locator("#chat .stopped")).to_be_visible()
+    gated.run_free()
+    assert gated.closed.wait(30)
+    assert gated.forward_passes <= before + 1
+    expect(answer(page)).not_to_contain_text("grey ground")
+
+    # the page goes on
+    say(page, "Describe the picture with boxes")
+    expect(answer(page)).to_contain_text("nothing else is to be seen here.")
+    expect(page.locator("#chat .caret")).to_have_count(0)
+    expect(page.locator("#words .submit-button")).to_be_visible()
+
+
+def test_phrases_and_regions_light_each_other(assistant, gated, serve, visit, picture):
+    gated.run_free()
+    page = visit(serve(assistant))
+    upload(page, picture)
+    say(page, "Describe the picture with boxes")
+    phrase = page.locator("#chat span.region", has_text="blue cup")
+    expect(phrase).to_be_visible()
+    cup, ball = page.locator(".canvas .thing.region-2"), page.locator(".canvas .thing.region-1")
+    phrase.hover()
+    expect(cup).to_have_class(re.compile(r"\blit\b"))
+    expect(ball).not_to_have_class(re.compile(r"\blit\b"))
+    page.mouse.move(*at(page, 70, 100))
+    expect(ball).to_have_class(re.compile(r"\blit\b"))
+    expect(page.locator("#chat span.region", has_text="red ball")).to_have_class(re.compile(r"\blit\b"))
+    expect(phrase).not_to_have_class(re.compile(r"\blit\b"))
+    page.mouse.move(*at(page, 5, 5))
+    expect(page.locator(".region.lit")).to_have_count(0)
+    # the keyboard goes through the regions too
+    page.locator(".canvas .stage").focus()
+    page.keyboard.press("ArrowRight")
+    expect(ball).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(cup).to_be_focused()
+    expect(phrase).to_have_class(re.compile(r"\blit\b"))
+    page.keyboard.press("Enter")
+    expect(page.locator(".canvas .row.selected")).to_contain_text("blue cup")
+    page.keyboard.press("Delete")
+    expect(page.locator(".canvas .thing")).to_have_count(1)
+
+
+def test_clicks_and_boxes_outline_and_every_step_can_be_undone(assistant, outliner, serve, visit, picture):
+    page = visit(serve(assistant))
+    upload(page, picture)
+    things, masks = page.locator(".canvas .thing"), page.locator(".canvas .thing path.mask")
+    page.mouse.click(*at(page, 70, 100))
+    expect(masks).to_have_count(1)
+    expect(page.locator(".canvas .dot.plus")).to_have_count(1)
+    assert outliner.asked[-1][1][0].point == (70, 100)
+    # a click beside it adds, Alt takes away, both to the same region
+    page.mouse.click(*at(page, 84, 104))
+    expect(page.locator(".canvas .dot")).to_have_count(2)
+    page.keyboard.down("Alt")
+    page.mouse.click(*at(page, 60, 96))
+    page.keyboard.up("Alt")
+    expect(page.locator(".canvas .dot.minus")).to_have_count(1)
+    page.mouse.click(*at(page, 76, 112), button="right")
+    expect(page.locator(".canvas .dot.minus")).to_have_count(2)
+    expect(things).to_have_count(1)
+    # a click on a dot takes it back
+    page.locator(".canvas .dot.minus").first.click()
+    expect(page.locator(".canvas .dot.minus")).to_have_count(1)
+    # SAM's other answer
+    page.locator(".canvas .row .choices button").nth(1).click()
+    expect(page.locator(".canvas .row .choices button").nth(1)).to_have_class("chosen")
+    # a drag elsewhere is a box
+    page.mouse.move(*at(page, 110, 70))
+    page.mouse.down()
+    page.mouse.move(*at(page, 140, 100), steps=4)
+    page.mouse.move(*at(page, 170, 150), steps=4)
+    page.mouse.up()
+    expect(masks).to_have_count(2)
+    assert outliner.asked[-1][0] == (110, 70, 171, 151)
+    for count in (1, 1, 1):
+        page.click("#undo")
+        expect(things).to_have_count(count)
+    expect(page.locator(".canvas .dot.minus")).to_have_count(2)
+    page.click("#redo")
+    expect(page.locator(".canvas .dot.minus")).to_have_count(1)
+    for _ in range(2):
+        page.click("#redo")
+    expect(things).to_have_count(2)
+    page.click("#clear")
+    expect(page.locator(".canvas.has-picture")).to_have_count(0)
+    page.click("#undo")
+    expect(things).to_have_count(2)
+
+
+def test_zoom_survives_an_update_and_clicks_still_land(assistant, outliner, serve, visit, picture):
+    page = visit(serve(assistant))
+    upload(page, picture)
+    for _ in range(3):
+        page.click(".canvas [data-act='in']")
+    zoom = page.get_attribute(".canvas", "data-zoom")
+    assert zoom is not None
+    assert float(zoom) > 2
+    page.mouse.click(*at(page, 104, 98))
+    expect(page.locator(".canvas .thing path.mask")).to_have_count(1)
+    assert page.get_attribute(".canvas", "data-zoom") == zoom
+    assert outliner.asked[-1][1][0].point == (104, 98)
+
+
+def test_a_refusal_is_said_in_the_chat_and_nothing_of_it_is_markup(assistant, serve, visit, tmp_path):
+    page = visit(serve(assistant))
+    say(page, "find the <img src=x onerror=alert(1)> *ball*")
+    expect(page.locator("#chat .notice")).to_contain_text("There is no picture")
+    expect(page.locator("#chat .user.message")).to_contain_text(
+        "find the <img src=x onerror=alert(1)> *ball*"
+    )
+    assert page.locator("#chat .message img").count() == 0
+    (tmp_path / "text.png").write_text("not a picture")
+    page.set_input_files(".canvas input.file", tmp_path / "text.png")
+    expect(page.locator(".toast-body")).to_contain_text("text, not a picture")
+    expect(page.locator("#words .submit-button")).to_be_visible()
+
+
+def test_two_visitors_see_only_their_own(assistant, gated, serve, visit, picture, drawing, tmp_path):
+    gated.run_free()
+    address = serve(assistant)
+    first, second = visit(address), visit(address)
+    upload(first, picture)
+    say(first, "Describe the picture with boxes")
+    expect(answer(first)).to_contain_text("blue cup")
+    expect(second.locator(".canvas.has-picture")).to_have_count(0)
+    expect(second.locator("#chat .message")).to_have_count(0)
+    other = tmp_path / "other.png"
+    drawing.resize((120, 90)).save(other)
+    upload(second, other)
+    assert second.evaluate("document.querySelector('.canvas img.picture').naturalWidth") == 120
+    assert first.evaluate("document.querySelector('.canvas img.picture').naturalWidth") == 200
+    expect(second.locator(".canvas .thing")).to_have_count(0)
+    expect(first.locator(".canvas .thing")).to_have_count(2)
+
+
+def test_a_phone_has_no_horizontal_scroll_and_a_tap_outlines(assistant, gated, serve, visit, picture):
+    gated.run_free()
+    page = visit(serve(assistant), phone=True)
+    upload(page, picture)
+    say(page, "Describe the picture with boxes")
+    expect(answer(page)).to_contain_text("blue cup")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator(".canvas .stage").scroll_into_view_if_needed()
+    page.touchscreen.tap(*at(page, 70, 100))
+    expect(page.locator(".canvas .thing.region-1 path.mask")).to_have_count(1)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_an_example_and_a_suggestion_are_enough(assistant, serve, visit, picture):
+    page = visit(serve(assistant, {"ball and cup": picture}))
+    page.click(".canvas .example")
+    expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
+    page.click("#chips button >> text=Describe the picture with boxes")
+    expect(answer(page)).to_contain_text("blue cup")
+    # an unfinished suggestion waits in the text field
+    page.click("#chips button >> text=Segment the")
+    expect(page.locator("#words textarea")).to_be_focused()
+    page.keyboard.type("blue cup")
+    page.keyboard.press("Enter")
+    expect(page.locator(".canvas .thing path.mask")).to_have_count(1)
+
+
+def test_asking_again_and_asking_otherwise_begin_a_branch(assistant, speaker, serve, visit, picture):
+    page = visit(serve(assistant))
+    upload(page, picture)
+    say(page, "Describe the picture with boxes")
+    expect(answer(page)).to_contain_text("blue cup")
+    asked = len(speaker.asked)
+    page.click("#chat button[aria-label='Retry']")
+    page.wait_for_function("document.querySelectorAll('#chat .caret, #chat .dots').length === 0")
+    expect(page.locator("#chat .user.message")).to_have_count(1)
+    expect(answer(page)).to_contain_text("blue cup")
+    assert len(speaker.asked) == asked + 1
+
+
+def test_the_page_opens_before_the_models_are_there(assistant, browser, serve):
+    loaded = threading.Event()
+
+    def load():
+        loaded.wait(60)
+        return assistant
+
+    page_ = ui.build(Startup(load, "slow-model").begin(), {})
+    address = main.launch(page_, wait=False)
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(address)
+    expect(page.locator(".top .state.waiting")).to_contain_text("slow-model")
+    loaded.set()
+    expect(page.locator(".top .state:not(.waiting)")).to_contain_text("fake-sphinx")
+    expect(page.locator("#chat")).to_contain_text("Drawn balls and cups.")
+    context.close()
+    page_.close(verbose=False)

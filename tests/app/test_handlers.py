@@ -1,0 +1,188 @@
+"""(assistant, timeline, input) -> timeline, without widgets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app import handlers, ui
+from app.startup import Startup
+from pipelines import request
+from pipelines.assistant import ReplyOptions
+from pipelines.errors import DemoError, MissingCapability
+from pipelines.scene import Box, Click, Mask, Point, Region, Scene, Timeline, Turn
+
+
+@pytest.fixture
+def opened(assistant, drawing) -> Timeline:
+    return Timeline().push(assistant.open(drawing))
+
+
+def last(timelines) -> Timeline:
+    *_, timeline = timelines
+    return timeline
+
+
+def test_an_answer_is_one_step_however_long_it_takes(assistant, opened):
+    growing = list(handlers.ask(assistant, opened, " find the red ball ", ReplyOptions()))
+    assert len(growing) > 3
+    assert {len(timeline.steps) for timeline in growing} == {len(opened.steps) + 1}
+    scene = growing[-1].scene
+    assert [turn.role for turn in scene.turns] == ["user", "assistant"]
+    assert growing[-1].undo() == Timeline(growing[-1].steps, opened.current)
+
+
+def test_closing_an_answer_stops_the_speaker(assistant, speaker, opened):
+    growing = handlers.ask(assistant, opened, "find the red ball", ReplyOptions())
+    for _ in range(3):
+        timeline = next(growing)
+    growing.close()
+    assert speaker.closed == 1
+    assert handlers.stopped(timeline).scene.turns[-1].unfinished
+
+
+@pytest.mark.parametrize("words", ["", "  \n ", "x" * 3000])
+def test_words_that_cannot_be_answered_are_refused_with_a_remedy(assistant, opened, words):
+    with pytest.raises(DemoError, match=r"write one|at most"):
+        last(handlers.ask(assistant, opened, words, ReplyOptions()))
+
+
+def test_a_stop_before_the_first_word_leaves_an_empty_answer():
+    timeline = Timeline().push(Scene(turns=(Turn("user", "what?"),)))
+    assert handlers.stopped(timeline).scene.turns[-1] == Turn("assistant", "", unfinished=True)
+    assert handlers.stopped(Timeline()) == Timeline()
+
+
+def test_asking_again_goes_back_to_before_the_question(assistant, opened):
+    timeline = last(handlers.ask(assistant, opened, "find the red ball", ReplyOptions()))
+    timeline = handlers.click(assistant, timeline, Click(Point(140, 100)))
+    assert handlers.question_of(timeline.scene, 1) == (0, "find the red ball")
+    assert handlers.before_turn(timeline, 0).scene == opened.scene
+    with pytest.raises(DemoError, match="no question"):
+        handlers.question_of(opened.scene, 0)
+
+
+def test_a_refusal_keeps_its_question(assistant):
+    timeline = handlers.refused(Timeline(), "find it", "There is no picture.")
+    assert [turn.role for turn in timeline.scene.turns] == ["user", "notice"]
+    began = Timeline().push(Scene(turns=(Turn("user", "find it"),)))
+    assert handlers.refused(began, "find it", "No.").scene.turns[0] == began.scene.turns[0]
+    assert len(handlers.refused(began, "find it", "No.").scene.turns) == 2
+
+
+def region(region_id: int, box: tuple[int, int, int, int], *, masked: bool) -> Region:
+    plane = np.zeros((100, 100), bool)
+    plane[box[1] : box[3], box[0] : box[2]] = True
+    return Region(region_id, "thing", Box(*box), Mask.from_array(plane) if masked else None)
+
+
+SMALL, LARGE = (40, 40, 60, 60), (10, 10, 90, 90)
+
+
+@pytest.mark.parametrize(
+    ("masked", "selected", "point", "positive", "meant"),
+    [
+        (True, None, (5, 5), True, ("click", None)),  # nothing there: a new region
+        (True, None, (50, 50), True, ("select", 1)),  # on the small one's mask
+        (True, None, (20, 20), True, ("select", 2)),  # on the large one's mask
+        (False, None, (50, 50), True, ("click", 1)),  # a box without a mask asks for its mask
+        (True, 1, (50, 50), True, ("click", 1)),  # the selected one is refined
+        (True, 1, (63, 50), True, ("click", 1)),  # just beside it, too
+        (True, 1, (20, 20), True, ("select", 2)),  # further away is another one
+        (True, 1, (5, 5), True, ("click", None)),
+        (True, 1, (20, 20), False, ("click", 2)),  # taking away, from what is under the pointer
+        (True, 1, (5, 5), False, ("click", 1)),  # or from the selected one
+    ],
+)
+def test_what_a_click_means(masked, selected, point, positive, meant):
+    scene = Scene(
+        regions=(region(1, SMALL, masked=masked), region(2, LARGE, masked=masked)), selected=selected
+    )
+    assert handlers.aim(scene, Click(Point(*point), positive)) == meant
+
+
+def test_there_must_be_something_to_take_away_from():
+    with pytest.raises(DemoError, match="nothing to take away"):
+        handlers.aim(Scene(), Click(Point(1, 1), positive=False))
+
+
+def test_regions_are_refined_chosen_and_removed(assistant, opened):
+    timeline = handlers.click(assistant, opened, Click(Point(70, 100)))
+    timeline = handlers.click(assistant, timeline, Click(Point(75, 104)))
+    assert len(timeline.scene.regions[0].clicks) == 2
+    timeline = handlers.take_back(assistant, timeline, 1, 0)
+    assert timeline.scene.regions[0].clicks == (Click(Point(75, 104)),)
+    chosen = handlers.choose(assistant, timeline, 1, 1)
+    assert chosen.scene.regions[0].mask == timeline.scene.regions[0].candidates[1][0]
+    assert handlers.remove(chosen, 1).scene.regions == ()
+    assert handlers.remove(chosen, 1).scene.next_id == 2
+    for wrong in (
+        lambda: handlers.choose(assistant, timeline, 1, 7),
+        lambda: handlers.take_back(assistant, timeline, 1, 9),
+        lambda: handlers.remove(timeline, 5),
+        lambda: handlers.select(assistant, timeline, 5),
+        lambda: handlers.box(assistant, Timeline(), Box(0, 0, 5, 5)),
+    ):
+        with pytest.raises(DemoError):
+            wrong()
+
+
+def test_selecting_is_not_a_step(assistant, opened):
+    timeline = handlers.box(assistant, opened, Box(50, 80, 90, 120))
+    away = handlers.select(assistant, timeline, None)
+    assert (away.scene.selected, len(away.steps)) == (None, len(timeline.steps))
+    assert handlers.select(assistant, away, None) is away
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("Describe the picture with boxes", request.Look("grounded_caption")),
+        ("Name every object", request.Look("dense")),
+        ("Describe the picture in one sentence", request.Look("caption")),
+        ("Describe the picture in detail", request.Look("detail")),
+        ("Segment everything", request.Everything()),
+        ("Read all the text", request.Look("text")),
+        ("Show the layout of the page", request.Look("layout")),
+        ("Convert the chart to a table", request.Look("chart")),
+        ("What is odd here?", request.Look("odd")),
+        ("Find the red ball", request.Find("red ball")),
+        ("Find all balls", request.Find("balls", "detect")),
+    ],
+)
+def test_a_suggestion_is_understood_as_what_it_offers(words, meant):
+    assert any(words.startswith(chip.removesuffix("...")) for chip in ui.SUGGESTIONS)
+    assert request.understand(words, Scene()) == meant
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("Segment the red ball", request.Outline),
+        ("Show the pose of everyone", request.Pose),
+        ("How many balls are there?", request.Ask),
+        ("What is #1?", request.Describe),
+        ("What is the relationship between #1 and #2?", request.Marks),
+        ("Remove the red ball", request.Edit),
+        ("Make it blue", request.Edit),
+    ],
+)
+def test_a_suggestion_about_things_is_understood(words, kind):
+    assert any(words.startswith(chip.removesuffix("...")) for chip in ui.SUGGESTIONS)
+    scene = Scene(regions=(region(1, SMALL, masked=True), region(2, LARGE, masked=True)), selected=1)
+    assert isinstance(request.understand(words, scene), kind)
+
+
+def test_a_failed_start_is_told_to_whoever_asks(assistant):
+    def refuse():
+        raise MissingCapability("It needs 23 GB and 0 are there: choose a smaller one.")
+
+    def break_down():
+        raise RuntimeError("secret path")
+
+    assert Startup(lambda: assistant, "nano").run().assistant() is assistant
+    with pytest.raises(DemoError, match="23 GB"):
+        Startup(refuse, "nano").run().assistant()
+    with pytest.raises(DemoError, match="could not be loaded") as told:
+        Startup(break_down, "nano").run().assistant()
+    assert "secret" not in str(told.value)

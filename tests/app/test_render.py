@@ -1,0 +1,135 @@
+"""A scene as chat messages, as the canvas's value, as CSV."""
+
+from __future__ import annotations
+
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+from app import render
+from pipelines.scene import Box, Mask, Record, Region, Scene, Span, Turn
+
+
+def scene_with(*turns: Turn) -> Scene:
+    return Scene(
+        regions=(Region(1, "ball", Box(0, 0, 5, 5)), Region(12, "cup", Box(5, 5, 9, 9))), turns=turns
+    )
+
+
+def content(scene: Scene, **how) -> str:
+    return render.chat(scene, **how)[-1]["content"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "**bold** _it_ `code`",
+        "[a](javascript:x)",
+        "# head",
+        "1. one\n- two",
+        "$$x$$ & ~~y~~",
+    ],
+)
+def test_nothing_written_is_read_as_markup(text):
+    for role in ("user", "assistant", "notice"):
+        said = content(scene_with(Turn(role, text)))
+        bare = re.sub(r"&#\d+;", "", said.replace('<span class="notice">', "").replace("</span>", ""))
+        assert not set(bare) & set("<>*_`[]#$~&.-!|")
+
+
+def test_a_span_becomes_a_light_with_the_number_of_its_region():
+    turn = Turn("assistant", "a ball and a cup", (Span(2, 6, (1,)), Span(13, 16, (12,))))
+    assert content(scene_with(turn)) == (
+        'a <span class="region region-1 hue-1" tabindex="0">ball</span> and a '
+        '<span class="region region-12 hue-2" tabindex="0">cup</span>'
+    )
+
+
+def test_a_phrase_for_several_things_lights_all_and_each_has_its_number():
+    said = content(scene_with(Turn("assistant", "things", (Span(0, 6, (1, 12)),))))
+    assert said.startswith('<span class="region region-1 region-12 hue-1" tabindex="0">things</span>')
+    assert said.count('class="region region-12 hue-2 number"') == 1
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [
+        (Span(0, 99, (1,)),),  # ends behind the text
+        (Span(3, 3, (1,)),),  # empty
+        (Span(0, 1, (77,)),),  # a region that is gone
+        (Span(0, 4, (1,)), Span(2, 6, (12,))),  # overlapping: the earlier one wins
+    ],
+)
+def test_spans_that_cannot_be_drawn_lose_no_text(spans):
+    assert re.sub(r"<[^>]+>", "", content(scene_with(Turn("assistant", "a ball", spans)))) == "a ball"
+
+
+def test_the_visitor_can_name_regions_by_number():
+    said = content(scene_with(Turn("user", "is #1 left of @12 or #9?")))
+    assert said.count("<span") == 2
+    assert "&#35;9" in said
+
+
+def test_an_answer_shows_that_it_is_being_written_was_stopped_or_is_whole():
+    half = Turn("assistant", "A red", unfinished=True)
+    assert "caret" in content(scene_with(half), live=True)
+    assert "stopped" in content(scene_with(half))
+    assert content(scene_with(Turn("assistant", "A red"))) == "A red"
+    waiting = render.chat(scene_with(Turn("user", "what?")), live=True)
+    assert [message["role"] for message in waiting] == ["user", "assistant"]
+    assert waiting[-1]["content"] == render.DOTS
+
+
+def test_the_raw_reply_can_be_seen():
+    record = Record("locate", "nano", seconds=0.82, details=(("question", "Where?"),))
+    said = content(scene_with(Turn("assistant", "Here.", raw="[0.1,0.2,0.3,0.4]", record=record)))
+    assert "<summary>locate &#183; 0&#46;8 s · raw reply</summary><code>Where?</code>" in said
+    assert "<code>&#91;0&#46;1,0&#46;2" in said
+
+
+def test_a_table_is_a_table_and_its_csv_runs_no_formula():
+    rows = (("fruit", "count"), ("a<b>", "3"), ("=SUM(A1)", "-5"))
+    said = content(scene_with(Turn("assistant", "", table=rows)))
+    assert said.count("<tr>") == 3
+    assert "a&#60;b&#62;" in said
+    assert render.table_csv(rows) == "fruit,count\na<b>,3\n'=SUM(A1),-5\n"
+
+
+@pytest.mark.parametrize("size_wh", [(1, 1), (9, 4), (60, 80), (900, 700)])
+def test_an_outline_encloses_its_mask(size_wh):
+    width, height = size_wh
+    y, x = np.mgrid[:height, :width]
+    ring = np.hypot((x + 0.5) / width - 0.5, (y + 0.5) / height - 0.5)
+    plane = (ring < 0.45) & ~(ring < 0.2) if width > 20 else np.ones((height, width), bool)
+    drawn = np.zeros((height * 8, width * 8), np.uint8)
+    for part in render.outline(Mask.from_array(plane)).split("M")[1:]:
+        points = [[float(number) for number in pair.split()] for pair in part.rstrip("Z").split("L")]
+        filled = np.zeros_like(drawn)
+        cv2.fillPoly(filled, [np.round(np.array(points) * 8).astype(np.int32)], 1)
+        drawn ^= filled
+    large = plane.repeat(8, 0).repeat(8, 1)
+    overlap = (drawn.astype(bool) & large).sum() / (drawn.astype(bool) | large).sum()
+    assert overlap > (0.9 if width > 20 else 0.4)
+
+
+def test_the_canvas_gets_addresses_and_paths_and_no_pixels(assistant, drawing):
+    scene = assistant.open(drawing)
+    scene = assistant.box(scene, Box(50, 80, 90, 120))
+    assert scene.picture
+    value = render.canvas(scene, assistant.path(scene.picture))
+    assert value["size"] == [200, 200]
+    assert value["picture"]["path"].endswith(".png")
+    (region,) = value["regions"]
+    assert region["box"] == [50, 80, 90, 120]
+    assert region["outline"].startswith("M")
+    assert (region["chosen"], len(region["candidates"])) == (0, 2)
+    assert render.canvas(Scene(), None)["picture"] is None
+
+
+def test_suggestions_are_escaped():
+    made = render.chips(['say "<b>" ...', "Go"])
+    assert 'data-words="say &quot;&lt;b&gt;&quot; "' in made
+    assert made.count("data-send") == 1
