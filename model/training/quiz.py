@@ -19,6 +19,7 @@ from model.training.world.truth import XYXY, Element, Thing, Truth
 
 SEEN = 0.35  # of a thing must be visible for a question to be about it
 HINTED = 0.05  # of a thing is enough for it not to count as absent
+LINE = 0.03  # of the padded square's side: boxes whose tops are closer than this stand in one line
 SHORT_SHARE = 0.7  # of the questions in free words carry SPHINX's short-answer line; the rest get a sentence
 MAIN_SHARE = 0.5  # of the messages in training use SPHINX's own sentence; the rest another wording
 
@@ -84,15 +85,15 @@ class Quiz:
         return ((x1 + x2) / 2, (y1 + y2) / 2)
 
     def reading_order(self, boxes: Sequence[XYXY]) -> list[int]:
-        """Indices of the boxes line by line: a box that starts above another's middle is not below it."""
-        lines: list[list[int]] = []
-        for i in sorted(range(len(boxes)), key=lambda i: (boxes[i][1] + boxes[i][3]) / 2):
-            middle = (boxes[i][1] + boxes[i][3]) / 2
-            if lines and middle < boxes[lines[-1][0]][3]:
-                lines[-1].append(i)
-            else:
-                lines.append([i])
-        return [i for line in lines for i in sorted(line, key=lambda i: boxes[i][0])]
+        """Indices of the boxes from top to bottom; what starts at about one height, left to right."""
+        left, line = sorted(range(len(boxes)), key=lambda i: boxes[i][1]), []
+        order: list[int] = []
+        for i in left:
+            if line and boxes[i][1] > boxes[line[0]][1] + LINE * max(self.truth.size_wh):
+                order += sorted(line, key=lambda i: boxes[i][0])
+                line = []
+            line.append(i)
+        return order + sorted(line, key=lambda i: boxes[i][0])
 
     # What is said
 
@@ -182,7 +183,12 @@ class Quiz:
         return None
 
     def absent(self, *, near: bool) -> tuple[str, str] | None:
-        """A phrase that fits nothing here, and its kind; `near`: one word away from a thing that is here."""
+        """A phrase that fits nothing here, and its kind; `near`: one word away from a thing that is here.
+
+        Nothing is called absent from a page with figures: what they show is no thing of the truth.
+        """
+        if any(block.kind == "figure" for block in self.truth.blocks):
+            return None
         for _ in range(12):
             looks: dict[str, str | None]
             if near:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from model.prompts import JOINTS, MARK_RELATIONS, Box, Found, Group, Joint
@@ -25,7 +26,9 @@ from model.training.wordings import (
     PATTERN,
     READ_AT,
     READ_ONE,
+    READ_SIGN,
     RELATED,
+    SCENE,
     SIZE,
     phrase,
 )
@@ -36,11 +39,13 @@ from model.training.world.vocabulary import BUTTONS, CHECKS, FIELDS, allowed
 
 NEEDED_SHARE = 0.7  # of the phrases with a relation prefer a kind of which there are several
 MOST_WORDS = 12  # written words that one reply reads out
+MOST_BOXES = 8  # boxes of one kind that one reply finds
 MOST_GROUPS = 10  # phrases in one dense reply
 
 
 def _kind(quiz: Quiz) -> QA | None:
-    for thing in quiz.rng.sample(quiz.seen, len(quiz.seen)):
+    things = [thing for thing in quiz.seen if thing.kind != "person"]
+    for thing in quiz.rng.sample(things, len(things)):
         looks = [{"colour": thing.colour}]
         if thing.pattern not in (None, "plain"):
             looks += [{"pattern": thing.pattern}, {"pattern": thing.pattern, "colour": thing.colour}]
@@ -146,6 +151,19 @@ def _not_there(topic: str, *, near: bool) -> Callable[[Quiz], QA | None]:
         return quiz.words(topic, question, "no", f"No, there is no {found[0]} in the image.")
 
     return make
+
+
+def _scene(quiz: Quiz) -> QA | None:
+    """The place that the caption names, or what kind of page it is."""
+    truth = quiz.truth
+    places = re.findall(r"\b(?:in|on) a (park|street|room|beach|table)\b", truth.caption)
+    word = (
+        f"{truth.chart.kind} chart" if truth.chart else _PAGES.get(truth.kind, places[-1] if places else "")
+    )
+    return quiz.words("scene", quiz.pick(SCENE), word, f"It is {article(word)}.") if word else None
+
+
+_PAGES = {"document": "page", "screen": "screen"}
 
 
 def _relation_word(quiz: Quiz) -> QA | None:
@@ -260,6 +278,8 @@ def _detect(quiz: Quiz) -> QA | None:
     if looks.get("colour"):
         words = f"{words} in {looks['colour']}" if kind == "person" else f"{looks['colour']} {words}"
     boxes = sorted(quiz.box(thing.box) for thing in fitting)
+    if len(boxes) > MOST_BOXES:
+        return None
     return quiz.task("detect", "detect", Found(tuple(boxes)), exact=boxes, phrase=words)
 
 
@@ -280,7 +300,7 @@ def _region(quiz: Quiz) -> QA | None:
 
 
 def _region_empty(quiz: Quiz) -> QA | None:
-    box = quiz.empty_place()
+    box = quiz.empty_place() if quiz.things and not quiz.truth.blocks else None
     return None if box is None else quiz.task("region-empty", "region", "", exact=(box,), box=box)
 
 
@@ -308,19 +328,22 @@ def _third(value: float, low: str, high: str) -> str:
 
 
 def _grounded(quiz: Quiz) -> QA | None:
-    """The caption with the boxes of what it names."""
+    """The caption with the boxes of what it names: the fullest names first, several alike things as one."""
     caption = quiz.truth.caption
-    named: dict[str, list[Thing]] = {}
-    for thing in quiz.seen:
-        words = phrase(thing.kind, colour=thing.colour)
-        named.setdefault(f"broken {words}" if thing.damaged else words, []).append(thing)
     marks: list[tuple[int, int, list[Thing]]] = []
-    for words, things in sorted(named.items(), key=lambda item: -len(item[0])):
-        said = words if len(things) == 1 else _many(words, things[0].kind)
-        at = caption.lower().find(said)
-        end = at + len(said)
-        if at >= 0 and all(end <= start or stop <= at for start, stop, _ in marks):
-            marks.append((at, end, things))
+    waiting = quiz.seen
+    for use in (("size", "pattern"), ("size",), ("pattern",), ()):
+        named: dict[str, list[Thing]] = {}
+        for thing in waiting:
+            words = [str(getattr(thing, name) or "") for name in use]
+            words += ["broken" if thing.damaged else "", phrase(thing.kind, colour=thing.colour)]
+            named.setdefault(" ".join(filter(None, words)), []).append(thing)
+        for words, things in named.items():
+            said = words if len(things) == 1 else words.replace(things[0].kind, plural(things[0].kind), 1)
+            match = re.search(rf"\b{re.escape(said)}\b", caption, re.IGNORECASE)
+            if match and all(match.end() <= start or stop <= match.start() for start, stop, _ in marks):
+                marks.append((*match.span(), things))
+                waiting = [thing for thing in waiting if thing not in things]
     if not marks:
         return None
     pieces: list[str | Group] = []
@@ -331,12 +354,7 @@ def _grounded(quiz: Quiz) -> QA | None:
         at = end
     kept = tuple(piece for piece in (*pieces, caption[at:]) if piece)
     exact = [box for piece in kept if isinstance(piece, Group) for box in piece.boxes]
-    return quiz.task("grounded", "grounded_caption", kept, exact=exact)
-
-
-def _many(words: str, kind: str) -> str:
-    """The phrase of several: "red balls", "people in red"."""
-    return words.replace(kind, plural(kind), 1)
+    return quiz.task("grounded", "grounded_caption", kept, exact=exact) if len(exact) <= MOST_GROUPS else None
 
 
 def _dense(quiz: Quiz) -> QA | None:
@@ -432,7 +450,8 @@ def _read_word(quiz: Quiz) -> QA | None:
     if not words:
         return None
     if len(words) == 1:
-        return quiz.words("read-word", quiz.pick(READ_ONE), words[0].text, f"It says {words[0].text}.")
+        wordings = READ_SIGN if quiz.truth.kind == "sign" else READ_ONE
+        return quiz.words("read-word", quiz.pick(wordings), words[0].text, f"It says {words[0].text}.")
     word = quiz.rng.choice(words)
     question = quiz.pick(READ_AT, box=write_box(quiz.box(word.box)))
     return quiz.words("read-word", question, word.text, f"It says {word.text}.")
@@ -535,15 +554,19 @@ def _screen_absent(quiz: Quiz) -> QA | None:
     """An element of a kind and with a word that other screens have."""
     if not quiz.truth.elements:
         return None
-    words = allowed(LABELS[kind := quiz.rng.choice(tuple(LABELS))], held_out=False)
-    name = f"{quiz.rng.choice(words)} {kind}"
-    labels = " ".join(element.label for element in quiz.truth.elements)
-    if name.split()[0].lower() in labels.lower():
+    kind = quiz.rng.choice(tuple(LABELS))
+    label = quiz.rng.choice(allowed(LABELS[kind], held_out=False)).lower()
+    if label in [element.label for element in quiz.truth.elements]:
         return None
+    name = f"{label} {kind}"
     return quiz.task("screen-absent", "screen", Found((), name), phrase=name)
 
 
-LABELS = {"button": BUTTONS, "field": FIELDS, "checkbox": CHECKS}
+ICONS = ("MENU", "CLOSE", "SEARCH", "ADD")
+LABELS = {
+    **{"button": BUTTONS, "field": FIELDS, "icon": ICONS},
+    **dict.fromkeys(("checkbox", "switch", "slider"), CHECKS),
+}
 
 # topic -> how to make a question of it, and how often training asks it where it can
 TOPICS: dict[str, tuple[Callable[[Quiz], QA | None], float]] = {
@@ -553,17 +576,18 @@ TOPICS: dict[str, tuple[Callable[[Quiz], QA | None], float]] = {
     "size": (_size, 0.5),
     "pattern": (_pattern, 0.5),
     "count": (_count, 1.2),
-    "action": (_action, 1.5),
-    "is-there-present": (_present, 1.2),
-    "is-there-absent": (_not_there("is-there-absent", near=False), 0.5),
-    "is-there-near-miss": (_not_there("is-there-near-miss", near=True), 0.7),
+    "action": (_action, 2.0),
+    "scene": (_scene, 0.25),
+    "is-there-present": (_present, 1.3),
+    "is-there-absent": (_not_there("is-there-absent", near=False), 0.45),
+    "is-there-near-miss": (_not_there("is-there-near-miss", near=True), 0.65),
     "relation-word": (_relation_word, 0.9),
     "relation-true": (_relation_true, 0.4),
     "on-what": (_on_what, 0.4),
     "locate": (_locate, 2.5),
     "locate-absent": (_locate_absent("locate-absent", near=False), 0.35),
     "locate-near-miss": (_locate_absent("locate-near-miss", near=True), 0.35),
-    "locate-word": (_locate_word, 1.0),
+    "locate-word": (_locate_word, 0.6),
     "locate-block": (_locate_block, 1.0),
     "relation": (_relation, 0.8),
     "detect": (_detect, 1.0),
@@ -574,24 +598,24 @@ TOPICS: dict[str, tuple[Callable[[Quiz], QA | None], float]] = {
     "detail": (_detail, 0.25),
     "grounded": (_grounded, 0.5),
     "dense": (_dense, 1.2),
-    "pose": (_pose(several=False), 2.5),
-    "pose-several": (_pose(several=True), 1.5),
-    "pose-absent": (_pose_absent, 0.1),
+    "pose": (_pose(several=False), 4.0),
+    "pose-several": (_pose(several=True), 3.0),
+    "pose-absent": (_pose_absent, 0.03),
     "layout": (_layout, 3.0),
-    "layout-absent": (_no_layout, 0.08),
+    "layout-absent": (_no_layout, 0.04),
     "text": (_text, 2.0),
-    "text-absent": (_no_text, 0.08),
-    "read-word": (_read_word, 2.0),
+    "text-absent": (_no_text, 0.05),
+    "read-word": (_read_word, 1.5),
     "chart": (_chart, 3.0),
-    "chart-absent": (_no_chart, 0.08),
+    "chart-absent": (_no_chart, 0.05),
     "chart-value": (_chart_value, 1.0),
     "chart-most": (_chart_most, 0.5),
     "odd": (_odd, 3.0),
     "odd-word": (_odd_word, 1.0),
     "odd-absent": (_nothing_odd, 0.1),
-    "damaged": (_damaged, 0.5),
+    "damaged": (_damaged, 1.0),
     "marks": (_marks, 0.3),
     "marks-relation": (_mark_relation, 0.25),
     "screen": (_screen, 3.0),
-    "screen-absent": (_screen_absent, 0.5),
+    "screen-absent": (_screen_absent, 0.7),
 }

@@ -79,17 +79,22 @@ RELATED = (
     "Is it true that the {x} is {r} the {y}?",
 )
 SCENE = (
-    "What kind of picture is this?",
-    "What does the image show?",
+    "What kind of place or picture is this?",
     "What place is this?",
-    "What is this picture?",
+    "What kind of picture is this?",
+    "Where was this picture taken?",
 )
 READ_ONE = (
     "What word is written in the image?",
     "What does the text say?",
     "Read the word.",
     "What is written here?",
+)
+READ_SIGN = (
     "What does the sign say?",
+    "What is written on the sign?",
+    "Which word is on the sign?",
+    "Read the sign.",
 )
 READ_AT = (
     "What is written in the region {box}?",
