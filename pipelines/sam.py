@@ -1,8 +1,8 @@
 """From clicks and boxes to outlines: segment_anything's predictor, looked with twice, then sharpened.
 
 SAM's embedding of a picture is dear and its answers are cheap, so embeddings are remembered by the picture's
-name within a bound of bytes. A small segmenter sees a large picture coarsely; therefore a thing found is looked
-at again in a cut-out around it, and the edge of the answer is settled by GrabCut on the picture's own pixels.
+name within a bound of bytes. A small segmenter sees a large picture coarsely; therefore a thing found is
+looked at again in a cut-out around it, and the edge of the answer is settled on the picture's own pixels.
 This module knows pictures, clicks, boxes and masks; it knows no page and no words.
 """
 
@@ -43,7 +43,7 @@ SOFTEN = 1.0  # pixels of the cut-out, blur of the edge before it is enlarged
 
 
 def load(name: str, *, device: str = "cpu", fetch: bool = True) -> Outlines:
-    """The outliner of a name: "sam-nano", "sam-vit-b", "sam-vit-l", "sam-vit-h", a folder, or a released file.
+    """The outliner of a name: sam-nano, sam-vit-b, sam-vit-l, sam-vit-h, a folder, or a released file.
 
     Args: fetch: whether a released checkpoint that is not here yet may be downloaded.
     Raises: MissingCapability: there are no such weights, or they could not be fetched.
@@ -98,7 +98,7 @@ def _fetched(name: str, *, fetch: bool) -> Path:
 
 
 class Embedding(NamedTuple):
-    """What the predictor must know of a picture: features (1, C, h, w), the input's and the original's (H, W)."""
+    """What the predictor knows of a picture: features (1, C, h, w), (H, W) of the input and the original."""
 
     features: torch.Tensor
     input_size: tuple[int, int]
@@ -246,7 +246,7 @@ class Outlines:
         box: Box | None,
         clicks: Sequence[Click],
     ) -> list[_Candidate]:
-        """The candidates of a cut-out around the thing, where it is small in the picture; else the same ones."""
+        """The candidates of a cut-out around the thing where it is small in the picture, else the same."""
         whole = Box(0, 0, *image.size)
         around = box
         if around is None:
@@ -291,8 +291,11 @@ class Outlines:
 def sharpened(pixels: np.ndarray, chance: np.ndarray) -> np.ndarray:
     """Let GrabCut decide where `chance` is unsure.
 
-    Args: pixels: uint8 (H, W, 3). chance: float32 (H, W), 0..1. Returns: float32 (H, W), its edges softened so that
-    it can be enlarged.
+    Args:
+        pixels: uint8 (H, W, 3).
+        chance: float32 (H, W), 0..1.
+    Returns:
+        float32 (H, W), its edges softened so that it can be enlarged.
     """
     labels = np.where(chance > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[chance < UNSURE[0]] = cv2.GC_BGD
@@ -308,7 +311,7 @@ def sharpened(pixels: np.ndarray, chance: np.ndarray) -> np.ndarray:
 
 
 def ellipse_chance(box: Box, cut: Box, to: tuple[int, int]) -> np.ndarray:
-    """How likely a pixel of a cut-out belongs to what a box holds, knowing nothing but the box: a soft ellipse."""
+    """How likely a pixel belongs to what a box holds, knowing nothing but the box: a soft ellipse."""
     sx, sy = to[0] / (cut.x2 - cut.x1), to[1] / (cut.y2 - cut.y1)
     x = (np.arange(to[0]) + 0.5) / sx + cut.x1
     y = (np.arange(to[1]) + 0.5) / sy + cut.y1

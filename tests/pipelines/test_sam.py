@@ -1,0 +1,172 @@
+"""Clicks and boxes to outlines with the shipped weights, to figures that random weights cannot reach."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from model import segmenter
+from model.training import sam_evaluate
+from model.training.sam_evaluate import Question, deepest, extent, iou
+from pipelines import sam
+from pipelines.errors import MissingCapability
+from pipelines.sam import Outlines
+from pipelines.scene import Box, Click, Mask, Point
+
+
+@pytest.fixture(scope="module")
+def outlines() -> Outlines:
+    return sam.load("sam-nano")
+
+
+@pytest.fixture(scope="module")
+def things() -> list[Question]:
+    return list(sam_evaluate.scenes(8))
+
+
+def still_life(size_wh: tuple[int, int] = (320, 240)) -> tuple[Image.Image, np.ndarray]:
+    """A red disc and a blue box on grey, and the disc's plane."""
+    w, h = size_wh
+    image = Image.new("RGB", size_wh, (190, 190, 180))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((int(0.65 * w), int(0.2 * h), int(0.9 * w), int(0.7 * h)), fill=(40, 60, 190))
+    disc = Image.new("1", size_wh)
+    where = (int(0.1 * w), int(0.25 * h), int(0.1 * w) + h // 2, int(0.25 * h) + h // 2)
+    ImageDraw.Draw(disc).ellipse(where, fill=1)
+    draw.ellipse(where, fill=(200, 40, 40))
+    return image, np.asarray(disc)
+
+
+def test_a_click_outlines_a_disc(outlines: Outlines) -> None:
+    image, disc = still_life()
+    x, y = deepest(disc)
+    found = outlines.outline(image, "still life", clicks=(Click(Point(x, y)),))
+    assert iou(found[0][0].array(image.size), disc) > 0.85
+    assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
+    assert all(0 <= score <= 1 for _, score in found)
+
+
+def test_a_box_outlines_a_disc(outlines: Outlines) -> None:
+    image, disc = still_life()
+    found = outlines.outline(image, "still life", box=Box(*extent(disc)))
+    assert iou(found[0][0].array(image.size), disc) > 0.85
+
+
+def test_things_of_fresh_scenes(outlines: Outlines, things: list[Question]) -> None:
+    boxed, clicked = [], []
+    for thing in things:
+        boxed.append(
+            iou(outlines.planes(thing.image, thing.name, box=extent(thing.target))[0][0], thing.target)
+        )
+        x, y = deepest(thing.target)
+        clicked.append(
+            iou(outlines.planes(thing.image, thing.name, clicks=[(x, y, True)])[0][0], thing.target)
+        )
+    assert np.mean(boxed) > 0.7
+    assert np.mean(clicked) > 0.55
+
+
+def test_random_weights_would_not_pass(things: list[Question]) -> None:
+    torch.manual_seed(0)
+    blind = Outlines(segmenter.build(segmenter.SegmenterConfig()), name="random")
+    thing = things[0]
+    x, y = deepest(thing.target)
+    assert iou(blind.planes(thing.image, thing.name, clicks=[(x, y, True)])[0][0], thing.target) < 0.5
+
+
+def test_a_click_that_takes_away_takes_away(outlines: Outlines) -> None:
+    image, disc = still_life()
+    w, h = image.size
+    both = Box(int(0.08 * w), int(0.15 * h), int(0.93 * w), int(0.8 * h))
+    blue = Point(int(0.78 * w), int(0.45 * h))
+    x, y = deepest(disc)
+    added = outlines.outline(image, "still life", box=both, clicks=(Click(Point(x, y)), Click(blue)))
+    taken = outlines.outline(image, "still life", box=both, clicks=(Click(Point(x, y)), Click(blue, False)))
+    assert not taken[0][0].array(image.size)[blue.y, blue.x]
+    assert taken[0][0].array(image.size)[y, x]
+    assert iou(taken[0][0].array(image.size), disc) > iou(added[0][0].array(image.size), disc) - 1e-9
+
+
+@pytest.mark.parametrize("size_wh", [(1, 1), (2, 300), (300, 2), (17, 9), (1500, 40)])
+def test_any_size(outlines: Outlines, size_wh: tuple[int, int]) -> None:
+    image = Image.new("RGB", size_wh, (10, 200, 30))
+    w, h = size_wh
+    for found in (
+        outlines.outline(image, f"plain {size_wh}", clicks=(Click(Point(w // 2, h // 2)),)),
+        outlines.outline(image, f"plain {size_wh}", box=Box(0, 0, w, h)),
+        outlines.outline(
+            image, f"plain {size_wh}", box=Box(w + 9, h + 9, -5, -5), clicks=(Click(Point(-3, 10**6)),)
+        ),
+    ):
+        assert found
+        assert found[0][0].array(size_wh).shape == (h, w)
+
+
+def test_a_large_photograph_is_outlined_at_its_own_size(outlines: Outlines) -> None:
+    image, disc = still_life((6000, 4000))
+    outlines.outline(image, "large", box=Box(*extent(disc)))
+    start = time.perf_counter()
+    found = outlines.outline(image, "large", box=Box(*extent(disc)))
+    assert time.perf_counter() - start < 5
+    assert iou(found[0][0].array(image.size), disc) > 0.85
+
+
+def test_the_same_question_gets_the_same_answer(outlines: Outlines) -> None:
+    image, disc = still_life()
+    x, y = deepest(disc)
+    asked = (Click(Point(x, y)), Click(Point(5, 5), False))
+    one = outlines.outline(image, "still life", clicks=asked)
+    assert one == sam.load("sam-nano").outline(image, "still life", clicks=asked)
+
+
+def test_nothing_to_go_by_is_refused(outlines: Outlines) -> None:
+    with pytest.raises(ValueError, match="at least one click"):
+        outlines.outline(still_life()[0], "still life")
+
+
+def test_embeddings_are_remembered_within_a_bound_of_bytes() -> None:
+    bounded = sam.load("sam-nano")
+    bounded.cache_bytes = 600_000  # two embeddings of 64 x 32 x 32 floats
+    image, _ = still_life()
+    calls = []
+    encode = bounded._sam.image_encoder.forward
+    bounded._sam.image_encoder.forward = lambda x: calls.append(1) or encode(x)  # type: ignore[method-assign]
+    box = Box(0, 0, *image.size)
+    bounded.outline(image, "a", box=box)
+    bounded.outline(image, "a", box=box)
+    assert len(calls) == 1
+    for name in "bcde":
+        bounded.outline(image, name, box=box)
+    assert sum(kept.bytes for kept in bounded._kept.values()) <= 600_000
+    bounded.outline(image, "e", box=box)
+    assert len(calls) == 5
+    bounded.outline(image, "a", box=box)
+    assert len(calls) == 6
+
+
+def test_a_released_file_is_used_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(MissingCapability, match="no segmenter"):
+        sam.load(str(tmp_path / "nowhere.pth"))
+    (tmp_path / "broken.pth").write_bytes(b"no weights")
+    with pytest.raises(MissingCapability, match="no segmenter"):
+        sam.load(str(tmp_path / "broken.pth"))
+
+
+def test_what_a_released_checkpoint_costs_is_said_before_it_is_fetched(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    with pytest.raises(MissingCapability, match="375 MB"):
+        sam.load("sam-vit-b", fetch=False)
+
+
+def test_masks_are_packed_where_they_lie() -> None:
+    plane = np.zeros((4, 6), bool)
+    plane[1:3, 2:5] = True
+    packed = sam._mask(plane, Box(10, 20, 16, 24))
+    assert packed == Mask(Box(12, 21, 15, 23), Mask.from_array(plane).bits)
