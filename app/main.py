@@ -42,7 +42,7 @@ def settings(words: Sequence[str] | None = None) -> tuple[Settings, int | None]:
 
 def example_pictures(folder: Path = EXAMPLES) -> dict[str, Path]:
     """The example pictures by name."""
-    return {path.stem.replace("-", " "): path for path in sorted(folder.glob("*.png"))}
+    return {path.stem.partition("-")[2]: path for path in sorted(folder.glob("*.png"))}
 
 
 def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> str:
