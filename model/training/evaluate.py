@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -134,7 +134,7 @@ def answer(
                 return_tensors="pt",
             )
             ids = inputs["input_ids"].to(device)
-            made = model.generate(
+            made = cast(Any, model).generate(
                 input_ids=ids,
                 attention_mask=inputs["attention_mask"].to(device),
                 image_features=torch.stack([features[e.picture] for e in batch]),
@@ -195,8 +195,8 @@ def load(checkpoint: Path, device: str = "auto") -> tuple[SphinxForConditionalGe
     """A checkpoint in fp32 on a CPU, in bf16 on a GPU."""
     found = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     dtype = torch.bfloat16 if found == "cuda" else torch.float32
-    model = SphinxForConditionalGeneration.from_pretrained(checkpoint, dtype=dtype).to(found).eval()
-    return model, SphinxProcessor.from_pretrained(checkpoint)
+    model = SphinxForConditionalGeneration.from_pretrained(checkpoint, dtype=dtype)
+    return cast(Any, model).to(found).eval(), SphinxProcessor.from_pretrained(checkpoint)
 
 
 def table(found: dict[str, dict[str, float]]) -> str:
@@ -211,7 +211,7 @@ def table(found: dict[str, dict[str, float]]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; returns an exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m model.training.evaluate", description=__doc__.splitlines()[0]
+        prog="python -m model.training.evaluate", description="What a nano checkpoint can do."
     )
     parser.add_argument("--checkpoint", type=Path, default=Path("assets/sphinx-nano"))
     parser.add_argument("--seed", type=int, default=FIRST_SEED)
@@ -232,7 +232,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     model, processor = load(arguments.checkpoint, arguments.device)
     if arguments.random_weights:
         torch.manual_seed(0)
-        fresh = SphinxForConditionalGeneration(model.config)
+        fresh: Any = SphinxForConditionalGeneration(model.config)
         model = fresh.to(device=model.device, dtype=model.dtype).eval()
     conditions = Conditions(
         arguments.views,

@@ -39,7 +39,6 @@ def nano_config(vocabulary: int = VOCABULARY) -> SphinxConfig:
             num_attention_heads=4,
             num_key_value_heads=4,
             max_position_embeddings=4096,
-            rope_theta=10000.0,
             rms_norm_eps=1e-5,
             bos_token_id=1,
             eos_token_id=2,

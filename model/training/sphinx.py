@@ -25,7 +25,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -100,7 +100,8 @@ class Nano(nn.Module):
 
     def views(self, pixels: Tensor, views: int | None) -> dict[str, Tensor]:
         """uint8 squares (B, 3, S, S) -> what `split_views` makes of them, (B * V, ...) each, image-major."""
-        return self.model.model.split_views((pixels.float() - self.mean) / self.std, views)
+        mean, std = cast(Tensor, self.mean), cast(Tensor, self.std)
+        return self.model.model.split_views((pixels.float() - mean) / std, views)
 
     def dense_loss(
         self, tokens: Tensor, targets: dict[str, Tensor], grid: int
@@ -209,8 +210,9 @@ class Run:
 
     def export(self, folder: Path) -> None:
         """Write what can be shipped: bf16 weights in files under 10 MB, config, processor, tokenizer."""
-        self.nano.model.to(torch.bfloat16).save_pretrained(folder, max_shard_size="9MB")
-        self.nano.model.float()
+        model = cast(Any, self.nano.model)
+        model.to(torch.bfloat16).save_pretrained(folder, max_shard_size="9MB")
+        model.float()
         self.processor.save_pretrained(folder)
 
     def go(self, resumed: dict[str, Any] | None) -> None:
@@ -318,9 +320,7 @@ def prepare_tokenizer(folder: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; returns an exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m model.training sphinx", description=__doc__.splitlines()[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m model.training sphinx", description="Train sphinx-nano.")
     parser.add_argument("--minutes", type=float, default=90.0, help="of training in all")
     parser.add_argument("--steps", type=int, help="steps a stage, instead of --minutes")
     parser.add_argument(

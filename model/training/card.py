@@ -1,0 +1,171 @@
+"""`python -m model.training.card`: measure a nano checkpoint and write down what it can and cannot do.
+
+Writes three files into the checkpoint's folder, all from the same measurement: `figures.json` (every figure
+under every condition), `abilities.json` (read by the page: what to promise, what to warn of) and `README.md`
+(the model card). No figure in them is written by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from model.training.evaluate import FIRST_SEED, Conditions, evaluate, load
+from model.training.world import ACTIONS, COLOURS, HELD_OUT_PAIRS, THING_KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """An ability's headline: the topic and score it is judged by, and from which figure on it is promised."""
+
+    ability: str
+    topic: str
+    figure: str
+    says: str
+    promised: float = 0.5
+
+
+PROMISES = (
+    Promise("ask", "kind", "exact", "names a thing"),
+    Promise("short", "colour", "exact", "names a colour"),
+    Promise("caption", "caption", "exact", "caption right to the word", 0.3),
+    Promise("detail", "detail", "exact", "description right to the word", 0.2),
+    Promise("grounded_caption", "grounded", "look_f1", "things named and boxed, F1"),
+    Promise("dense", "dense", "look_f1", "colour, kind and box, F1"),
+    Promise("locate", "locate", "hit", "box at IoU 0.5"),
+    Promise("relation", "relation", "hit", "box at IoU 0.5"),
+    Promise("detect", "detect", "f1", "boxes at IoU 0.5, F1"),
+    Promise("region", "region", "look", "colour and kind"),
+    Promise("pose", "pose", "oks", "mean OKS"),
+    Promise("layout", "layout", "f1", "blocks and boxes, F1"),
+    Promise("text", "text", "words_share", "words read exactly"),
+    Promise("chart", "chart", "cells_share", "cells within 5 %"),
+    Promise("odd", "odd", "both", "odd thing named and boxed"),
+    Promise("marks", "marks", "exact", "marks described exactly"),
+    Promise("screen", "screen", "hit", "box at IoU 0.5"),
+)
+INTRODUCTION = """\
+# sphinx-nano
+
+A small SPHINX (arXiv 2311.07575): the same classes and conversation as the released checkpoints, at ten
+million parameters. A CLIP-style ViT, a ConvNeXt, a DINOv2-style ViT and a Q-Former, joined by channel and by
+sequence; a global view and 2 x 2 sub-images; a six-layer LLaMA. Trained from nothing by this project.
+
+* **Data**: the illustrated world of `model/training/world`, drawn while training (seeds below 1,000,000);
+  {pairs} colour-kind pairs are never shown. No photograph, no text from elsewhere.
+* **Recipe**: `model/training/sphinx.py`: language, encoders on dense targets, stage one on real-style and
+  then synthetic pictures with the language models mixed at beta 0.3, stage two on the task mix.
+* **Training**: {minutes:.0f} minutes on {device}. Measured on {today}.
+
+## Figures (at most {count} fresh scenes a figure, greedy; seeds from {seed:,})
+
+"""
+CONTROLS = ("kind", "colour", "is-there-present", "is-there-absent", "locate")
+
+
+def figure(found: dict[str, dict[str, float]], promise: Promise) -> float:
+    """The headline of an ability; 0 where it was not measured."""
+    return found.get(promise.topic, {}).get(promise.figure, 0.0)
+
+
+def abilities(found: dict[str, dict[str, float]]) -> dict[str, object]:
+    """What the page reads: words for the visitor, and for each ability whether it is promised."""
+    rows = {
+        p.ability: {
+            "trained": figure(found, p) >= p.promised,
+            "figure": f"{p.says}: {100 * figure(found, p):.0f} %",
+        }
+        for p in PROMISES
+    }
+    weak = [name for name, row in rows.items() if not row["trained"]]
+    return {
+        "understands": (
+            f"`sphinx-nano` knows an **illustrated world**: {len(THING_KINDS)} kinds of things "
+            f"({', '.join(THING_KINDS[:12])}, ...) in {len(COLOURS)} colours, people who are "
+            f"{', '.join(ACTIONS)}, signs, document pages, charts and screens. "
+            "Try the example pictures, or draw more with `python -m model.training.world`."
+        ),
+        "cannot": (
+            "It has never seen a photograph and answers about one at random; clicks and "
+            "boxes still work there. " + (f"Weak so far, by measurement: {', '.join(weak)}." if weak else "")
+        ),
+        "abilities": rows,
+    }
+
+
+def _percent(found: dict[str, dict[str, float]], promise: Promise) -> str:
+    return f"{100 * figure(found, promise):.0f} %" if promise.topic in found else "-"
+
+
+def card(measured: dict[str, dict[str, dict[str, float]]], minutes: float, device: str, count: int) -> str:
+    """The model card."""
+    main = measured["main"]
+    lines = INTRODUCTION.format(
+        pairs=len(HELD_OUT_PAIRS),
+        minutes=minutes,
+        device=device,
+        today=date.today().isoformat(),
+        count=count,
+        seed=FIRST_SEED,
+    ).splitlines()
+    names = [name for name in measured if name != "main"]
+    lines += [f"| ability | measured as | all | {' | '.join(names)} |", "|---|---|---|" + "---|" * len(names)]
+    for promise in PROMISES:
+        cells = " | ".join(_percent(measured[name], promise) for name in names)
+        lines.append(f"| {promise.ability} | {promise.says} | {_percent(main, promise)} | {cells} |")
+    lines += ["", "Everything else that was measured is in `figures.json`. All of it, in words:", ""]
+    for topic in sorted(main):
+        shown = ", ".join(f"{name} {value:.2f}" for name, value in main[topic].items() if name != "n")
+        lines.append(f"* {topic} (n = {main[topic]['n']:.0f}): {shown}")
+    limits = [row for row in abilities(main)["abilities"].items() if not row[1]["trained"]]  # type: ignore[union-attr]
+    lines += ["", "## Limits", "", str(abilities(main)["cannot"]), ""]
+    lines += [f"* {name}: {row['figure']}" for name, row in limits]
+    return "\n".join(lines) + "\n"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns an exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m model.training.card", description="Measure a checkpoint; write its card."
+    )
+    parser.add_argument("--checkpoint", type=Path, default=Path("assets/sphinx-nano"))
+    parser.add_argument("--count", type=int, default=500, help="scenes a figure")
+    parser.add_argument("--control-count", type=int, default=500, help="scenes a figure of the controls")
+    parser.add_argument("--minutes", type=float, required=True, help="of training, for the card")
+    parser.add_argument("--hardware", required=True, help="what it was trained on, for the card")
+    parser.add_argument("--views", type=int, help="1: the global view only")
+    arguments = parser.parse_args(argv)
+    model, processor = load(arguments.checkpoint)
+    conditions = {
+        "main": Conditions(views=arguments.views),
+        "picture greyed out": Conditions(views=arguments.views, grey=True),
+        "synthetic": Conditions(views=arguments.views, style="synthetic"),
+        "real style": Conditions(views=arguments.views, style="real"),
+        "held-out pairs": Conditions(views=arguments.views, held_out=True),
+        "one view": Conditions(views=1),
+    }
+    measured = {}
+    for name, condition in conditions.items():
+        if name == "one view" and arguments.views == 1:
+            continue
+        if name == "main":
+            found = evaluate(model, processor, count=arguments.count, conditions=condition, progress=True)
+        else:
+            count = arguments.control_count
+            found = evaluate(
+                model, processor, count=count, topics=CONTROLS, conditions=condition, progress=True
+            )
+        measured[name] = found
+    folder: Path = arguments.checkpoint
+    (folder / "figures.json").write_text(json.dumps(measured, indent=1) + "\n")
+    (folder / "abilities.json").write_text(json.dumps(abilities(measured["main"]), indent=1) + "\n")
+    (folder / "README.md").write_text(card(measured, arguments.minutes, arguments.hardware, arguments.count))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
