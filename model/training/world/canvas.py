@@ -89,7 +89,7 @@ class Canvas:
         gx = (np.arange(x1, x2, dtype=np.float32) + 0.5 - x) / rx
         gy = (np.arange(y1, y2, dtype=np.float32) + 0.5 - y) / max(ry, 1.0)
         fall = np.clip(1 - gx[None, :] ** 2 - gy[:, None] ** 2, 0, 1)
-        keep = 1 - strength * fall * (2 - fall)
+        keep = 1 - strength * 1.3 * fall * np.sqrt(fall)
         roi = self.image[y1:y2, x1:x2]
         roi[:] = (roi * keep[..., None]).astype(np.uint8)
 

@@ -52,11 +52,11 @@ GLYPHS: dict[str, str] = {
     "9": "16364541301001021343",
     "%": "4006 0010110100 3545463635",
     "-": "1333",
-    ".": "2626",
+    ".": "2526",
     ",": "2617",
-    "!": "2024 2626",
-    "?": "01103041422324 2626",
-    ":": "2222 2525",
+    "!": "2024 2526",
+    "?": "01103041422324 2526",
+    ":": "2223 2526",
     "/": "4006",
     "+": "2125 0343",
     "'": "2021",
@@ -68,8 +68,8 @@ GLYPHS: dict[str, str] = {
     "f": "40302126 1232",
     "g": "4247381807 4332120305163645",
     "h": "0006 0312324346",
-    "i": "2226 2020",
-    "j": "3237281807 3030",
+    "i": "2226 2021",
+    "j": "3237281807 3031",
     "k": "0006 320414 1436",
     "l": "20252636",
     "m": "0206 0312222326 23324346",
@@ -87,7 +87,7 @@ GLYPHS: dict[str, str] = {
     "y": "0226 421808",
     "z": "02420646",
 }
-ADVANCE = 5.6  # grid units from one letter to the next
+GAP = 1.6  # grid units between letters
 SPACE = 3.6  # grid units of a blank
 CAP = 6.0  # grid units, height of a capital
 
@@ -120,9 +120,19 @@ def _glyph(letter: str) -> tuple[np.ndarray, ...]:
     return tuple(_rounded(_points(s)) for s in GLYPHS.get(letter, "").split())
 
 
+@cache
+def _extent(letter: str) -> tuple[float, float]:
+    """Left edge and width of one letter in grid units; a blank has no strokes."""
+    strokes = _glyph(letter)
+    if not strokes:
+        return 0.0, SPACE - GAP
+    x = np.concatenate(strokes)[:, 0]
+    return float(x.min()), float(x.max() - x.min())
+
+
 def text_width(text: str, height: float) -> float:
     """Pixels that `text` takes at a capital height of `height` pixels."""
-    units = sum(SPACE if c == " " else ADVANCE for c in text) - (ADVANCE - 4.0)
+    units = sum(_extent(letter)[1] + GAP for letter in text) - GAP
     return max(0.0, units) * height / CAP
 
 
@@ -148,13 +158,11 @@ def write(
     lines: list[np.ndarray] = []
     x = left
     for letter in text:
-        if letter == " ":
-            x += SPACE * unit
-            continue
+        bearing, wide = _extent(letter)
         for stroke in _glyph(letter):
-            placed = stroke * (unit * 16) + ((x - 0.5) * 16, (top - 0.5) * 16)
+            placed = stroke * (unit * 16) + ((x - bearing * unit - 0.5) * 16, (top - 0.5) * 16)
             lines.append(np.rint(placed).astype(np.int32))
-        x += ADVANCE * unit
+        x += (wide + GAP) * unit
     if not lines:
         return (left, top, left, top)
     thick = max(1, round(height * weight))

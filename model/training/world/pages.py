@@ -103,7 +103,7 @@ def _table(
                 if r == 0
                 else str(rng.randint(1, 99))
             )
-            tall = min(size, step_y * 0.5, step_x * 0.9 / max(1e-3, text_width(text, 1.0)))
+            tall = min(size, step_y * 0.5, step_x * 0.74 / max(1e-3, text_width(text, 1.0)))
             write(
                 canvas.image,
                 text,
@@ -244,7 +244,7 @@ def chart(stage: Stage, seed: int) -> Truth | None:
             values[rng.randrange(count)] = rng.randint(int(limit * 0.6), limit)
         left, right = 0.05 * w + text_width(str(limit), small) + 0.02 * w, 0.96 * w
         base = h - small * 2.3 - 0.02 * h
-        roof = top + small * 1.5
+        roof = top + small * 1.8
         slot = (right - left) / count
         lettered = min(small, slot * 0.94 / max(text_width(c, 1.0) for c in chosen))
         for n in range(6):

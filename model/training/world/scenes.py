@@ -450,7 +450,7 @@ def composed(
                 continue
             new = _new(stage, like.kind, like.zone, count, small=tiny)
             items.append(replace(new, colour=like.colour) if rng.random() < 0.45 else new)
-        elif not tiny and roll < 0.36 and len(items) + 2 <= count:
+        elif not tiny and roll < (0.28 if place == "table" else 0.36) and len(items) + 2 <= count:
             options = [k for k in SUPPORTS if k in pool]
             if not options:
                 items.append(_new(stage, _kind(rng, pool), "ground", count))
@@ -547,11 +547,11 @@ def sign(stage: Stage, seed: int) -> Truth | None:
         light = colour in ("white", "yellow", "pink", "orange")
         text = FIXED_RGB["ink"] if light else (255, 255, 255)
         ident = len(items) + 1
-        foot = min(0.95, ground.top + rng.uniform(0.1, 0.24)) * h
+        foot = min(0.95 * h, max((ground.top + rng.uniform(0.1, 0.24)) * h, top + high + 0.12 * h))
         post = (178, 180, 186) if rng.random() < 0.5 else FIXED_RGB["wood"]
-        canvas.shadow(middle, foot, 0.09 * u, 0.02 * u, 0.3)
         for off in (-0.3, 0.3) if wide > 0.5 * u else (0.0,):
             x = middle + off * wide
+            canvas.shadow(x, foot, 0.07 * u, 0.018 * u, 0.35)
             leg = rectangle(x - 0.016 * u, top + high * 0.5, x + 0.016 * u, foot)
             canvas.fill(leg, post, ident)
             canvas.line(leg, darker(post, 0.45), max(1.0, 0.006 * u), ident, closed=True)
@@ -577,7 +577,7 @@ def sign(stage: Stage, seed: int) -> Truth | None:
                         piece, write(canvas.image, piece, start, y, tall, text, weight=rng.uniform(0.15, 0.2))
                     )
                 )
-                start += text_width(piece + " ", tall) + (5.6 - 4.0) * tall / 6
+                start += text_width(piece + " -", tall) - text_width("-", tall)
         items.append(Item("sign", colour, "plain", "fixed", wide / u, x=middle, foot=foot))
         outlines.append((middle - wide / 2, top, middle + wide / 2, foot))
         stage.drawn.append((items[-1], canvas.count(ident)))

@@ -18,7 +18,7 @@ from .palette import roles
 PATTERNS = ("plain", "striped", "dotted")
 STRIPE = 0.16  # of the thing's side, one stripe and its gap
 DOT = 0.17  # of the thing's side, from dot to dot
-OUTLINE = 0.026  # of the thing's side, width of the ink around it
+OUTLINE = 0.023  # of the thing's side, width of the ink around it
 
 
 class Part(NamedTuple):

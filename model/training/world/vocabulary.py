@@ -36,7 +36,7 @@ CHART_SETS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("SPORT", ("SWIM", "RUN", "BIKE", "SKI", "GOLF", "DANCE")),
     ("TRAVEL", ("CAR", "BUS", "TRAIN", "BOAT", "BIKE", "WALK")),
     ("RAIN", ("JAN", "FEB", "MAR", "APR", "MAY", "JUN")),
-    ("TEAMS", ("RED", "BLUE", "GOLD", "GREEN", "PINK", "GRAY")),
+    ("TEAMS", ("LIONS", "BEARS", "HAWKS", "FOXES", "SHARKS", "OWLS")),
 )
 BODY_WORDS = _words(
     """
