@@ -1,1 +1,16 @@
-"""Pictures, regions and requests: SPHINX chained with SAM and Stable Diffusion, without any widget."""
+"""Pictures, regions and requests: SPHINX chained with SAM and Stable Diffusion, without any widget.
+
+import pipelines
+
+assistant = pipelines.load()
+scene = assistant.open("park.png")
+for scene in assistant.reply(scene, "segment the red ball"):
+    print(scene.turns[-1].text)
+"""
+
+from pipelines.assistant import About, Assistant, ReplyOptions
+from pipelines.catalog import Settings, load
+from pipelines.errors import DemoError
+from pipelines.scene import Scene, Timeline
+
+__all__ = ["About", "Assistant", "DemoError", "ReplyOptions", "Scene", "Settings", "Timeline", "load"]

@@ -13,11 +13,12 @@ import numpy as np
 from PIL import Image
 
 from pipelines import ask
+from pipelines.colours import COLOURS, colours_in
 from pipelines.errors import DemoError
 from pipelines.merge import need_picture, need_region, without_regions
 from pipelines.parts import Scenes
 from pipelines.references import Target
-from pipelines.request import COLOURS, Edit
+from pipelines.request import Edit
 from pipelines.reshape import grown
 from pipelines.scene import Box, Mask, Picture, Record, Region, Scene, Span, Turn
 from pipelines.tasks import TASKS
@@ -65,7 +66,7 @@ def edit(assistant: Assistant, scene: Scene, request: Edit, options: ReplyOption
     wish = _wish(request, names[ids[0]] if ids else "")
     paintings: list[Picture] = []
     for attempt in range(min(max(options.candidates, 1), MOST_CANDIDATES)):
-        dials = replace(options.painter, seed=options.seed + attempt)
+        dials = replace(options.painter, seed=options.seed + attempt, keep_shape=request.action == "recolour")
         with closing(assistant.painter.paint(assistant.image(picture), plane, wish, options=dials)) as steps:
             for painting in steps:
                 if painting.image is not None:
@@ -192,9 +193,9 @@ def _verdict(
         gone = not name or not _says(said, _noun(name))
         seen = f"SPHINX now sees there: “{said}”" if said else "SPHINX sees nothing there now"
         return f" {seen}: " + ("the wish came true." if gone else "it may still be there, try another seed.")
-    came = _says(said, _noun(wish)) and all(_says(said, colour) for colour in _colours(wish))
+    came = _says(said, _noun(wish)) and all(_says(said, colour) for colour in colours_in(wish))
     if request.action == "recolour":
-        came = all(_says(said, colour) for colour in _colours(wish))
+        came = all(_says(said, colour) for colour in colours_in(wish))
     seen = f" SPHINX now sees there: “{said or 'nothing'}”: "
     return seen + ("the wish came true." if came else "not what was wished for, try another seed.")
 
@@ -208,10 +209,6 @@ def _noun(phrase: str) -> str:
     head = re.split(rf"\s(?:{'|'.join(_PREPOSITIONS)})\s", f" {phrase} ", maxsplit=1)[0]
     words = re.findall(r"\w[\w'-]*", head)
     return words[-1] if words else ""
-
-
-def _colours(phrase: str) -> list[str]:
-    return [word for word in re.findall(r"\w+", phrase.lower()) if word in COLOURS]
 
 
 def _told(

@@ -34,12 +34,13 @@ class SpeakerOptions:
 
 @dataclass(frozen=True, slots=True)
 class PainterOptions:
-    """How one painting is made. `negative` is what should not be seen."""
+    """How one painting is made. `negative` is what should not be seen; `keep_shape` is set for a recolouring."""
 
     seed: int = 0
     steps: int = STEPS
     guidance: float = GUIDANCE
     negative: str = ""
+    keep_shape: bool = False
 
     def said(self) -> tuple[tuple[str, str], ...]:
         """The dials in words, for a turn's record."""

@@ -11,18 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from pipelines.colours import COLOURS
 from pipelines.references import Target, box_in, labelled, subjects, target, without_article
 from pipelines.scene import Scene
 
 LONGEST_COMMAND = 300  # characters; longer messages are questions or stories, not commands
 STEP = 4  # pixels a mask grows or shrinks by when no number is given
 MOST_PIXELS = 500  # pixels a mask can be told to grow or shrink by
-
-COLOURS = (
-    "red", "green", "blue", "yellow", "orange", "purple", "violet", "pink", "brown", "black", "white", "grey",
-    "gray", "cyan", "turquoise", "teal", "magenta", "beige", "golden", "gold", "silver", "lime", "navy",
-    "maroon", "olive", "crimson",
-)  # fmt: skip
 
 
 LookAbility = Literal["caption", "detail", "grounded_caption", "dense", "layout", "text", "chart", "odd"]

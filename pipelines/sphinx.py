@@ -73,10 +73,9 @@ def _tensor_bytes(tensor: torch.Tensor) -> int:
 
 
 def _prefix_bytes(prefix: tuple[list[int], DynamicCache]) -> int:
+    layers: Sequence[Any] = prefix[1].layers
     return sum(
-        _tensor_bytes(layer.keys) + _tensor_bytes(layer.values)
-        for layer in prefix[1].layers
-        if layer.is_initialized
+        _tensor_bytes(layer.keys) + _tensor_bytes(layer.values) for layer in layers if layer.is_initialized
     )
 
 

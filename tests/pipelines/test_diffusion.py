@@ -1,0 +1,197 @@
+"""Painters: nothing outside the mask changes, inside it does; a tiny pipeline in the official layout."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from pipelines.diffusion import DiffusionPainter, OpenCVPainter, cut_out, paste, tinted
+from pipelines.errors import DemoError, MissingCapability
+from pipelines.parts import PainterOptions
+
+STEPS = PainterOptions(steps=6)
+
+
+def noise(width: int, height: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8))
+
+
+def disc(width: int, height: int, x: int, y: int, r: int) -> np.ndarray:
+    rows, columns = np.mgrid[:height, :width]
+    return (columns - x) ** 2 + (rows - y) ** 2 <= r * r
+
+
+def outside_is_identical(before: Image.Image, after: Image.Image, mask: np.ndarray) -> bool:
+    return bool((np.asarray(before)[~mask] == np.asarray(after)[~mask]).all())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A randomly initialised inpainting pipeline, saved as the released ones are."""
+    import diffusers
+    import transformers
+
+    d: Any = diffusers
+    t: Any = transformers
+
+    path = tmp_path_factory.mktemp("pipeline")
+    letters = [
+        "<|startoftext|>",
+        "<|endoftext|>",
+        *"abcdefghijklmnopqrstuvwxyz",
+        *[f"{c}</w>" for c in "abcdefghijklmnopqrstuvwxyz"],
+    ]
+    (path / "vocab.json").write_text(str({name: i for i, name in enumerate(letters)}).replace("'", '"'))
+    (path / "merges.txt").write_text("#version: 0.2\n")
+    torch.manual_seed(0)
+    pipeline = d.StableDiffusionInpaintPipeline(
+        vae=d.AutoencoderKL(
+            block_out_channels=(8, 8), down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2, latent_channels=4, norm_num_groups=4,
+        ),
+        text_encoder=t.CLIPTextModel(
+            t.CLIPTextConfig(
+                vocab_size=len(letters), hidden_size=16, intermediate_size=16, num_hidden_layers=1,
+                num_attention_heads=2, max_position_embeddings=16, bos_token_id=0, eos_token_id=1,
+            )
+        ),
+        tokenizer=t.CLIPTokenizer(str(path / "vocab.json"), str(path / "merges.txt"), model_max_length=16),
+        unet=d.UNet2DConditionModel(
+            sample_size=16, in_channels=9, out_channels=4, block_out_channels=(8, 16), layers_per_block=1,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), cross_attention_dim=16, norm_num_groups=4,
+            attention_head_dim=2,
+        ),
+        scheduler=d.DDIMScheduler(),
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.save_pretrained(path / "saved")
+    return path / "saved"
+
+
+@pytest.fixture(scope="module")
+def painter(folder):
+    return DiffusionPainter.load(folder, name="tiny", device="cpu", dtype=torch.float32)
+
+
+def done(painter, image, mask, wish="a star", options=STEPS) -> Image.Image:
+    *_, painting = painter.paint(image, mask, wish, options=options)
+    assert painting.image is not None
+    return painting.image
+
+
+@pytest.mark.parametrize(
+    ("size", "place"),
+    [((90, 60), (30, 30, 10)), ((300, 50), (150, 20, 18)), ((20, 400), (5, 399, 30)), ((33, 33), (0, 0, 9))],
+)
+def test_outside_the_mask_nothing_changes(painter, size, place):
+    image, mask = noise(*size), disc(*size, *place)
+    for wish in ("a star", ""):
+        after = done(painter, image, mask, wish)
+        assert after.size == image.size
+        assert outside_is_identical(image, after, mask)
+        assert (np.asarray(image)[mask] != np.asarray(after)[mask]).any(axis=1).mean() > 0.5
+    after = done(OpenCVPainter(), image, mask, "")
+    assert outside_is_identical(image, after, mask)
+
+
+def test_steps_previews_and_seeds(painter):
+    image, mask = noise(64, 64), disc(64, 64, 32, 32, 14)
+    paintings = list(painter.paint(image, mask, "a star", options=STEPS))
+    assert [painting.step for painting in paintings] == [1, 2, 3, 4, 5, 6, 6]
+    previews = [painting.preview for painting in paintings if painting.preview]
+    assert len(previews) >= 3
+    assert all(outside_is_identical(image, preview, mask) for preview in previews)
+    again = done(painter, image, mask)
+    assert paintings[-1].image is not None
+    assert again.tobytes() == paintings[-1].image.tobytes()
+    assert done(painter, image, mask, options=PainterOptions(steps=6, seed=1)).tobytes() != again.tobytes()
+    assert (
+        done(painter, image, mask, options=PainterOptions(steps=6, negative="x")).tobytes() != again.tobytes()
+    )
+    assert (
+        done(painter, image, mask, options=PainterOptions(steps=6, guidance=2)).tobytes() != again.tobytes()
+    )
+
+
+def test_the_global_dice_stay_untouched(painter):
+    before = torch.get_rng_state()
+    done(painter, noise(64, 64), disc(64, 64, 32, 32, 14))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_closing_cancels(painter, monkeypatch):
+    calls = []
+    forward = type(painter._pipeline.unet).forward
+    monkeypatch.setattr(
+        type(painter._pipeline.unet), "forward", lambda *a, **k: calls.append(1) or forward(*a, **k)
+    )
+    steps = painter.paint(noise(64, 64), disc(64, 64, 32, 32, 14), "x", options=PainterOptions(steps=100))
+    next(steps)
+    steps.close()
+    assert len(calls) < 20
+
+
+def test_what_cannot_be_painted_is_explained(painter, folder, tmp_path):
+    image = noise(40, 40)
+    with pytest.raises(DemoError, match="empty"):
+        done(painter, image, np.zeros((40, 40), bool))
+    with pytest.raises(DemoError, match="steps"):
+        done(painter, image, disc(40, 40, 20, 20, 5), options=PainterOptions(steps=0))
+    with pytest.raises(MissingCapability, match="--painter"):
+        done(OpenCVPainter(), image, disc(40, 40, 20, 20, 5), "a star")
+    with pytest.raises(DemoError, match="nothing would be left"):
+        done(OpenCVPainter(), image, np.ones((40, 40), bool), "")
+    with pytest.raises(MissingCapability, match="no inpainting pipeline"):
+        DiffusionPainter.load(tmp_path, name="none", device="cpu", dtype=torch.float32)
+
+
+def test_a_model_that_cannot_inpaint_is_refused(painter):
+    class Pipeline:
+        class unet:
+            class config:
+                in_channels = 4
+
+    with pytest.raises(MissingCapability, match="inpainting"):
+        DiffusionPainter(Pipeline(), name="plain")
+
+
+def test_removal_fills_from_around():
+    image = Image.new("RGB", (200, 150), (90, 160, 90))
+    mask = disc(200, 150, 100, 75, 20)
+    pixels = np.asarray(image).copy()
+    pixels[disc(200, 150, 100, 75, 18)] = (220, 20, 20)
+    after = np.asarray(done(OpenCVPainter(), Image.fromarray(pixels), mask, ""), int)
+    assert np.abs(after - (90, 160, 90)).max() < 12
+
+
+def test_recolouring_keeps_light_and_turns_the_hue():
+    ramp = np.zeros((60, 60, 3), np.uint8)
+    ramp[..., 0] = np.linspace(120, 250, 60)[:, None]
+    mask = disc(60, 60, 30, 30, 20)
+    image = Image.fromarray(ramp)
+    after = done(OpenCVPainter(), image, mask, "blue ball", PainterOptions(keep_shape=True))
+    assert outside_is_identical(image, after, mask)
+    inside = np.asarray(after)[mask].astype(int)
+    assert (inside[:, 2] > inside[:, 0] + 40).all()
+    column = np.asarray(after)[12:48, 30].astype(int).sum(axis=1)
+    assert column[-1] > column[0]
+    assert tinted(image, mask, (38, 94, 214)).tobytes() == after.tobytes()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 80), st.integers(1, 80), st.data())
+def test_paste_never_leaves_the_mask(width, height, data):
+    seed = data.draw(st.integers(0, 999))
+    mask = np.random.default_rng(seed).random((height, width)) < data.draw(st.floats(0.02, 0.9))
+    mask[data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))] = True
+    image, cut = noise(width, height), cut_out(mask, data.draw(st.integers(1, 100)))
+    assert 0 <= cut.x1 < cut.x2 <= width
+    assert 0 <= cut.y1 < cut.y2 <= height
+    after = paste(image, Image.new("RGB", (7, 9), "white"), cut, mask)
+    assert outside_is_identical(image, after, mask)
