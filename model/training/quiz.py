@@ -21,6 +21,9 @@ SEEN = 0.35  # of a thing must be visible for a question to be about it
 HINTED = 0.05  # of a thing is enough for it not to count as absent
 LINE = 0.03  # of the padded square's side: boxes whose tops are closer than this stand in one line
 SHORT_SHARE = 0.7  # of the questions in free words carry SPHINX's short-answer line; the rest get a sentence
+SHAKE = 0.06  # of a box's side, how far its corners are off at most
+LOOSE_SHARE = 0.2  # of the questions in free words are typed carelessly
+MOST_MARKS = 20  # the highest number of a mark
 MAIN_SHARE = 0.5  # of the messages in training use SPHINX's own sentence; the rest another wording
 
 VALUES = {
@@ -80,6 +83,16 @@ class Quiz:
         x1, y1, x2, y2 = to_square(box, self.truth.size_wh)
         return (x1, y1, x2, y2)
 
+    def shaken(self, box: Box) -> Box:
+        """A box as it comes from a visitor or from an earlier reply: in training sometimes a little off."""
+        if not self.varied or self.rng.random() < 0.5:
+            return box
+        reach = SHAKE * (box[2] - box[0]), SHAKE * (box[3] - box[1])
+        x1, y1, x2, y2 = (
+            value + self.rng.uniform(-reach[i % 2], reach[i % 2]) for i, value in enumerate(box)
+        )
+        return (x1, y1, x2, y2)
+
     def centre(self, box: XYXY) -> Point:
         x1, y1, x2, y2 = self.box(box)
         return ((x1 + x2) / 2, (y1 + y2) / 2)
@@ -106,8 +119,22 @@ class Quiz:
             chosen = chosen.replace("{" + name + "}", words)
         return chosen
 
+    def mark_numbers(self, count: int) -> list[int]:
+        """1, 2, 3 ... or, in training, any rising numbers: a visitor's regions have numbers of their own."""
+        if not self.varied or self.rng.random() < 0.5:
+            return list(range(1, count + 1))
+        return sorted(self.rng.sample(range(1, MOST_MARKS + 1), count))
+
+    def loosen(self, question: str) -> str:
+        """The question as visitors type it: in training sometimes without capital or question mark."""
+        if not self.varied or self.rng.random() >= LOOSE_SHARE:
+            return question
+        loose = question[0].lower() + question[1:] if self.rng.random() < 0.7 else question
+        return loose.rstrip("?.") if self.rng.random() < 0.7 else loose
+
     def words(self, topic: str, question: str, short: str, sentence: str) -> QA:
         """A question in free words, with its short answer or (in training, sometimes) its sentence."""
+        question = self.loosen(question)
         if not self.varied or self.rng.random() < SHORT_SHARE:
             return QA("short", PROMPTS["short"].fill(question=question), short, topic)
         return QA("ask", PROMPTS["ask"].fill(question=question), sentence, topic)

@@ -196,6 +196,7 @@ def score(qa: QA, reply: str) -> dict[str, float]:
             scores["look_right"] = matches(pairs, exact, same_look)
         if qa.ability == "text":
             texts = [label for label, _ in pairs]
+            scores["words_wanted"] = len(labels)
             scores["words_right"] = sum(min(texts.count(word), labels.count(word)) for word in set(labels))
         return scores
     if qa.ability == "region":

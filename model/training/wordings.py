@@ -83,6 +83,8 @@ SCENE = (
     "What place is this?",
     "What kind of picture is this?",
     "Where was this picture taken?",
+    "What is the background of the image?",
+    "What is in the background?",
 )
 READ_ONE = (
     "What word is written in the image?",
@@ -124,4 +126,11 @@ ODD_ONE = (
     "What is unusual here?",
 )
 BROKEN = ("Is the {x} broken?", "Is the {x} damaged?", "Is something wrong with the {x}?")
+RIDER = ("What is on the {x}?", "Which thing is on the {x}?", "The {x} has what on it?")
+IS_IT = (
+    "Is the {x} {y}?",
+    "Is the {x} {y} or not?",
+    "Is it true that the {x} is {y}?",
+    "Would you say the {x} is {y}?",
+)
 ON_WHAT = ("What is the {x} on?", "What is under the {x}?", "The {x} is on what?")

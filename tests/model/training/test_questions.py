@@ -140,7 +140,7 @@ def test_locating_what_is_absent_says_so() -> None:
 
 
 def test_a_relation_singles_one_thing_out() -> None:
-    assert answers(PARK, "on-what") == {"box"}
+    assert answers(PARK, "on-what") == {"box", "cup"}
     relations = {(qa.question.split("describes: ")[1], qa.answer) for qa in asked(PARK, "relation")}
     assert any(words.startswith("cup on the") for words, _ in relations)
     assert all(not words.startswith("ball right of") or "small" not in words for words, _ in relations)
@@ -175,6 +175,27 @@ def test_actions_and_clothes() -> None:
     assert answers(PEOPLE, "action") == {"waving"}
     assert answers(PEOPLE, "clothes") == {"green"}
     assert not asked(PEOPLE, "colour")
+
+
+def test_is_it_is_true_half_of_the_time() -> None:
+    made = asked(PARK, "is-it", 80)
+    assert 0.3 < sum(qa.answer == "yes" for qa in made) / len(made) < 0.7
+    said = {(qa.question.split(SHORT_ANSWER)[0], qa.answer) for qa in made}
+    assert ("Is the cup yellow?", "yes") in said
+    assert ("Is the cup yellow?", "no") not in said
+
+
+def test_training_is_looser_than_the_exam() -> None:
+    box = (0.2, 0.2, 0.6, 0.6)
+    varied, plain = (Quiz(PARK, random.Random(1), varied=varied) for varied in (True, False))
+    shaken = [varied.shaken(box) for _ in range(20)]
+    assert any(found != box for found in shaken)
+    assert all(abs(a - b) < 0.03 for found in shaken for a, b in zip(found, box))
+    assert {plain.shaken(box) for _ in range(20)} == {box}
+    assert {plain.loosen("Is it?") for _ in range(20)} == {"Is it?"}
+    assert {varied.loosen("Is it?") for _ in range(80)} == {"Is it?", "is it?", "Is it", "is it"}
+    assert plain.mark_numbers(3) == [1, 2, 3]
+    assert all(numbers == sorted(set(numbers)) for numbers in (varied.mark_numbers(3) for _ in range(20)))
 
 
 def test_layout_lists_kinds_in_reading_order() -> None:

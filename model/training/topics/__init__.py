@@ -1,0 +1,61 @@
+"""The topics of questions about a picture: each makes one question, or None where the picture has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from model.training.quiz import QA, Quiz
+from model.training.topics import looks, pages, places, wholes
+
+# topic -> how to make a question of it, and how often training asks it where it can
+TOPICS: dict[str, tuple[Callable[[Quiz], QA | None], float]] = {
+    "kind": (looks.kind, 1.5),
+    "colour": (looks.colour, 1.2),
+    "clothes": (looks.clothes, 0.5),
+    "size": (looks.size, 0.5),
+    "pattern": (looks.pattern, 0.5),
+    "count": (looks.count, 1.2),
+    "action": (looks.action, 2.0),
+    "is-it": (looks.is_it, 0.5),
+    "scene": (looks.scene, 0.25),
+    "is-there-present": (looks.present, 1.3),
+    "is-there-absent": (looks.not_there("is-there-absent", near=False), 0.45),
+    "is-there-near-miss": (looks.not_there("is-there-near-miss", near=True), 0.65),
+    "relation-word": (places.relation_word, 0.9),
+    "relation-true": (places.relation_true, 0.4),
+    "on-what": (places.on_what, 0.4),
+    "locate": (places.locate, 2.5),
+    "locate-absent": (places.locate_absent("locate-absent", near=False), 0.35),
+    "locate-near-miss": (places.locate_absent("locate-near-miss", near=True), 0.35),
+    "locate-word": (pages.locate_word, 0.6),
+    "locate-block": (pages.locate_block, 1.0),
+    "relation": (places.relation, 0.8),
+    "detect": (places.detect, 1.0),
+    "detect-absent": (places.detect_absent, 0.25),
+    "region": (places.region, 1.5),
+    "region-empty": (places.region_empty, 0.1),
+    "caption": (wholes.caption, 0.6),
+    "detail": (wholes.detail, 0.25),
+    "grounded": (wholes.grounded, 0.5),
+    "dense": (wholes.dense, 1.2),
+    "pose": (places.pose(several=False), 4.0),
+    "pose-several": (places.pose(several=True), 3.0),
+    "pose-absent": (places.pose_absent, 0.03),
+    "layout": (pages.layout, 3.0),
+    "layout-absent": (pages.no_layout, 0.04),
+    "text": (pages.text, 2.0),
+    "text-absent": (pages.no_text, 0.05),
+    "read-word": (pages.read_word, 1.5),
+    "chart": (pages.chart, 3.0),
+    "chart-absent": (pages.no_chart, 0.05),
+    "chart-value": (pages.chart_value, 1.0),
+    "chart-most": (pages.chart_most, 0.5),
+    "odd": (wholes.odd, 3.0),
+    "odd-word": (wholes.odd_word, 1.0),
+    "odd-absent": (wholes.nothing_odd, 0.1),
+    "damaged": (looks.damaged, 1.0),
+    "marks": (places.marks, 0.3),
+    "marks-relation": (places.mark_relation, 0.25),
+    "screen": (pages.screen, 3.0),
+    "screen-absent": (pages.screen_absent, 0.7),
+}

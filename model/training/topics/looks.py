@@ -1,0 +1,213 @@
+"""What a thing is, how it looks, what it does, how many there are, and whether there is one at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from model.training.quiz import QA, SEEN, VALUES, Quiz, fits
+from model.training.wordings import (
+    ACTION,
+    BROKEN,
+    COLOUR,
+    COUNT,
+    COUNTS,
+    IS_IT,
+    IS_THERE,
+    KIND,
+    PATTERN,
+    SCENE,
+    SIZE,
+    phrase,
+)
+from model.training.world import THING_KINDS
+from model.training.world.phrases import article, plural
+from model.training.world.truth import Thing
+
+
+def kind(quiz: Quiz) -> QA | None:
+    """What the red thing is, where its colour, pattern or size is its own."""
+    things = [thing for thing in quiz.seen if thing.kind != "person"]
+    for thing in quiz.rng.sample(things, len(things)):
+        looks = [{"colour": thing.colour}]
+        if thing.pattern not in (None, "plain"):
+            looks += [{"pattern": thing.pattern}, {"pattern": thing.pattern, "colour": thing.colour}]
+        if thing.size:
+            looks.append({"size": thing.size, "colour": thing.colour})
+        quiz.rng.shuffle(looks)
+        for look in looks:
+            if None not in look.values() and quiz.one(**look) is thing:
+                words = " ".join(str(look[name]) for name in ("size", "pattern", "colour") if name in look)
+                return quiz.words(
+                    "kind", quiz.pick(KIND, x=words), thing.kind, f"It is {article(thing.kind)}."
+                )
+    return None
+
+
+def colour(quiz: Quiz) -> QA | None:
+    """The colour of a thing that can be named without it."""
+    found = quiz.any_named(
+        without="colour", among=lambda thing: thing.colour is not None and thing.kind != "person"
+    )
+    if not found:
+        return None
+    thing, name = found
+    return quiz.words(
+        "colour", quiz.pick(COLOUR, x=name), str(thing.colour), f"The {name} is {thing.colour}."
+    )
+
+
+def clothes(quiz: Quiz) -> QA | None:
+    """The colour that somebody wears."""
+    found = quiz.any_named(
+        without="colour", among=lambda thing: thing.colour is not None and thing.kind == "person"
+    )
+    if not found:
+        return None
+    thing, name = found
+    question = quiz.pick(
+        (
+            "What colour does the {x} wear?",
+            "What colour are the {x}'s clothes?",
+            "Which colour is the {x} wearing?",
+        ),
+        x=name,
+    )
+    return quiz.words("clothes", question, str(thing.colour), f"The {name} wears {thing.colour}.")
+
+
+def size(quiz: Quiz) -> QA | None:
+    """Whether a thing that has a word for its size is "small" or "large"."""
+    found = quiz.any_named(without="size", among=lambda thing: thing.size in ("small", "large"))
+    if not found:
+        return None
+    thing, name = found
+    return quiz.words("size", quiz.pick(SIZE, x=name), str(thing.size), f"The {name} is {thing.size}.")
+
+
+def pattern(quiz: Quiz) -> QA | None:
+    """The pattern of a thing that can be named without it."""
+    found = quiz.any_named(
+        without="pattern", among=lambda thing: thing.pattern is not None and thing.kind != "person"
+    )
+    if not found:
+        return None
+    thing, name = found
+    return quiz.words(
+        "pattern", quiz.pick(PATTERN, x=name), str(thing.pattern), f"The {name} is {thing.pattern}."
+    )
+
+
+def count(quiz: Quiz) -> QA | None:
+    """How many of a kind there are, where none of them is half hidden; sometimes of a colour."""
+    kinds = sorted({thing.kind for thing in quiz.truth.things})
+    if not kinds:
+        return None
+    kind = quiz.rng.choice(kinds) if quiz.rng.random() < 0.9 else quiz.rng.choice(THING_KINDS)
+    same = [thing for thing in quiz.truth.things if thing.kind == kind]
+    if any(thing.visible < SEEN for thing in same) or len(same) >= len(COUNTS):
+        return None
+    if quiz.varied and quiz.rng.random() < 0.2 and (counted := _count_coloured(quiz)):
+        return counted
+    number = COUNTS[len(same)]
+    sentence = f"There is one {kind}." if len(same) == 1 else f"There are {number} {plural(kind)}."
+    return quiz.words("count", quiz.pick(COUNT, x=plural(kind)), str(len(same)), sentence)
+
+
+def _count_coloured(quiz: Quiz) -> QA | None:
+    """How many things have a colour, or how many things there are."""
+    things = [thing for thing in quiz.truth.things if thing.kind != "person"]
+    colour = quiz.rng.choice((None, *(thing.colour for thing in things)))
+    fitting = [thing for thing in things if fits(thing, colour=colour)]
+    if (
+        len(things) < len(quiz.truth.things)
+        or any(thing.visible < SEEN for thing in things)
+        or len(fitting) > 10
+    ):
+        return None
+    words = f"{colour} things" if colour else "things"
+    sentence = f"There {'is' if len(fitting) == 1 else 'are'} {COUNTS[len(fitting)]}."
+    return quiz.words("count", quiz.pick(COUNT, x=words), str(len(fitting)), sentence)
+
+
+def action(quiz: Quiz) -> QA | None:
+    """What somebody is doing."""
+    found = quiz.any_named(without="action", among=lambda thing: thing.action is not None)
+    if not found:
+        return None
+    thing, name = found
+    return quiz.words(
+        "action", quiz.pick(ACTION, x=name), str(thing.action), f"The {name} is {thing.action}."
+    )
+
+
+def is_it(quiz: Quiz) -> QA | None:
+    """Whether a thing is of that colour, size, pattern, or does that; half of the time it is not."""
+    looks = quiz.rng.sample(("colour", "colour", "size", "pattern", "action"), 5)
+    for look in looks:
+        found = quiz.any_named(without=look, among=lambda thing, look=look: _may_ask(thing, look))
+        if not found:
+            continue
+        thing, name = found
+        true = str(getattr(thing, look))
+        wrong = [
+            value
+            for value in (*VALUES[look], "plain")
+            if value != true and (look == "pattern" or value != "plain")
+        ]
+        said = true if quiz.rng.random() < 0.5 else quiz.rng.choice(wrong)
+        question = quiz.pick(IS_IT, x=name, y=said)
+        sentence = f"{'Yes' if said == true else 'No'}, the {name} is {true}."
+        return quiz.words("is-it", question, "yes" if said == true else "no", sentence)
+    return None
+
+
+def _may_ask(thing: Thing, look: str) -> bool:
+    """Whether the thing has that look, and it is its own: a person's colour is that of the clothes."""
+    return getattr(thing, look) is not None and (thing.kind != "person" or look in ("size", "action"))
+
+
+def damaged(quiz: Quiz) -> QA | None:
+    """Whether a thing is broken, in a picture where one is."""
+    damaged = any(thing.damaged for thing in quiz.seen)
+    wanted = damaged and quiz.rng.random() < 0.5
+    found = quiz.any_named(without="damaged", among=lambda thing: thing.damaged == wanted)
+    if not damaged or not found:
+        return None
+    sentence = f"{'Yes' if wanted else 'No'}, the {found[1]} is {'broken' if wanted else 'whole'}."
+    return quiz.words("damaged", quiz.pick(BROKEN, x=found[1]), "yes" if wanted else "no", sentence)
+
+
+def present(quiz: Quiz) -> QA | None:
+    """Whether there is something that is there."""
+    if not quiz.seen:
+        return None
+    thing = quiz.rng.choice(quiz.seen)
+    name = phrase(thing.kind) if quiz.rng.random() < 0.25 else phrase(thing.kind, **quiz.some_looks(thing))
+    question = quiz.pick(IS_THERE, a=article(name))
+    return quiz.words("is-there-present", question, "yes", f"Yes, there is {article(name)} in the image.")
+
+
+def not_there(topic: str, *, near: bool) -> Callable[[Quiz], QA | None]:
+    """A maker of questions whether there is something that is not there; `near`: one word away."""
+
+    def make(quiz: Quiz) -> QA | None:
+        if (found := quiz.absent(near=near)) is None:
+            return None
+        question = quiz.pick(IS_THERE, a=article(found[0]))
+        return quiz.words(topic, question, "no", f"No, there is no {found[0]} in the image.")
+
+    return make
+
+
+def scene(quiz: Quiz) -> QA | None:
+    """The place that the caption names, or what kind of page it is."""
+    truth = quiz.truth
+    places = re.findall(r"\b(?:in|on) a (park|street|room|beach|table)\b", truth.caption)
+    word = (
+        f"{truth.chart.kind} chart" if truth.chart else _PAGES.get(truth.kind, places[-1] if places else "")
+    )
+    return quiz.words("scene", quiz.pick(SCENE), word, f"It is {article(word)}.") if word else None
+
+
+_PAGES = {"document": "page", "screen": "screen"}

@@ -1,0 +1,200 @@
+"""Where things are: to one another, for a phrase, in a region, at a mark; and where a person's joints are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from model.prompts import JOINTS, MARK_RELATIONS, Found, Joint
+from model.training.quiz import QA, SEEN, Quiz, fits, lies_on, middle
+from model.training.scoring import iou
+from model.training.wordings import BETWEEN, ON_WHAT, RELATED, RIDER
+from model.training.world.phrases import plural
+
+NEEDED_SHARE = 0.7  # of the phrases with a relation prefer a kind of which there are several
+MOST_BOXES = 8  # boxes of one kind that one reply finds
+
+
+def relation_word(quiz: Quiz) -> QA | None:
+    """Which of two opposite sides a thing is on, as seen from another."""
+    if (found := quiz.apart()) is None:
+        return None
+    _, name, _, other, relation, opposite = found
+    order = (relation, opposite) if quiz.rng.random() < 0.5 else (opposite, relation)
+    question = quiz.pick(BETWEEN, x=name, r=" or ".join(order).replace(" of or ", " or "), y=other)
+    return quiz.words(
+        "relation-word", question, relation.split()[0], f"The {name} is {relation} the {other}."
+    )
+
+
+def relation_true(quiz: Quiz) -> QA | None:
+    """Whether a thing is on that side of another; half of the time it is not."""
+    if (found := quiz.apart()) is None:
+        return None
+    _, name, _, other, relation, opposite = found
+    true = quiz.rng.random() < 0.5
+    question = quiz.pick(RELATED, x=name, r=relation if true else opposite, y=other)
+    sentence = f"{'Yes' if true else 'No'}, the {name} is {relation} the {other}."
+    return quiz.words("relation-true", question, "yes" if true else "no", sentence)
+
+
+def on_what(quiz: Quiz) -> QA | None:
+    """What a thing stands on, or what stands on it, where the world says so."""
+    things = quiz.truth.things
+    riders = [(i, j) for i, relation, j in quiz.truth.relations if relation == "on"]
+    for i, j in quiz.rng.sample(riders, len(riders)):
+        if things[i].visible < SEEN or things[j].visible < SEEN:
+            continue
+        if quiz.rng.random() < 0.5 and sum(below == j for _, below in riders) == 1:
+            if name := quiz.name(things[j]):
+                kind = things[i].kind
+                return quiz.words("on-what", quiz.pick(RIDER, x=name), kind, f"The {kind} is on the {name}.")
+        elif name := quiz.name(things[i]):
+            kind = things[j].kind
+            return quiz.words("on-what", quiz.pick(ON_WHAT, x=name), kind, f"The {name} is on the {kind}.")
+    return None
+
+
+def locate(quiz: Quiz) -> QA | None:
+    """The box of a phrase that fits one thing."""
+    if (found := quiz.any_named()) is None:
+        return None
+    box = quiz.box(found[0].box)
+    return quiz.task("locate", "locate", Found((box,)), exact=(box,), phrase=found[1])
+
+
+def locate_absent(topic: str, *, near: bool) -> Callable[[Quiz], QA | None]:
+    """A maker of phrases to be located that fit nothing; `near`: one word away."""
+
+    def make(quiz: Quiz) -> QA | None:
+        if (found := quiz.absent(near=near)) is None:
+            return None
+        return quiz.task(topic, "locate", Found((), found[0]), phrase=found[0])
+
+    return make
+
+
+def relation(quiz: Quiz) -> QA | None:
+    """Find a thing by its relation to another; mostly where several of its kind make the relation needed."""
+    things = quiz.truth.things
+    needed, rest = [], []
+    for i, relation, j in quiz.truth.relations:
+        if things[i].visible < SEEN:
+            continue
+        others = [k for k, thing in enumerate(things) if thing.kind == things[i].kind and k not in (i, j)]
+        if any(_might(quiz, k, relation, j) for k in others):
+            continue
+        (needed if others else rest).append((i, relation, j))
+    for chosen in (needed, rest) if quiz.rng.random() < NEEDED_SHARE else (rest, needed):
+        for i, relation, j in quiz.rng.sample(chosen, min(len(chosen), 4)):
+            if other := quiz.name(things[j]):
+                box = quiz.box(things[i].box)
+                words = f"{things[i].kind} {relation} the {other}"
+                return quiz.task("relation", "relation", Found((box,)), exact=(box,), phrase=words)
+    return None
+
+
+def _might(quiz: Quiz, k: int, relation: str, j: int) -> bool:
+    """Whether somebody might say that thing k is `relation` thing j, clearly or not."""
+    if relation == "on":
+        return (k, "on", j) in quiz.truth.relations
+    axis, sign = {"left of": (0, -1), "right of": (0, 1), "above": (1, -1), "below": (1, 1)}[relation]
+    things = quiz.truth.things
+    return sign * (middle(things[k].box)[axis] - middle(things[j].box)[axis]) > 0
+
+
+def detect(quiz: Quiz) -> QA | None:
+    """The boxes of all of a kind, sometimes of one colour."""
+    kinds = sorted({thing.kind for thing in quiz.seen})
+    if not kinds:
+        return None
+    kind = quiz.rng.choice(kinds)
+    looks: dict[str, str | None] = {"kind": kind}
+    if quiz.rng.random() < 0.3:
+        looks["colour"] = quiz.rng.choice([thing for thing in quiz.seen if thing.kind == kind]).colour
+    fitting = [thing for thing in quiz.truth.things if fits(thing, **looks)]
+    if any(thing.visible < SEEN for thing in fitting):
+        return None
+    words = plural(kind)
+    if looks.get("colour"):
+        words = f"{words} in {looks['colour']}" if kind == "person" else f"{looks['colour']} {words}"
+    boxes = sorted(quiz.box(thing.box) for thing in fitting)
+    if len(boxes) > MOST_BOXES:
+        return None
+    return quiz.task("detect", "detect", Found(tuple(boxes)), exact=boxes, phrase=words)
+
+
+def detect_absent(quiz: Quiz) -> QA | None:
+    """A kind that is not there at all."""
+    if (found := quiz.absent(near=False)) is None:
+        return None
+    words = plural(found[1])
+    return quiz.task("detect-absent", "detect", Found((), words), phrase=words)
+
+
+def region(quiz: Quiz) -> QA | None:
+    """A thing's box; not one that another thing shares."""
+    for thing in quiz.rng.sample(quiz.seen, len(quiz.seen)):
+        box = quiz.box(thing.box)
+        if all(other is thing or iou(box, quiz.box(other.box)) < 0.5 for other in quiz.truth.things):
+            return quiz.task("region", "region", thing.phrase, exact=(box,), box=quiz.shaken(box))
+    return None
+
+
+def region_empty(quiz: Quiz) -> QA | None:
+    """A box with nothing of the truth in it."""
+    box = quiz.empty_place() if quiz.things and not quiz.truth.blocks else None
+    return None if box is None else quiz.task("region-empty", "region", "", exact=(box,), box=box)
+
+
+def pose(*, several: bool) -> Callable[[Quiz], QA | None]:
+    """A maker of questions for somebody's joints, where there is one person or where there are several."""
+
+    def make(quiz: Quiz) -> QA | None:
+        people = [thing for thing in quiz.truth.things if thing.keypoints]
+        shown = [thing for thing in people if thing.visible >= SEEN]
+        if not shown or (len(people) > 1) is not several:
+            return None
+        thing = quiz.rng.choice(shown)
+        joints = []
+        for name, (x, y, seen) in zip(JOINTS, thing.keypoints or ()):
+            if seen:
+                px, py, _, _ = quiz.box((x, y, x, y))
+                if 0 <= px < 1 and 0 <= py < 1:
+                    joints.append(Joint(name, (px, py)))
+        box = quiz.box(thing.box)
+        topic = "pose-several" if several else "pose"
+        return quiz.task(topic, "pose", joints, exact=(box,), box=quiz.shaken(box)) if joints else None
+
+    return make
+
+
+def pose_absent(quiz: Quiz) -> QA | None:
+    """A box with a thing that is nobody."""
+    others = [thing for thing in quiz.seen if thing.kind != "person"]
+    people = [quiz.box(thing.box) for thing in quiz.truth.things if thing.kind == "person"]
+    for thing in quiz.rng.sample(others, len(others)):
+        box = quiz.box(thing.box)
+        if all(iou(box, person) < 0.1 for person in people):
+            return quiz.task("pose-absent", "pose", (), exact=(box,), box=box)
+    return None
+
+
+def marks(quiz: Quiz) -> QA | None:
+    """Two to four things, each marked at a point that lies on it."""
+    shown = [thing for thing in quiz.seen if lies_on(thing, *middle(thing.box))]
+    if len(shown) < 2:
+        return None
+    chosen = quiz.rng.sample(shown, quiz.rng.randint(2, min(4, len(shown))))
+    numbered = list(zip(quiz.mark_numbers(len(chosen)), chosen))
+    marks = [(number, quiz.centre(thing.box)) for number, thing in numbered]
+    return quiz.task("marks", "marks", [(number, thing.phrase) for number, thing in numbered], marks=marks)
+
+
+def mark_relation(quiz: Quiz) -> QA | None:
+    """How two marked things lie to one another."""
+    if (found := quiz.apart()) is None:
+        return None
+    first, second = quiz.mark_numbers(2)
+    marks = [(first, quiz.centre(found[0].box)), (second, quiz.centre(found[2].box))]
+    said = [(first, f"is {found[4]} <Mark {second}>")]
+    return quiz.task("marks-relation", "marks", said, wording=MARK_RELATIONS, marks=marks)
