@@ -43,7 +43,7 @@ PICTURE_INPUTS = ("pixel_values", "image_features", "views", "encoders", "skippe
 
 
 def resize(pixels: torch.Tensor, size: int, mode: str) -> torch.Tensor:
-    """Resize (N, 3, H, W) to (N, 3, size, size) as the original does: through float16, whatever the dtype.
+    """Resize (N, 3, H, W) to (N, 3, size, size) as the original does: in float16, whatever the dtype.
 
     Args:
         pixels: normalised pixels.
@@ -51,9 +51,8 @@ def resize(pixels: torch.Tensor, size: int, mode: str) -> torch.Tensor:
         mode: "bicubic" or "nearest"; never antialiased.
     """
     corners = False if mode == "bicubic" else None
-    rounded = pixels.to(torch.float16).to(torch.float32)
-    resized = nn.functional.interpolate(rounded, size=(size, size), mode=mode, align_corners=corners)
-    return resized.to(torch.float16).to(pixels.dtype)
+    half = nn.functional.interpolate(pixels.half(), size=(size, size), mode=mode, align_corners=corners)
+    return half.to(pixels.dtype)
 
 
 def tiles(pixels: torch.Tensor, per_side: int) -> torch.Tensor:
@@ -321,13 +320,9 @@ class SphinxModel(SphinxPreTrainedModel):
         if not pooled:
             return fused
         patches = fused[:, 1:].transpose(1, 2).reshape(rows, -1, grid, grid)
-        patches = nn.functional.interpolate(
-            patches.to(torch.float16).to(torch.float32),
-            scale_factor=0.5,
-            mode="bilinear",
-            align_corners=False,
+        patches = (
+            nn.functional.interpolate(patches, scale_factor=0.5, mode="bilinear").flatten(2).transpose(1, 2)
         )
-        patches = patches.to(torch.float16).to(fused.dtype).flatten(2).transpose(1, 2)
         return torch.cat((fused[:, :1], patches), dim=1)
 
     def project(self, features: dict[str, torch.Tensor], pooled: bool = False) -> torch.Tensor:
