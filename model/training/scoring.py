@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from model.prompts import JOINTS, PROMPTS, Box, Found, Group, Joint, is_none
+from model.training.world import COLOURS
 
 if TYPE_CHECKING:
-    from model.training.questions import QA
+    from model.training.quiz import QA
 
 HIT = 0.5  # IoU from which a box is right (RefCOCO's convention)
 CHART_TOLERANCE = 0.05  # relative, as ChartQA's relaxed accuracy
@@ -133,8 +134,6 @@ def chart_values(given: Sequence[Sequence[str]], wanted: Sequence[Sequence[str]]
 
 def look(phrase: str) -> tuple[str | None, str]:
     """Colour and kind: "small striped red ball" -> ("red", "ball"), "person in red" -> ("red", "person")."""
-    from model.training.world import COLOURS
-
     words = phrase.lower().split()
     colour = next((word for word in words if word in COLOURS), None)
     if "person" in words:
