@@ -296,16 +296,16 @@ def draw_person(
         paint(_limb(neck, neck + up * 0.2, 0.034 * height, 0.034 * height), wear.skin, TORSO_PART, False)
         paint(np.array(body), wear.shirt, TORSO_PART)
 
-    def head() -> None:
-        eyes, ears = (j[LEYE] + j[REYE]) / 2, (j[LEAR] + j[REAR]) / 2
-        r = HEAD * height
-        cx, cy = (
-            (ears[0] + face * HEAD * 0.12 * height, ears[1])
-            if face
-            else (j[NOSE][0], ears[1] - 0.004 * height)
-        )
+    eyes, ears = (j[LEYE] + j[REYE]) / 2, (j[LEAR] + j[REAR]) / 2
+    r = HEAD * height
+    cx = ears[0] + face * 0.12 * r if face else j[NOSE][0]
+    cy = ears[1] if face else ears[1] - 0.004 * height
+
+    def hair_behind() -> None:
         if wear.cut == "long":
             paint(ellipse(cx - face * r * 0.3, cy + r * 0.35, r * 1.08, r * 1.35, 20), wear.hair, HEAD_PART)
+
+    def head() -> None:
         if wear.cut == "bun":
             paint(ellipse(cx - face * r * 0.7, cy - r * 1.05, r * 0.42, r * 0.42, 14), wear.hair, HEAD_PART)
         if face:
@@ -331,13 +331,15 @@ def draw_person(
         dot = max(0.9, 0.013 * height)
         dark = FIXED_RGB["ink"]
         if face:
-            canvas.fill(ellipse(eyes[0], eyes[1], dot, dot * 1.2, 10), dark)
+            canvas.fill(ellipse(eyes[0], eyes[1], dot * 1.6, dot * 1.7, 10), FIXED_RGB["shine"])
+            canvas.fill(ellipse(eyes[0] + face * dot * 0.4, eyes[1], dot, dot * 1.2, 10), dark)
             canvas.line(
                 arc(cx + face * r * 0.55, cy + r * 0.35, r * 0.25, r * 0.2, 40, 140, 5), dark, edge * 0.8
             )
             canvas.fill(ellipse(ears[0], ears[1] + r * 0.08, r * 0.16, r * 0.24, 10), darker(wear.skin, 0.18))
         else:
             for eye in (j[LEYE], j[REYE]):
+                canvas.fill(ellipse(eye[0], eye[1], dot * 1.6, dot * 1.7, 10), FIXED_RGB["shine"])
                 canvas.fill(ellipse(eye[0], eye[1], dot, dot * 1.2, 10), dark)
             canvas.line(arc(cx, cy + r * 0.3, r * 0.36, r * 0.3, 25, 155, 7), dark, edge * 0.8)
 
@@ -346,6 +348,7 @@ def draw_person(
         arm(not near_left, True)
         leg(not near_left, True)
         leg(near_left, False)
+        hair_behind()
         torso()
         head()
         arm(near_left, False)
@@ -356,6 +359,7 @@ def draw_person(
         for left in (True, False):
             if not raised[0 if left else 1]:
                 arm(left, False)
+        hair_behind()
         torso()
         head()
         for left in (True, False):

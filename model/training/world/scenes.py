@@ -114,6 +114,7 @@ class Stage:
     body: np.ndarray = field(init=False)
     drawn: list[tuple[Item, int]] = field(default_factory=list)  # with the pixels it had when it was drawn
     joints: dict[int, np.ndarray] = field(default_factory=dict)
+    shades: dict[str, RGB] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.body = np.zeros_like(self.canvas.ids)
@@ -123,14 +124,16 @@ class Stage:
         return self.canvas.width, self.canvas.height
 
     def shade(self, colour: str) -> RGB:
-        """The colour as it comes out today: nobody's red is quite another's."""
-        spread = 0.05 if self.style == "synthetic" else 0.1
-        by = 1 + self.rng.uniform(-spread, spread * 0.5)
-        r, g, b = (
-            min(255, max(0, round(v * by * (1 + self.rng.uniform(-spread, spread) * 0.5))))
-            for v in COLOUR_RGB[colour]
-        )
-        return (r, g, b)
+        """The colour as it comes out in this picture: one picture's red is quite another's."""
+        if colour not in self.shades:
+            spread = 0.05 if self.style == "synthetic" else 0.1
+            by = 1 + self.rng.uniform(-spread, spread * 0.5)
+            r, g, b = (
+                min(255, max(0, round(v * by * (1 + self.rng.uniform(-spread, spread) * 0.5))))
+                for v in COLOUR_RGB[colour]
+            )
+            self.shades[colour] = (r, g, b)
+        return self.shades[colour]
 
 
 def pick_colour(rng: random.Random, kind: str, *, held_out: bool, besides: tuple[str, ...] = ()) -> str:
