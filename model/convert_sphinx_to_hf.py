@@ -1,10 +1,11 @@
 """The original's checkpoints to transformers': a table of names, and one tensor at a time.
 
-Reads `consolidated.NN-of-MM.model.pth` (any number of tensor-parallel shards), Meta's own `consolidated.NN.pth`,
-and `...model-diff.pth`, a delta that is added to what was given before it. The shards are memory-mapped and opened
-with `weights_only=True`; what is written is streamed to disk as it is made, shard by shard, so that an interrupted
-conversion goes on where it stopped. Everything is checked before the first byte is written: a key that is unknown,
-missing, given twice or of another shape than the model wants is named, with what was expected and what was found.
+Reads `consolidated.NN-of-MM.model.pth` (any number of tensor-parallel shards), Meta's own
+`consolidated.NN.pth`, and `...model-diff.pth`, a delta that is added to what was given before it. The
+shards are memory-mapped and opened with `weights_only=True`; what is written is streamed to disk as it is
+made, file by file, so that an interrupted conversion goes on where it stopped. Everything is checked before
+the first byte is written: a key that is unknown, missing, given twice or of another shape than the model
+wants is named, with what was expected and what was found.
 
     python -m model.convert_sphinx_to_hf --input Alpha-VLLM/LLaMA2-Accessory \\
         --subfolder finetune/mm/SPHINX/SPHINX-Tiny --output sphinx-tiny
@@ -21,6 +22,7 @@ import struct
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +90,7 @@ _LAYER, _BLOCK = f"{_TEXT}.layers.{{}}", f"{_CLIP}.encoder.layers.{{}}"
 _CELL, _PART = f"{_CONV}.encoder.stages.{{}}.layers.{{}}", f"{_DINO}.encoder.layer.{{}}"
 _EXPERT = f"{_LAYER}.block_sparse_moe.experts.{{}}"
 
-# How a stored tensor becomes the new one(s): see `_take`. A name stands for itself and what follows the dot in it.
+# How a stored tensor becomes the new one(s): see `_take`. {} is a number, * whatever follows.
 KEYS: dict[str, tuple[tuple[str, str], ...] | None] = {
     "llma.tok_embeddings.weight": ((f"{_TEXT}.embed_tokens.weight", "same"),),
     "llma.norm.weight": ((f"{_TEXT}.norm.weight", "same"),),
@@ -182,7 +184,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...] | None] = {
     "llma.qformer.qformer.*": ((f"{_QF}.*", "same"),),
 }
 
-# The dimension along which a tensor-parallel shard holds its part; all others are stored whole in every shard.
+# The dimension along which a tensor-parallel shard holds its part; all others are whole in every shard.
 SPLIT = {
     r"llma\.tok_embeddings\.weight": 1,
     r"llma\.output\.weight": 0,
@@ -334,16 +336,17 @@ class Stored:
             content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
         except Exception as error:
             raise ConversionError(
-                f"{path}: expected a complete PyTorch file, found {path.stat().st_size:,} bytes that cannot be "
-                f"read ({str(error).splitlines()[0]}): it may be cut short; fetch it again"
+                f"{path}: expected a complete PyTorch file, found {path.stat().st_size:,} bytes that cannot "
+                f"be read ({str(error).splitlines()[0]}): it may be cut short; fetch it again"
             ) from error
         state = content.get("model", content) if isinstance(content, dict) else content
         if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
             raise ConversionError(f"{path}: expected named tensors, found {type(state).__name__}")
         return state
 
-    def keys(self) -> set[str]:
-        """Names of the stored tensors."""
+    @property
+    def names(self) -> set[str]:
+        """Keys of the stored tensors."""
         return set(self.shards[0])
 
     def shape(self, key: str) -> tuple[int, ...]:
@@ -386,7 +389,7 @@ class Weights:
         self.layers = [Stored.open(folder) for folder in folders]
         if self.layers[0].kind == "delta":
             raise ConversionError(
-                f"{folders[0]}: expected full weights first, found a delta: give the folder it is over before it"
+                f"{folders[0]}: expected full weights first, found a delta: give what it is over before it"
             )
         self._fuse_biases()
 
@@ -405,24 +408,23 @@ class Weights:
                     q, v = shard.pop(key), shard.pop(f"{stem}v_bias")
                     shard[f"{stem}qkv.bias"] = torch.cat((q, torch.zeros_like(v), v))
 
-    def keys(self) -> set[str]:
-        """Names of all stored tensors."""
-        return set().union(*(layer.keys() for layer in self.layers))
+    @cached_property
+    def names(self) -> set[str]:
+        """Keys of all stored tensors."""
+        return set().union(*(layer.names for layer in self.layers))
 
     def _of(self, key: str) -> tuple[Stored, list[Stored]]:
         """The layer that gives a tensor, and the deltas added to it."""
         base, deltas = None, []
         for layer in self.layers:
-            if key not in layer.keys():
+            if key not in layer.names:
                 continue
             if layer.kind == "delta":
                 deltas.append(layer)
             else:
                 base, deltas = layer, []
         if base is None:
-            raise ConversionError(
-                f"{key}: expected in the weights that the delta is over, found only in the delta"
-            )
+            raise ConversionError(f"{key}: expected in the weights under the delta, found only in the delta")
         return base, deltas
 
     def shape(self, key: str) -> tuple[int, ...]:
@@ -449,7 +451,7 @@ class Weights:
 
     def count(self, stem: str) -> int:
         """How many layers are numbered after `stem`."""
-        numbers = [m.group(1) for key in self.keys() if (m := re.match(re.escape(stem) + r"\.(\d+)\.", key))]
+        numbers = [m.group(1) for key in self.names if (m := re.match(re.escape(stem) + r"\.(\d+)\.", key))]
         return 1 + max((int(n) for n in numbers), default=-1)
 
 
@@ -467,7 +469,8 @@ def _heads(width: int, of_head: int, given: int | None, what: str) -> int:
         return given
     if width % of_head:
         raise ConversionError(
-            f"{what}: expected a width that is a multiple of {of_head}, found {width}: say its heads with --architecture"
+            f"{what}: expected a width that is a multiple of {of_head}, found {width}: "
+            "say its heads with --architecture"
         )
     return width // of_head
 
@@ -509,7 +512,7 @@ def _text_config(weights: Weights, args: dict[str, Any], dtype: torch.dtype) -> 
 
 
 def _shape(weights: Weights, key: str, dims: int) -> tuple[int, ...]:
-    if key not in weights.keys():
+    if key not in weights.names:
         raise ConversionError(f"{key}: expected in the checkpoint, found nothing")
     shape = weights.shape(key)
     if len(shape) != dims:
@@ -617,7 +620,7 @@ def read_config(
     """
     if llama_type not in VARIANTS:
         raise ConversionError(f"llama_type: expected one of {sorted(VARIANTS)}, found {llama_type!r}")
-    variant, keys, given = VARIANTS[llama_type], weights.keys(), architecture or {}
+    variant, keys, given = VARIANTS[llama_type], weights.names, architecture or {}
     dtype = dtype or weights.dtype()
     values: dict[str, Any] = {
         "text_config": _text_config(weights, {**given.get("llm", {}), **args}, dtype),
@@ -642,7 +645,7 @@ def read_config(
 
 
 def target_shapes(config: SphinxConfig) -> dict[str, tuple[int, ...]]:
-    """Every tensor of a converted checkpoint, as it lies on disk, and its shape; the model is built on meta."""
+    """Every tensor of a converted checkpoint, as it lies on disk, and its shape (built on meta)."""
     with torch.device("meta"):
         model = SphinxForConditionalGeneration(config)
     shapes: dict[str, tuple[int, ...]] = {}
@@ -685,7 +688,8 @@ def check(
         told = [f"{key} {stored[key]}" for key in unknown[:5]]
         kind = "known, but no part of this model" if is_known(unknown[0]) else "unknown"
         raise ConversionError(
-            f"{unknown[0]}: expected only keys of this architecture, found {len(unknown)} others ({kind}): {told}"
+            f"{unknown[0]}: expected only keys of this architecture, found {len(unknown)} "
+            f"others ({kind}): {told}"
         )
     missing = sorted(key for key in wanted if key not in stored)
     if missing:
@@ -860,7 +864,7 @@ def convert(
     )
     written = dtype or weights.dtype()
     shapes = target_shapes(config)
-    origins = check({key: weights.shape(key) for key in weights.keys()}, shapes, config)
+    origins = check({key: weights.shape(key) for key in weights.names}, shapes, config)
     tokenizer = next(
         (f / "tokenizer.model" for f in reversed(folders) if (f / "tokenizer.model").is_file()), None
     )

@@ -46,7 +46,7 @@ class TurnEnd(StoppingCriteria):
         self.tokenizer = tokenizer
         self.prompt_length = prompt_length
 
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: Any) -> torch.Tensor:
+    def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
         """True for each row (B,) whose generated text holds the stop."""
         tails = input_ids[:, self.prompt_length :][:, -TAIL:]
         ended = [STOP in self.tokenizer.decode(tail, skip_special_tokens=True) for tail in tails.tolist()]

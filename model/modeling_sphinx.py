@@ -320,9 +320,8 @@ class SphinxModel(SphinxPreTrainedModel):
         if not pooled:
             return fused
         patches = fused[:, 1:].transpose(1, 2).reshape(rows, -1, grid, grid)
-        patches = (
-            nn.functional.interpolate(patches, scale_factor=0.5, mode="bilinear").flatten(2).transpose(1, 2)
-        )
+        patches = nn.functional.interpolate(patches, scale_factor=0.5, mode="bilinear")
+        patches = patches.flatten(2).transpose(1, 2)
         return torch.cat((fused[:, :1], patches), dim=1)
 
     def project(self, features: dict[str, torch.Tensor], pooled: bool = False) -> torch.Tensor:
@@ -632,7 +631,8 @@ class SphinxForConditionalGeneration(SphinxPreTrainedModel, GenerationMixin):
         self, input_ids: torch.Tensor, is_first_iteration: bool | None = False, **kwargs: Any
     ) -> dict[str, Any]:
         """Pictures go in once, with the prompt; afterwards the cache holds them."""
-        inputs = super().prepare_inputs_for_generation(
+        parent: Any = super()
+        inputs = parent.prepare_inputs_for_generation(
             input_ids, is_first_iteration=is_first_iteration, **kwargs
         )
         if not is_first_iteration and inputs.get("use_cache", True):

@@ -30,7 +30,7 @@ TWO_WAY = (
 
 pytestmark = pytest.mark.skipif(not ORACLE.is_dir(), reason="the recordings are not here")
 each_variant = pytest.mark.parametrize("variant", sorted(VARIANTS))
-each_picture = pytest.mark.parametrize("picture", ("wide", "tall", "square", "strip"))
+each_picture = pytest.mark.parametrize("picture", ["wide", "tall", "square", "strip"])
 
 
 class Recorded:
@@ -245,7 +245,8 @@ def test_the_stop_ends_each_row(recorded: Any, variant: str) -> None:
     criteria = turn_end(r.processor.tokenizer, 3)
     stop = r.processor.tokenizer("x\n###").input_ids
     rows = [[1, 5, 5, *stop[1:]], [1, 5, 5, *([5] * (len(stop) - 1))]]
-    assert criteria(torch.tensor(rows), torch.zeros(2, 1)).tolist() == [True, False]
+    score: Any = torch.zeros(2, 1)
+    assert criteria(torch.tensor(rows), score).tolist() == [True, False]
     assert len(nucleus(0.0, 0.5, torch.Generator())) == 0
 
 
@@ -278,9 +279,7 @@ class Shapes:
 
     def __init__(self, shapes: dict[str, tuple[int, ...]]) -> None:
         self.shapes = shapes
-
-    def keys(self) -> set[str]:
-        return set(self.shapes)
+        self.names = set(shapes)
 
     def shape(self, key: str) -> tuple[int, ...]:
         return self.shapes[key]
