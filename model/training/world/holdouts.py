@@ -41,7 +41,6 @@ HELD_OUT_WORDS: frozenset[str] = frozenset(
         "PEARS",
         "HELP",
         "EDIT",
-        "47",
         "903",
         "REPORT",
     }

@@ -396,6 +396,8 @@ def _finish(
     words = words or []
     if holds_held_out(things, relations, words) != stage.held_out:
         return None
+    if not unique:
+        relations = []  # between things that share a phrase they would say nothing
     on = [(i, k) for i, r, k in relations if r == "on"]
     if text is None:
         described = [
