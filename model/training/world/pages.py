@@ -362,7 +362,7 @@ def screen(stage: Stage, seed: int) -> Truth | None:
     canvas.gradient(ground, ground)
     accent = COLOUR_RGB[rng.choice(ACCENTS)]
     elements: list[Element] = []
-    bar = rng.uniform(0.12, 0.15) * h
+    bar = rng.uniform(0.12, 0.15) * min(h, 1.4 * w)
     canvas.fill(rectangle(0, 0, w, bar), accent)
     tall = min(0.06 * u, bar * 0.45)
     forced = stage.held_out

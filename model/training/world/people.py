@@ -88,7 +88,8 @@ def pose(action: str, rng: random.Random) -> Pose:
     side = rng.choice((-1, 1))
     swap = rng.random() < 0.5
     if action == "standing":
-        return Pose(action, 0 if rng.random() < 0.75 else side, 0.0, (hanging(), hanging()), (leg(), leg()))
+        facing = 0 if rng.random() < 0.75 else side
+        return Pose(action, facing, 0.0, (hanging(), hanging()), (leg(), leg(-4.0 if facing else 5.0)))
     if action == "waving":
         upper = about(128, 12)
         arms = ((upper, about(176, 14)), hanging())
