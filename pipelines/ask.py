@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pipelines.assistant import Assistant, ReplyOptions
 
 _SHORT = re.compile(
-    r"^(?:and |so |but |then )?(?:what|which|who|whose|where|when|how (?:many|much|old|big|large|tall)|is|are|was|were"
+    r"^(?:and |so |but |then )?(?:what|which|who|whose|where|when|how (?:many|much|old|big|large"
+    r"|tall)|is|are|was|were"
     r"|does|do|did|can|has|have|could|will)\b.*",
     re.IGNORECASE | re.DOTALL,
 )
@@ -58,7 +59,7 @@ def ask(assistant: Assistant, scene: Scene, request: Ask, options: ReplyOptions)
 
 
 def history(assistant: Assistant, scene: Scene) -> tuple[tuple[str, str], ...]:
-    """The last questions as they were put, with their raw answers; none for a checkpoint that remembers none."""
+    """The last questions as they were put, with their raw answers, as many as the checkpoint remembers."""
     pairs = []
     for turn in scene.turns:
         if turn.role == "assistant" and turn.record and turn.raw:
@@ -69,7 +70,7 @@ def history(assistant: Assistant, scene: Scene) -> tuple[tuple[str, str], ...]:
 
 
 def name_subjects(question: str, names: dict[int, str]) -> str:
-    """Put names in the place of numbers and pronouns: "what colour is it?" -> "what colour is the red ball?"."""
+    """Names for numbers and pronouns: "what colour is it?" -> "what colour is the red ball?"."""
 
     def by_number(match: re.Match[str]) -> str:
         name = names.get(int(match[1]))

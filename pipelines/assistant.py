@@ -235,6 +235,12 @@ class Assistant:
             yield replace(last, turns=(*last.turns[:-1], turn))
         log.info("%s: %.2f s, %d regions", type(request).__name__, seconds, len(last.regions))
 
+    def answer(self, scene: Scene, words: str, *, options: ReplyOptions | None = None) -> Scene:
+        """The last scene of `reply`, for who does not want to watch."""
+        for grown in self.reply(scene, words, options=options):
+            scene = grown
+        return scene
+
     def _serve(self, scene: Scene, request: req.Request, options: ReplyOptions) -> Scenes:
         from pipelines import ask, edit, everything, pose, reshape
 
@@ -281,8 +287,8 @@ class Assistant:
     def hear(self, scene: Scene, question: str, options: ReplyOptions) -> str:
         """The whole raw reply to a sentence that the visitor does not see."""
         raw = ""
-        for raw in self.stream(scene, question, options):
-            pass
+        for grown in self.stream(scene, question, options):
+            raw = grown
         return raw
 
     def look(
@@ -317,7 +323,8 @@ class Assistant:
         if ability not in self.about.untrained:
             return scene
         figure = self.about.untrained[ability]
-        text = f"{self.about.model} was not trained for this ({TASKS[ability].title.lower()}): take it as a guess."
+        title = TASKS[ability].title.lower()
+        text = f"{self.about.model} was not trained for this ({title}): take it as a guess."
         return scene.with_turn(Turn("notice", text + (f" Measured: {figure}." if figure else "")))
 
     def outline_words(self, scene: Scene, target: Target, options: ReplyOptions) -> Scenes:

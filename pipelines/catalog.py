@@ -35,7 +35,7 @@ DTYPES = ("float32", "bfloat16", "float16")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is loaded. `model`, `segmenter` and `painter` are names, local paths or Hub ids; "auto" is found."""
+    """What is loaded: names, local paths or Hub ids; "auto" is found."""
 
     model: str = "sphinx-nano"
     segmenter: str = "sam-nano"
@@ -97,7 +97,7 @@ def load_speaker(model: str, device: str, dtype: torch.dtype, why: str) -> tuple
 
     folder = model_folder(model)
     try:
-        network = SphinxForConditionalGeneration.from_pretrained(folder, dtype=dtype)
+        network: Any = SphinxForConditionalGeneration.from_pretrained(folder, dtype=dtype)
         processor = SphinxProcessor.from_pretrained(folder)
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().split("\n")[0]
@@ -109,7 +109,7 @@ def load_speaker(model: str, device: str, dtype: torch.dtype, why: str) -> tuple
 
 
 def model_folder(model: str) -> Path:
-    """The folder of a checkpoint: embedded, local, or released (fetched and converted when first asked for)."""
+    """The folder of a checkpoint: embedded, local, or released (fetched and converted at first)."""
     embedded = ASSETS / model
     if (embedded / "config.json").exists():
         return embedded

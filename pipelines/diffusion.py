@@ -1,8 +1,8 @@
 """Painters: diffusers' inpainting pipeline at the picture's own resolution, and OpenCV where there is none.
 
 Both cut out the mask with context, paint at a size they can handle, and paste back with a feather that lies
-wholly inside the mask, so that every pixel outside it stays bit-identical. This module knows pixels and wishes;
-it knows no regions and no words of a conversation.
+wholly inside the mask, so that every pixel outside it stays bit-identical. This module knows pixels and
+wishes; it knows no regions and no words of a conversation.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from pipelines.colours import COLOURS, colours_in
 from pipelines.errors import DemoError, MissingCapability
 from pipelines.parts import PainterOptions, Painting, Paintings
-from pipelines.colours import COLOURS, colours_in
 from pipelines.scene import Box, Mask
 
 CONTEXT = 0.6  # of the mask's longer side, left around it for the painter to see
@@ -119,7 +119,7 @@ class OpenCVPainter:
 def tinted(image: Image.Image, mask: np.ndarray, colour: tuple[int, int, int]) -> Image.Image:
     """Give what lies under a mask another colour, keeping its light, shadow and texture.
 
-    The mean under the mask moves to the colour in CIELAB, the differences from the mean stay; chroma differences
+    The mean under the mask moves to the colour in CIELAB, the differences from the mean stay; those of chroma
     are kept at a third, since they belong to the old colour.
     """
     box = Mask.from_array(mask).box
@@ -171,14 +171,17 @@ class DiffusionPainter:
         Raises:
             MissingCapability: it is not there, or it is none.
         """
-        from diffusers import StableDiffusionInpaintPipeline
+        from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_inpaint import (
+            StableDiffusionInpaintPipeline,
+        )
 
         try:
             pipeline = StableDiffusionInpaintPipeline.from_pretrained(str(path), torch_dtype=dtype)
         except (OSError, ValueError, TypeError) as error:
             reason = str(error).strip().split("\n")[0]
             raise MissingCapability(
-                f"There is no inpainting pipeline at {path} ({reason}): give a folder in diffusers' layout or a Hub id."
+                f"There is no inpainting pipeline at {path} ({reason}): give a Hub id, or a folder in "
+                "diffusers' layout."
             ) from error
         pipeline.set_progress_bar_config(disable=True)
         if device.startswith("cuda") and _free_bytes() < 1.5 * _parameter_bytes(pipeline):

@@ -34,7 +34,7 @@ class SpeakerOptions:
 
 @dataclass(frozen=True, slots=True)
 class PainterOptions:
-    """How one painting is made. `negative` is what should not be seen; `keep_shape` is set for a recolouring."""
+    """How one painting is made. `negative`: what should not be seen; `keep_shape`: recolour only."""
 
     seed: int = 0
     steps: int = STEPS

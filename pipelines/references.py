@@ -38,8 +38,8 @@ _SINGULAR = (
     r"|(?:the )?selection|(?:my|the) click|what i (?:clicked|selected|marked)|here|there)"
 )
 _PLURAL = (
-    r"(?:them|they|these|those|both|both of them|all of (?:them|these|those)|all (?:regions|marks|boxes|masks)"
-    r"|(?:these|those|all the|the) (?:ones|things|objects|regions|marks|boxes|masks|people))"
+    r"(?:them(?: all)?|they|these|those|both|both of them|all of (?:them|these|those)"
+    r"|(?:all |all the |the )?(?:ones|regions|marks|boxes|masks)|(?:these|those) (?:things|objects|people))"
 )
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _ORDINAL = re.compile(
@@ -70,7 +70,8 @@ _OTHER = re.compile(r"(?:the )?other (?:one|region|thing|person)", re.IGNORECASE
 _ARTICLE = re.compile(r"^(?:the|a|an|some|my|that|this|these|those|its|of)\s+(?=\S)", re.IGNORECASE)
 _IN_PICTURE = re.compile(
     r"[\s,]+(?:(?:(?:that (?:is|are) )?(?:shown |visible )?(?:in|on|from|within|of|out of) "
-    r"(?:the|this|that|my) (?:whole |entire )?(?:image|picture|photo|photograph|scene|drawing))|from here|please)$",
+    r"(?:the|this|that|my) (?:whole |entire )?(?:image|picture|photo|photograph|scene|drawing))"
+    r"|from here|please)$",
     re.IGNORECASE,
 )
 _EVERY = re.compile(

@@ -144,12 +144,15 @@ _MASK = r"(?:(?:the|its|this|that) )?(?:masks?|outlines?|selections?|edges?|bord
 _BIT = r"(?:a bit|a little|slightly|some|more)"
 _BY = rf"(?: (?:by )?(?:about |around )?(?P<pixels>\d{{1,4}}) ?(?:px|pixels?)?| (?:by )?{_BIT})*"
 _RELATION = (
-    r"(?:on top of|on|in front of|in|inside|under|underneath|below|beneath|above|over|behind|beside|next to|near"
-    r"|by|at|left of|right of|to the (?:left|right) of|on the (?:left|right)(?: side)? of|between|against|around"
+    r"(?:on top of|on|in front of|in|inside|under|underneath|below|beneath|above|over|behind"
+    r"|beside|next to|near"
+    r"|by|at|left of|right of|to the (?:left|right) of|on the (?:left|right)(?: side)? of|between"
+    r"|against|around"
     r"|wearing|holding|riding|carrying|sitting on|sitting in|standing on|standing in|lying on|with|touching)"
 )
 _SCREEN = (
-    r"(?:button|icon|check ?box|radio button|text ?(?:field|box)|input(?: field| box)?|search (?:bar|box|field)"
+    r"(?:button|icon|check ?box|radio button|text ?(?:field|box)|input(?: field| box)?|search"
+    r" (?:bar|box|field)"
     r"|field|menu|drop-?down|tab|toggle|switch|slider|hyperlink|link|scroll ?bar|tool ?bar|dialog)s?"
 )
 _ELEMENT = (
@@ -157,28 +160,52 @@ _ELEMENT = (
     r"(?: (?:to|for|that|labell?ed|called|named|with) .{1,60})?)"
 )
 _FIND = (
-    r"(?:find|locate|spot|detect|point (?:to|at|out)|search for|look for|show(?: me)?(?: where)?|box|ground|mark"
+    r"(?:find|locate|spot|detect|point (?:to|at|out)|search for|look for|show(?: me)?(?: where)?"
+    r"|box|ground|mark"
     r"|pinpoint)"
 )
 _SHAPE = r"(?:segmentation|segment|outline|mask|contour|silhouette|cut-?out)s?"
-_CUT = r"(?:segment(?: out)?|outline|mask(?: out)?|cut ?out|isolate|extract|trace|highlight|crop out|silhouette|contour)"
+_CUT = (
+    r"(?:segment(?: out)?|outline|mask(?: out)?|cut ?out|isolate|extract|trace|highlight|crop"
+    r" out|silhouette|contour)"
+)
 _REMOVE = (
     r"(?:remove|delete|erase|get rid of|take away|take out|wipe(?: out| away)?|eliminate|inpaint|clean up"
     r"|photoshop out|edit out|lose|hide)"
 )
 _JOINTS = r"(?:(?:(?:body )?key ?points?|joints?|skeletons?|poses?|postures?|stick figures?)(?: estimation)?)"
 _ODD = (
-    r"(?:odd|strange|weird|unusual|abnormal|anomal(?:y|ies|ous)|defects?|defective|damaged|suspicious|out of place"
+    r"(?:odd|strange|weird|unusual|abnormal|anomal(?:y|ies|ous)|defects?|defective|damaged"
+    r"|suspicious|out of place"
     r"|not belong|doesn't belong|odd one|not fit(?: in)?|doesn't fit(?: in)?|not normal|intruder"
     r"|different from the (?:others|rest)|wrong (?:with|in) (?:this|the) (?:image|picture|photo|scene))"
 )
 _ALL_THINGS = frozenset(
-    ("everything", "anything", "all", "things", "objects", "thing", "object", "regions", "segments", "parts")
-    + ("image", "picture", "whole image", "whole picture", "entire image", "entire picture", "whole thing")
+    [
+        "everything",
+        "anything",
+        "all",
+        "things",
+        "objects",
+        "thing",
+        "object",
+        "regions",
+        "segments",
+        "parts",
+        "image",
+        "picture",
+        "whole image",
+        "whole picture",
+        "entire image",
+        "entire picture",
+        "whole thing",
+    ]
 )
 _NOT_A_THING = re.compile(
-    r"\b(?:is|are|was|were|am|be|do|does|did|has|have|had|can|could|will|would|should|shall|may|might|must|i|you|we"
-    r"|what|who|where|when|why|how|which|whose|if|because|hello|thanks|thank|tell|say|write|sing|joke|story|poem"
+    r"\b(?:is|are|was|were|am|be|do|does|did|has|have|had|can|could|will|would|should|shall|may"
+    r"|might|must|i|you|we"
+    r"|what|who|where|when|why|how|which|whose|if|because|hello|thanks|thank|tell|say|write|sing"
+    r"|joke|story|poem"
     r"|yes|no|not|good|nice|great|wow|cool|ok|sorry|bye|answer|question)\b",
     re.IGNORECASE,
 )
@@ -382,7 +409,8 @@ _RULES = (
         _reshape("shrink"),
         rf"(?:shrink|erode|contract|tighten|deflate)(?: (?P<phrase>\S.*?))??{_BY}",
         rf"make (?P<phrase>{_MASK}.*?) (?:{_BIT} )?(?:smaller|tighter|narrower|thinner){_BY}",
-        rf"make (?P<phrase>\S+ (?:mask|outline|selection)) (?:{_BIT} )?(?:smaller|tighter|narrower|thinner){_BY}",
+        rf"make (?P<phrase>\S+ (?:mask|outline|selection)) (?:{_BIT} )?(?:smaller|tighter|narrower"
+        rf"|thinner){_BY}",
     ),
     *_rule(
         _join,
@@ -391,7 +419,8 @@ _RULES = (
     ),
     *_rule(
         _subtract,
-        r"(?:subtract|remove|cut|take(?: away)?|exclude|erase|delete) (?P<less>.+?) (?:out )?(?:from|of) (?P<phrase>.+)",
+        r"(?:subtract|remove|cut|take(?: away)?|exclude|erase|delete) (?P<less>.+?) (?:out"
+        r" )?(?:from|of) (?P<phrase>.+)",
         r"(?P<phrase>.+?) (?:minus|without|except) (?P<less>.+)",
     ),
     *_rule(_select, r"(?:select|choose|pick|use|activate|focus on|go to) (?P<phrase>.+)"),
@@ -417,20 +446,23 @@ _RULES = (
     *_rule(
         _edit("replace"),
         r"(?:replace|swap|exchange|substitute)(?: out)? (?P<phrase>.+?) (?:with|by|for|to|into) (?P<wish>.+)",
-        r"(?:put|place|paint|draw|add|insert) (?P<wish>.+?) (?:in place of|in the place of|instead of) (?P<phrase>.+)",
+        r"(?:put|place|paint|draw|add|insert) (?P<wish>.+?) (?:in place of|in the place of|instead"
+        r" of) (?P<phrase>.+)",
         r"(?:put|place|paint|draw|add|insert) (?P<wish>.+?) where (?P<phrase>.+?) (?:is|was|are|were)",
         r"(?:put|paint|draw|add|insert) (?P<wish>.+?) (?P<phrase>here|there)",
         r"(?:put|paint|draw|add|insert) (?P<wish>.+?) in (?P<phrase>this region|that region|the selection)",
     ),
     *_rule(
         _edit("recolour"),
-        r"(?:make|paint|colou?r|recolou?r|dye|tint|turn|have|fill) (?P<phrase>.+?)(?: be| in| to| into| with)?"
+        r"(?:make|paint|colou?r|recolou?r|dye|tint|turn|have|fill) (?P<phrase>.+?)(?: be| in| to|"
+        r" into| with)?"
         rf" (?P<wish>{_COLOUR})",
         rf"(?:change|set|switch|alter) (?:the )?colou?r of (?P<phrase>.+?) (?:to|into) (?P<wish>{_COLOUR})",
         rf"(?:change|set|switch|alter) (?P<phrase>.+?)(?:'s)? colou?r (?:to|into) (?P<wish>{_COLOUR})",
         rf"give (?P<phrase>.+?) (?P<wish>{_COLOUR})",
         rf"(?P<phrase>.+?) (?:should|must|shall) (?:be|become|turn) (?P<wish>{_COLOUR})",
-        rf"(?:i (?:want|need|prefer)|i'd (?:like|prefer)) (?P<phrase>.+?)(?: to be| to become| in)? (?P<wish>{_COLOUR})",
+        r"(?:i (?:want|need|prefer)|i'd (?:like|prefer)) (?P<phrase>.+?)(?: to be| to become| in)?"
+        rf" (?P<wish>{_COLOUR})",
     ),
     *_rule(
         _edit("replace"),
@@ -439,10 +471,11 @@ _RULES = (
     ),
     *_rule(
         _background,
-        r"(?:put|place|set) (?:it|them|him|her|everything|everyone|this) (?:on|in|at|in front of|against)"
+        r"(?:put|place|set) (?:it|them|him|her|everything|everyone|this) (?:in front of|on|in|at|against)"
         r" (?P<wish>.+?)(?: as)? back ?ground",
         r"(?:make|paint|colou?r) (?:the )?back ?ground (?P<wish>.+)",
-        r"(?:use |add |give (?:it |me )?|set |make |i want )?(?P<wish>.+?)(?: as(?: a| the)?)? back ?ground(?: instead)?",
+        r"(?:use |add |give (?:it |me )?|set |make |i want )?(?P<wish>.+?)(?: as(?: a| the)?)?"
+        r" back ?ground(?: instead)?",
     ),
     # people
     *_rule(
@@ -481,7 +514,8 @@ _RULES = (
     # several numbered regions
     *_rule(
         _marks,
-        r"(?:.*\b)?(?:relationships?|relations?|connections?|differences?|interactions?) (?:between|among|of)(?: the)?"
+        r"(?:.*\b)?(?:relationships?|relations?|connections?|differences?|interactions?)"
+        r" (?:between|among|of)(?: the)?"
         r" (?P<phrase>.+)",
         r"how (?:do|are) (?P<phrase>.+?) (?:relate|related|connected|differ|interact|compare)(?: .*)?",
         r"(?:compare|contrast|relate) (?P<phrase>.+)",
@@ -491,21 +525,26 @@ _RULES = (
             Marks(ids) if len(ids := target(match["phrase"], scene).region_ids) > 1 else None
         ),
         r"(?:describe|explain|caption|name|identify|what are|who are|tell me (?:about|what)"
-        r"|give a (?:short |detailed )?description (?:of|for))(?: (?:each|all|every|every one|each one) of)?(?: the)?"
+        r"|give a (?:short |detailed )?description (?:of|for))(?: (?:each|all|every|every one|each"
+        r" one) of)?(?: the)?"
         r" (?P<phrase>.+?)(?: are| is)?",
     ),
     # the whole picture
     *_rule(
         _look("grounded_caption"),
-        r".*\b(?:describe|caption|description|summari[sz]e)\b.*\b(?:box|boxes|bounding|grounded|grounding)\b.*",
-        r".*\b(?:describe|caption|description|summari[sz]e)\b.*\b(?:where (?:things|they|everything|it)|locations?)\b.*",
-        r"grounded caption.*",
+        r".*\b(?:describe|caption|description|summari[sz]e)\b.*\b(?:box|boxes|bounding|grounded"
+        r"|grounding)\b.*",
+        r".*\b(?:describe|caption|description|summari[sz]e)\b.*\b(?:where (?:things|they"
+        r"|everything|it)|locations?)\b.*",
+        r"(?:an? |the )?grounded caption.*",
     ),
     *_rule(
         _look("dense"),
-        r"(?:describe|name|label|list|caption|identify|detect|show|find|enumerate|annotate|tag|locate|mark|box)(?: me)?"
+        r"(?:describe|name|label|list|caption|identify|detect|show|find|enumerate|annotate|tag"
+        r"|locate|mark|box)(?: me)?"
         r" (?:all|every|each|everything|all of)(?: the| single)*"
-        rf"(?: (?:regions?|objects?|things?|items?|parts?|elements?))?(?: (?:in|on|of) {_PICTURE})?(?: and .*)?",
+        r"(?: (?:regions?|objects?|things?|items?|parts?|elements?))?(?: (?:in|on|of)"
+        rf" {_PICTURE})?(?: and .*)?",
         r"dense(?:ly)? caption(?:s|ing)?(?: .*)?",
         r"(?:what|which) (?:objects|things|items) (?:are|can you see|do you see)(?: .*)?",
         r"(?:list|detect|name|label) (?:the )?(?:objects|things|regions)(?: .*)?",
@@ -516,7 +555,8 @@ _RULES = (
         r"(?:(?:short|brief|concise|one[- ]sentence|single[- ]sentence|simple) )*caption"
         rf"(?: (?:for|of) (?:it|{_PICTURE}))?",
         rf"(?:caption|summari[sz]e|sum up) (?:it|this|{_PICTURE})(?: (?:briefly|in .*))?",
-        rf"describe (?:it |this |{_PICTURE} )?(?:briefly|shortly|concisely|in (?:a|one|a single|few|a few) .*)",
+        rf"describe (?:it |this |{_PICTURE} )?(?:briefly|shortly|concisely|in (?:a|one|a single|few"
+        r"|a few) .*)",
         rf"in (?:a|one) (?:sentence|word), what(?:'s| is) (?:in )?(?:this|{_PICTURE})",
         r"(?:give (?:me )?)?(?:a )?(?:one[- ]sentence|short|brief) (?:description|summary)(?: .*)?",
         rf"what(?:'s| is) (?:in|on|shown in|depicted in|going on in|happening in) {_PICTURE}",
@@ -528,7 +568,8 @@ _RULES = (
     ),
     *_rule(
         _look("detail"),
-        rf"(?:describe|explain|analy[sz]e|tell me (?:about|more about|everything about)|talk about) {_PICTURE}(?: .*)?",
+        r"(?:describe|explain|analy[sz]e|tell me (?:about|more about|everything about)|talk about)"
+        rf" {_PICTURE}(?: .*)?",
         r"describe (?:what|everything) (?:you (?:can )?see|is there|is shown)(?: .*)?",
         r"(?:(?:give|provide|write|generate)(?: me)? )?(?:a |the )?(?:detailed|long|full|complete|thorough)"
         r" (?:description|caption|account)(?: .*)?",
@@ -539,43 +580,52 @@ _RULES = (
     # masks
     *_rule(
         _always(Everything()),
-        r"(?:segment|outline|mask|cut out|isolate) (?:everything|anything|all|all (?:the )?(?:things|objects|parts|regions)"
-        rf"|every (?:thing|object|part)|{_PICTURE})(?: .*)?",
+        r"(?:segment|outline|mask|cut out|isolate) (?:everything|anything|all|all (?:the"
+        r" )?(?:things|objects|parts|regions)"
+        rf"|every (?:thing|object|part)|{_PICTURE})(?: (?:in|on|of) .*)?",
         r"(?:automatic(?:ally)? )?segment(?:ation)? (?:of )?everything",
         r"find all (?:the )?(?:segments|masks)",
     ),
     *_rule(
         _outline,
         rf"{_CUT}(?: (?P<phrase>.+))?",
-        rf"(?:(?:give|show|get|draw|make|create)(?: me)? )?(?:the |a |an )?{_SHAPE} (?:of|for|around) (?P<phrase>.+)",
+        rf"(?:(?:give|show|get|draw|make|create)(?: me)? )?(?:the |a |an )?{_SHAPE} (?:of|for"
+        r"|around) (?P<phrase>.+)",
         rf"(?:give|show|get|draw|make)(?: me)? (?:the |a )?(?P<phrase>.+?)(?:'s)? {_SHAPE}",
     ),
     # one region
     *_rule(
         _describe,
-        r"(?:describe|explain|caption|name|label|identify|recogni[sz]e|classify|tell me (?:about|more about|what)"
+        r"(?:describe|explain|caption|name|label|identify|recogni[sz]e|classify|tell me (?:about"
+        r"|more about|what)"
         r"|what(?:'s| is| are| was)|who(?:'s| is)|what kind of (?:thing|object) is|what object is"
-        r"|(?:please )?provide a short description for) (?:in |inside |at )?(?:this region: ?|the region |this: ?)?"
+        r"|(?:please )?provide a short description for) (?:in |inside |at )?(?:this region: ?|the"
+        r" region |this: ?)?"
         r"(?P<phrase>.+?)(?: is| are| in detail| called)?",
         r"what do you (?:call|see) (?:in |at |inside )?(?P<phrase>.+)",
     ),
     # screens
     *_rule(
         _find("screen"),
-        rf"(?:where(?:'s| is| are| do i find| can i find)|{_FIND}|click(?: on)?|press|tap(?: on)?|push|open) {_ELEMENT}",
-        r"where (?:do|can|should|must|would) i (?:click|press|tap|type|enter|write)(?: (?:to|for|on|in))? (?P<phrase>.+)",
+        rf"(?:where(?:'s| is| are| do i find| can i find)|{_FIND}|click(?: on)?|press|tap(?: on)?"
+        rf"|push|open) {_ELEMENT}",
+        r"where (?:do|can|should|must|would) i (?:click|press|tap|type|enter|write)(?: (?:to|for"
+        r"|on|in))? (?P<phrase>.+)",
         r"(?:click|press|tap)(?: on)? (?P<phrase>.+)",
-        r"(?:please )?provide the bounding box coordinate of the element this sentence describes: (?P<phrase>.+)",
+        r"(?:please )?provide the bounding box coordinate of the element this sentence describes:"
+        r" (?P<phrase>.+)",
     ),
     # places
     *_rule(
         _find("detect"),
         rf"(?:{_FIND}|where(?:'s| is| are)|list) (?P<phrase>(?:all|every|each|any) .+?)(?: shown)?",
-        rf"(?:where are|{_FIND})(?: the)? (?P<phrase>(?:[\w-]+ )?(?:people|persons|men|women|children|animals|\w+[^s\W]s))",
+        rf"(?:where are|{_FIND})(?: the)? (?P<phrase>(?:[\w-]+ )?(?:people|persons|men|women"
+        r"|children|animals|\w+[^s\W]s))",
     ),
     *_rule(
         _find("locate"),
-        r"(?:please )?provide the bounding box coordinates? of (?:the )?region(?: this sentence describes)?:? (?P<phrase>.+)",
+        r"(?:please )?provide the bounding box coordinates? of (?:the )?region(?: this sentence"
+        r" describes)?:? (?P<phrase>.+)",
         r"where (?:can (?:i|you|we) (?:see|find)|do (?:i|you|we) (?:see|find)|might i find) (?P<phrase>.+?)",
         r"where(?:'s| is| are) (?P<phrase>.+?)(?: (?:located|placed|standing|sitting|hiding))?",
         r"(?:show me|tell me|find out|point out) where (?P<phrase>.+?) (?:is|are)(?: located)?",

@@ -150,7 +150,7 @@ class Record:
 class Turn:
     """One message. `text` is what is shown, `raw` SPHINX's reply, `table` a chart's rows (header first).
 
-    `pictures` are the paintings that an edit offers to choose from, the shown one first; empty for a single one.
+    `pictures` are the paintings that an edit offers to choose from, the shown one first.
     """
 
     role: Literal["user", "assistant", "notice"]

@@ -1,8 +1,8 @@
 """The speaker: SPHINX with a memory for pictures and for the conversation so far.
 
-A picture's visual tokens and the key-value prefix of a conversation are dear, and are kept under names that say
-all they depend on (picture, views, encoders, token ids). This module knows prompts, ids and tensors; it knows
-no regions and no requests.
+A picture's visual tokens and the key-value prefix of a conversation are dear, and are kept under names that
+say all they depend on (picture, views, encoders, token ids). This module knows prompts, ids and tensors; it
+knows no regions and no requests.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _tensor_bytes(tensor: torch.Tensor) -> int:
 
 
 def _prefix_bytes(prefix: tuple[list[int], DynamicCache]) -> int:
-    layers: Sequence[Any] = prefix[1].layers
+    layers: Any = prefix[1].layers
     return sum(
         _tensor_bytes(layer.keys) + _tensor_bytes(layer.values) for layer in layers if layer.is_initialized
     )
@@ -134,7 +134,7 @@ class SphinxSpeaker:
 
     @torch.no_grad()
     def familiar(self, image: Image.Image, digest: str) -> bool:
-        """Whether the picture is of the kind that the checkpoint was trained on; True where that is not known."""
+        """Whether the picture is of the kind that the checkpoint was trained on; True where not known."""
         if self._familiarity is None:
             return True
         tokens = self._visual_tokens(image, (digest, None, None))
@@ -173,7 +173,7 @@ class SphinxSpeaker:
         options: SpeakerOptions,
         features: torch.Tensor | None,
     ) -> list[int]:
-        """The ids of the conversation, the picture's placeholders behind BOS; old turns go where it is too long."""
+        """The ids of the conversation, the picture's placeholders behind BOS; old turns go where needed."""
         processor = self._processor
         said: list[tuple[str, str | None]] = [*turns, (question, None)]
         picture = 0 if features is None else features.shape[1]

@@ -174,7 +174,7 @@ def read_odd(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> Re
 
 
 def read_joints(raw: str, size_wh: tuple[int, int]) -> tuple[tuple[Keypoint, ...] | None, tuple[str, ...]]:
-    """A person's 17 joints in COCO's order, or None where no joint was given; and notes on what was mended."""
+    """A person's 17 joints in COCO's order, None where none was given; and notes on what was mended."""
     given = {joint.name: joint for joint in PROMPTS["pose"].read(raw)}
     if not given:
         return None, ()

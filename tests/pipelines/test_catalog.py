@@ -1,0 +1,75 @@
+"""What is loaded, on what, and why; and what a checkpoint says of itself."""
+
+import json
+
+import pytest
+import torch
+
+from pipelines import catalog
+from pipelines.errors import MissingCapability
+from pipelines.tasks import TASKS
+from tests.model.tiny import tiny_config, tiny_model, tiny_processor
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A checkpoint as it is shipped, of a tiny random model."""
+    path = tmp_path_factory.mktemp("checkpoints") / "sphinx-tiny-random"
+    path.mkdir()
+    config = tiny_config()
+    tiny_model(config).save_pretrained(path)
+    tiny_processor(path, config).save_pretrained(path)
+    return path
+
+
+def test_a_checkpoint_from_a_folder(folder, drawing):
+    speaker, about = catalog.load_speaker(str(folder), "cpu", torch.float32, "no GPU was found")
+    assert about.model == "sphinx-tiny-random"
+    assert about.remembers
+    assert not about.untrained
+    from pipelines.parts import SpeakerOptions
+
+    replies = list(speaker.stream(drawing, "d", (), "hello", options=SpeakerOptions(max_new_tokens=3)))
+    assert replies
+    assert speaker.forward_passes == 3
+
+
+def test_what_a_checkpoint_says_of_itself(folder, tmp_path):
+    said = {
+        "understands": "Drawn **things**.",
+        "cannot": "Photographs.",
+        "abilities": {
+            "pose": {"trained": False, "figure": "OKS 0.1"},
+            "locate": {"trained": True, "figure": None},
+        },
+    }
+    (tmp_path / catalog.ABILITIES).write_text(json.dumps(said))
+    about = catalog.read_about(tmp_path, "nano", "cpu", "no GPU was found")
+    assert about.untrained == {"pose": "OKS 0.1"}
+    assert about.short_answers
+    assert about.remembers == 0
+    assert TASKS["pose"].example not in about.examples
+    assert TASKS["locate"].example in about.examples
+
+
+def test_the_device_and_the_reason():
+    device, dtype, why = catalog.find_device("cpu", "auto")
+    assert (device, dtype) == ("cpu", torch.float32)
+    assert "float32" in why
+    device, _, why = catalog.find_device("auto", "bfloat16")
+    assert "GPU" in why
+    with pytest.raises(MissingCapability, match="dtype"):
+        catalog.find_device("cpu", "float12")
+    with pytest.raises(MissingCapability, match="not here"):
+        catalog.find_device("xpu:7", "auto")
+
+
+def test_what_is_not_there_is_explained(tmp_path):
+    with pytest.raises(MissingCapability, match="no checkpoint"):
+        catalog.model_folder("nothing")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(MissingCapability, match="no SPHINX checkpoint"):
+        catalog.load_speaker(str(tmp_path), "cpu", torch.float32, "")
+    with pytest.raises(MissingCapability, match="no inpainting pipeline"):
+        catalog.load_painter(str(tmp_path), "cpu", torch.float32)
+    assert "OpenCV" in catalog.load_painter("opencv", "cpu", torch.float32).name
