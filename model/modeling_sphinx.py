@@ -22,7 +22,10 @@ import torch
 from torch import nn
 from transformers import AutoModel
 from transformers import initialization as init
+from transformers.activations import ACT2FN
 from transformers.cache_utils import Cache
+from transformers.conversion_mapping import register_checkpoint_conversion_mapping
+from transformers.core_model_loading import WeightRenaming
 from transformers.generation.utils import GenerationMixin
 from transformers.modeling_outputs import BaseModelOutputWithPast
 from transformers.modeling_utils import PreTrainedModel, slice_logits_to_keep
@@ -30,6 +33,7 @@ from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerModel, Blip2V
 from transformers.models.clip.modeling_clip import CLIPVisionModel
 from transformers.models.convnext.modeling_convnext import ConvNextModel
 from transformers.models.dinov2.modeling_dinov2 import Dinov2Embeddings, Dinov2Model
+from transformers.models.mixtral.modeling_mixtral import MixtralModel
 from transformers.utils.generic import ModelOutput, can_return_tuple
 from transformers.utils.import_utils import torch_compilable_check
 
@@ -125,6 +129,54 @@ class SphinxProjection(nn.Module):
         return self.norm(self.linear(features))
 
 
+class SphinxExpert(nn.Module):
+    """One expert of a Mixtral, as linear layers."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.w1 = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.w2 = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+        self.w3 = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.act_fn = ACT2FN[config.hidden_act]
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """(tokens, D) -> (tokens, D)."""
+        return self.w2(self.act_fn(self.w1(hidden_states)) * self.w3(hidden_states))
+
+
+class SphinxExperts(nn.ModuleList):
+    """A Mixtral's experts one by one; transformers' own are 3-D parameters, which quantisation passes by."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(SphinxExpert(config) for _ in range(config.num_local_experts))
+
+    def forward(
+        self, hidden_states: torch.Tensor, top_k_index: torch.Tensor, top_k_weights: torch.Tensor
+    ) -> torch.Tensor:
+        """(tokens, D) through the experts of `top_k_index` (tokens, k), summed with `top_k_weights`."""
+        total = torch.zeros_like(hidden_states)
+        for number in top_k_index.unique().tolist():
+            tokens, rank = torch.where(top_k_index == number)
+            out = self[number](hidden_states[tokens]) * top_k_weights[tokens, rank, None]
+            total.index_add_(0, tokens, out.to(total.dtype))
+        return total
+
+
+class SphinxMixtralModel(MixtralModel):
+    """A Mixtral whose experts can be quantised."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        for layer in self.layers:
+            layer.mlp.experts = SphinxExperts(config)  # type: ignore[union-attr]
+        self.post_init()
+
+
+register_checkpoint_conversion_mapping(
+    SphinxMixtralModel.__name__, [WeightRenaming(".block_sparse_moe.", ".mlp.")], overwrite=True
+)
+
+
 class SphinxPreTrainedModel(PreTrainedModel):
     """What transformers asks of a model: names, initialisation, what it can do."""
 
@@ -176,7 +228,11 @@ class SphinxModel(SphinxPreTrainedModel):
             self.end_img = nn.Parameter(torch.zeros(1, 1, width))
         if config.skip_tokens:
             self.skip_tokens = nn.Parameter(torch.zeros(1, config.skip_tokens, width))
-        self.language_model = AutoModel.from_config(config.text_config)
+        apart = getattr(config, "quantization_config", None) is not None
+        if apart and config.text_config.model_type == "mixtral":
+            self.language_model = SphinxMixtralModel(config.text_config)
+        else:
+            self.language_model = AutoModel.from_config(config.text_config)
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:

@@ -1,0 +1,345 @@
+"""Which checkpoints there are, what each needs, and how a released one gets onto this machine.
+
+The released ones are seven subfolders of one Hub repository, in the original's layout. `fetch` says what is
+needed, refuses what does not fit, downloads (an interrupted download goes on), converts once and keeps the
+result. This module knows files and sizes; the table is what the page and the README show. To print it:
+
+    python -m model.checkpoints
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+REPOSITORY = "Alpha-VLLM/LLaMA2-Accessory"
+FOLDER = "finetune/mm/SPHINX"
+CONTEXT = 4096  # tokens that the cache is reckoned for
+ROOM = 0.05  # of the weights, for what is computed on the way
+BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 1.0, "nf4": 0.516}  # of a weight
+QUANTISED = ("int8", "nf4")  # only the language model's linear layers; the rest stays in bfloat16
+TOWERS = tuple(
+    f"model.{part}"
+    for part in ("clip", "convnext", "dinov2", "qformer_vision", "qformer", "visual_proj", "qformer_proj")
+)  # modules that are never quantised, as in the original
+
+
+class MissingRoom(ValueError):
+    """A checkpoint does not fit this machine; says what is needed and what is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One checkpoint and what it takes.
+
+    Args:
+        base: the language model it was made from.
+        image_size: pixels, side of the padded square.
+        views: how often the picture is looked at: once, or whole and in four quarters.
+        linear: parameters of the language model's linear layers: what quantisation makes smaller.
+        others: all other parameters (encoders, projections, word embeddings).
+        cache_numbers: numbers kept for each token of a conversation.
+        download_bytes: of the original's files; 0 for an embedded one.
+        understands: in a visitor's words.
+        subfolder: in REPOSITORY; None for an embedded one.
+    """
+
+    name: str
+    base: str
+    image_size: int
+    views: int
+    linear: int
+    others: int
+    cache_numbers: int
+    download_bytes: int
+    understands: str
+    subfolder: str | None = None
+
+    @property
+    def parameters(self) -> int:
+        """Of everything that is kept."""
+        return self.linear + self.others
+
+    def memory_bytes(self, dtype: str) -> int:
+        """Memory to run with, a full conversation included. `dtype`: of BYTES."""
+        if dtype not in BYTES:
+            raise ValueError(f"dtype must be one of {tuple(BYTES)}, got {dtype!r}")
+        other = 2.0 if dtype in QUANTISED else BYTES[dtype]
+        weights = self.linear * BYTES[dtype] + self.others * other
+        return int(weights * (1 + ROOM) + self.cache_numbers * CONTEXT * other)
+
+    @property
+    def disk_bytes(self) -> int:
+        """Disk to fetch and convert with: the original's files and the converted ones (bfloat16)."""
+        return self.download_bytes + 2 * self.parameters if self.subfolder else 0
+
+
+_VICUNA_ABILITIES = (
+    "photographs, text in pictures, grounding, referring, relations, people's joints, documents"
+)
+_13B = {"base": "LLaMA2-13B", "linear": 12_851_609_600, "others": 3_571_235_200, "cache_numbers": 409_600}
+_TINY = {"base": "TinyLlama-1.1B", "linear": 1_034_420_224, "others": 2_054_952_832, "cache_numbers": 11_264}
+_MOE = {"base": "Mixtral-8x7B", "linear": 46_570_405_888, "others": 3_532_805_504, "cache_numbers": 65_536}
+_BYTES_13B, _BYTES_TINY, _BYTES_MOE = 39_818_000_000, 6_179_000_000, 148_464_000_000  # two, one, eight files
+
+
+def _released(name: str, folder: str, size: int, views: int, download: int, **base: Any) -> Checkpoint:
+    return Checkpoint(
+        name=name,
+        image_size=size,
+        views=views,
+        download_bytes=download,
+        understands=_UNDERSTANDS,
+        subfolder=f"{FOLDER}/{folder}",
+        **base,
+    )
+
+
+CHECKPOINTS = {
+    checkpoint.name: checkpoint
+    for checkpoint in (
+        Checkpoint(
+            name="sphinx-nano",
+            base="trained here",
+            image_size=256,
+            views=5,
+            linear=6_300_000,
+            others=5_000_000,
+            cache_numbers=3_072,
+            download_bytes=0,
+            understands="the illustrated world of its training; no photographs",
+        ),
+        _released("sphinx", "SPHINX", 224, 1, _BYTES_13B, **_13B),
+        _released("sphinx-1k", "SPHINX-1k", 448, 5, _BYTES_13B, **_13B),
+        _released("sphinx-v2-1k", "SPHINX-v2-1k", 448, 5, _BYTES_13B, **_13B),
+        _released("sphinx-tiny", "SPHINX-Tiny", 512, 1, _BYTES_TINY, **_TINY),
+        _released("sphinx-tiny-1k", "SPHINX-Tiny-1k", 1024, 5, _BYTES_TINY, **_TINY),
+        _released("sphinx-moe", "SPHINX-MoE", 512, 1, _BYTES_MOE, **_MOE),
+        _released("sphinx-moe-1k", "SPHINX-MoE-1k", 1024, 5, _BYTES_MOE, **_MOE),
+    )
+}
+
+
+def find(name: str) -> Checkpoint:
+    """The checkpoint of a name.
+
+    Raises:
+        ValueError: with the names there are.
+    """
+    if name not in CHECKPOINTS:
+        raise ValueError(f"there is no checkpoint {name!r}; there are {', '.join(CHECKPOINTS)}")
+    return CHECKPOINTS[name]
+
+
+def needs(checkpoint: Checkpoint, dtype: str) -> str:
+    """What a checkpoint needs, in a sentence."""
+    if checkpoint.subfolder is None:
+        return f"{checkpoint.name} is here already and runs in any memory."
+    download, disk = _gb(checkpoint.download_bytes), _gb(checkpoint.disk_bytes)
+    return (
+        f"{checkpoint.name} ({checkpoint.base}) needs a download of {download}, {disk} of disk while it is "
+        f"converted, and {_gb(checkpoint.memory_bytes(dtype))} of memory in {dtype}."
+    )
+
+
+def table() -> str:
+    """The table of needs, in Markdown."""
+    head = "| name | language model | picture | download | bfloat16 | 8 bits | 4 bits (NF4) |"
+    lines = [head, "|---|---|---|---|---|---|---|"]
+    for c in CHECKPOINTS.values():
+        memory = " | ".join(_gb(c.memory_bytes(dtype)) for dtype in ("bfloat16", "int8", "nf4"))
+        picture = f"{c.image_size} px, {c.views} view{'s' if c.views > 1 else ''}"
+        download = _gb(c.download_bytes) if c.download_bytes else "embedded"
+        lines.append(f"| `{c.name}` | {c.base} | {picture} | {download} | {memory} |")
+    return "\n".join(lines)
+
+
+def _gb(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"
+
+
+# This machine
+
+
+def free_memory(device: str) -> int | None:
+    """Bytes a model could take on a device ("cpu", "cuda", ...; all GPUs together); None where unknown."""
+    if device.startswith("cuda"):
+        import torch
+
+        return sum(torch.cuda.mem_get_info(i)[0] for i in range(torch.cuda.device_count()))
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return None
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def require_memory(checkpoint: Checkpoint, dtype: str, device: str) -> None:
+    """Refuse a checkpoint that the device cannot hold.
+
+    Raises:
+        MissingRoom: with what is needed, what is there, and what would fit.
+    """
+    there = free_memory(device)
+    needed = checkpoint.memory_bytes(dtype)
+    if checkpoint.subfolder is None or there is None or needed <= there:
+        return
+    kinds = ("bfloat16", *QUANTISED) if device.startswith("cuda") else ("bfloat16",)
+    fitting = [
+        f"{c.name} in {kind}"
+        for c in CHECKPOINTS.values()
+        for kind in kinds
+        if c.memory_bytes(kind) <= there and (c.name == checkpoint.name or c.subfolder is None)
+    ]
+    raise MissingRoom(
+        f"{checkpoint.name} needs {_gb(needed)} of memory in {dtype}, {device} has {_gb(there)}: "
+        f"try {' or '.join(fitting) or 'sphinx-nano'}."
+    )
+
+
+def require_disk(folder: Path, needed: int) -> None:
+    """Refuse a download that the disk cannot hold.
+
+    Raises:
+        MissingRoom: with what is needed and what is free.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise MissingRoom(f"{_gb(needed)} of disk are needed, {folder} has {_gb(free)} free.")
+
+
+# Fetching
+
+
+def home() -> Path:
+    """Where converted checkpoints are kept: beside the Hub's own cache."""
+    from huggingface_hub.constants import HF_HOME
+
+    return Path(HF_HOME) / "sphinx"
+
+
+def is_converted(folder: Path) -> bool:
+    """Whether a conversion into `folder` was finished (its processor is written last)."""
+    return (folder / "config.json").is_file() and (folder / "processor_config.json").is_file()
+
+
+def fetch(
+    name: str,
+    *,
+    dtype: str = "bfloat16",
+    device: str = "cpu",
+    cache: Path | None = None,
+    endpoint: str | None = None,
+    architecture: dict[str, Any] | None = None,
+    say: Callable[[str], object] = log.info,
+) -> Path:
+    """The folder of a released checkpoint, converted: downloaded and converted when it is first asked for.
+
+    Args:
+        name: of CHECKPOINTS.
+        dtype: it will be run in (of BYTES): what memory is reckoned with. Weights are kept as released.
+        device: it will be run on.
+        cache: where converted checkpoints are kept; None is `home()`.
+        endpoint: of the Hub; None is huggingface_hub's own.
+        architecture: for widths other than the released ones (see convert_sphinx_to_hf).
+        say: is told what is needed and what is done.
+
+    Raises:
+        ValueError: an unknown name, or one that is embedded.
+        MissingRoom: memory or disk is missing; nothing was downloaded.
+        OSError: the Hub cannot be reached.
+    """
+    checkpoint = find(name)
+    if checkpoint.subfolder is None:
+        raise ValueError(f"{name} is embedded in the repository: there is nothing to fetch")
+    root = home() if cache is None else cache
+    folder = root / name
+    require_memory(checkpoint, dtype, device)
+    if is_converted(folder):
+        return folder
+
+    from huggingface_hub import HfApi
+
+    from .convert_sphinx_to_hf import convert
+
+    say(needs(checkpoint, dtype))
+    hub = HfApi(endpoint=endpoint)
+    pattern = f"{checkpoint.subfolder}/*"
+    originals: Path | None = root / "originals" if cache is not None else None
+    wanted = hub.snapshot_download(REPOSITORY, allow_patterns=pattern, cache_dir=originals, dry_run=True)
+    missing = sum(file.file_size for file in wanted if file.will_download)
+    total = sum(file.file_size for file in wanted)
+    if not wanted:
+        raise OSError(f"{REPOSITORY} has nothing in {checkpoint.subfolder}")
+    require_disk(root, missing + total)
+    say(f"Downloading {_gb(missing)} from {REPOSITORY}")
+    snapshot = hub.snapshot_download(REPOSITORY, allow_patterns=pattern, cache_dir=originals)
+    say(f"Converting into {folder}")
+    convert([Path(snapshot) / checkpoint.subfolder], folder, architecture=architecture)
+    return folder
+
+
+# Loading
+
+
+def quantisation(kind: str) -> Any:
+    """transformers' quantisation configuration: "nf4" or "int8".
+
+    The encoders and the projections stay as they are, as in the original; a Mixtral's experts, which the
+    original left out, are quantised too (modeling_sphinx takes them apart into linear layers for that).
+
+    Raises:
+        ValueError: for another kind.
+        ImportError: if bitsandbytes is not installed, which does the work.
+    """
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if kind not in QUANTISED:
+        raise ValueError(f"quantisation must be one of {QUANTISED}, got {kind!r}")
+    if kind == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=list(TOWERS))
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+        llm_int8_skip_modules=list(TOWERS),
+    )
+
+
+def load(folder: Path, *, dtype: str = "bfloat16", device: str = "cpu") -> Any:
+    """A converted checkpoint as a model that is ready to answer, memory-mapped from meta.
+
+    Args:
+        folder: of a converted checkpoint.
+        dtype: of BYTES; "nf4" and "int8" need bitsandbytes.
+        device: "cpu", "cuda", "cuda:1", ...; "auto" shares it out to all GPUs.
+    """
+    import torch
+
+    from .modeling_sphinx import SphinxForConditionalGeneration
+
+    options: dict[str, Any] = {"dtype": torch.bfloat16 if dtype in QUANTISED else getattr(torch, dtype)}
+    if dtype in QUANTISED:
+        options["quantization_config"] = quantisation(dtype)
+    device_map: Any = "auto" if device == "auto" else {"": device}
+    return SphinxForConditionalGeneration.from_pretrained(folder, device_map=device_map, **options).eval()
+
+
+def main() -> int:
+    """Print the table."""
+    sys.stdout.write(table() + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
