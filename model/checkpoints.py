@@ -82,9 +82,7 @@ class Checkpoint:
         return self.download_bytes + 2 * self.parameters if self.subfolder else 0
 
 
-_VICUNA_ABILITIES = (
-    "photographs, text in pictures, grounding, referring, relations, people's joints, documents"
-)
+_UNDERSTANDS = "photographs, text in pictures, grounding, referring, relations, people's joints, documents"
 _13B = {"base": "LLaMA2-13B", "linear": 12_851_609_600, "others": 3_571_235_200, "cache_numbers": 409_600}
 _TINY = {"base": "TinyLlama-1.1B", "linear": 1_034_420_224, "others": 2_054_952_832, "cache_numbers": 11_264}
 _MOE = {"base": "Mixtral-8x7B", "linear": 46_570_405_888, "others": 3_532_805_504, "cache_numbers": 65_536}

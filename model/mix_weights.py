@@ -1,8 +1,8 @@
 """Mix two checkpoints: theta = beta * A + (1 - beta) * B over the language model.
 
-In SPHINX's paper the language model B, tuned on a synthetic domain, starts from A, tuned on real pictures, and
-the two are mixed. The mixing is linear and goes tensor by tensor, memory-mapped and streamed to disk. This
-module knows converted checkpoints only.
+In SPHINX's paper the language model B, tuned on a synthetic domain, starts from A, tuned on real pictures,
+and the two are mixed. The mixing is linear and goes tensor by tensor, memory-mapped and streamed to disk.
+This module knows converted checkpoints only.
 
     python -m model.mix_weights A B --beta 0.3 --output DIR
 """
