@@ -9,33 +9,53 @@ from __future__ import annotations
 
 import asyncio
 import html
+import io
+import json
 import logging
+import re
+import shutil
+import time
+import zipfile
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
+from PIL import Image
 
 from app import render
 from app.startup import Startup
 from pipelines.assistant import Assistant, ReplyOptions
+from pipelines.draw import draw
 from pipelines.errors import DemoError, UnreadablePicture
-from pipelines.scene import Box, Click, Point, Region, Scene, Timeline, Turn
+from pipelines.export import coco, cut_out_png, mask_png, open_session, save_session, table_csv
+from pipelines.scene import Box, Click, Picture, Point, Region, Scene, Timeline, Turn
 
 log = logging.getLogger(__name__)
 
 WORDS = 2000  # characters a message may have
 STEPS = 400  # steps a visit may have before the oldest are forgotten
 NEAR = 0.2  # how far beside the selected region, in its own size, a click still refines it
+ZIP = b"PK\x03\x04"  # how a ZIP begins
+KEPT = 600  # seconds a file that was made to be taken away is kept
 POLL = 0.3  # seconds between two looks at whether the models are there
 
 
-def open_picture(assistant: Assistant, timeline: Timeline, source: Path) -> Timeline:
-    """A new scene for a new picture; the scenes before stay reachable by undo."""
-    return _push(timeline, assistant.open(source))
+def open_file(assistant: Assistant, timeline: Timeline, path: Path) -> Timeline:
+    """A picture begins a new scene, with the scenes before within reach of undo; a session's ZIP goes on.
+
+    Raises:
+        DemoError: it is neither.
+    """
+    with path.open("rb") as file:
+        zipped = file.read(len(ZIP)) == ZIP
+    if zipped:
+        return open_session(assistant, path.read_bytes())
+    return _push(timeline, assistant.open(path))
 
 
 def ask(assistant: Assistant, timeline: Timeline, words: str, options: ReplyOptions) -> Generator[Timeline]:
@@ -45,8 +65,7 @@ def ask(assistant: Assistant, timeline: Timeline, words: str, options: ReplyOpti
         DemoError: nothing was said, or the assistant refuses.
     """
     words, began = checked(words), False
-    scenes = cast(Generator[Scene], assistant.reply(timeline.scene, words, options=options))
-    with closing(scenes):
+    with closing(assistant.reply(timeline.scene, words, options=options)) as scenes:
         for scene in scenes:
             timeline = timeline.amend(scene) if began else _push(timeline, scene)
             began = True
@@ -157,6 +176,14 @@ def choose(assistant: Assistant, timeline: Timeline, region_id: int, candidate: 
     return _push(timeline, assistant.choose(timeline.scene, region_id, candidate))
 
 
+def choose_painting(assistant: Assistant, timeline: Timeline, index: int) -> Timeline:
+    """Take another of the paintings that the last edit offers."""
+    pictures = render.paintings(timeline.scene)
+    if not 0 <= index < len(pictures):
+        raise DemoError(f"There is no painting {index + 1}.")
+    return _push(timeline, assistant.choose_painting(timeline.scene, pictures[index]))
+
+
 def remove(timeline: Timeline, region_id: int) -> Timeline:
     """Take a region off the picture. Its number is not given away again."""
     region = _region(timeline.scene, region_id)
@@ -169,6 +196,59 @@ def take_back(assistant: Assistant, timeline: Timeline, region_id: int, index: i
     if not 0 <= index < len(region.clicks):
         raise DemoError(f"Region #{region_id} has no click {index + 1}.")
     return _push(timeline, assistant.unclick(timeline.scene, region_id, index))
+
+
+def take_away(assistant: Assistant, timeline: Timeline, kind: str) -> tuple[str, bytes]:
+    """What the visitor takes home: a file's name and content. `kind` is one of render.TAKE_AWAY.
+
+    Raises:
+        DemoError: there is nothing of that kind yet.
+    """
+    if kind == "session":
+        return "session.zip", save_session(assistant, timeline)
+    scene = timeline.scene
+    if kind == "table":
+        table = next((turn for turn in reversed(scene.turns) if turn.table), None)
+        if table is None:
+            raise DemoError("There is no table yet: ask to convert a chart to a table.")
+        return "table.csv", table_csv(table).encode()
+    scene = _pictured(timeline)
+    assert scene.picture
+    if kind == "picture":
+        return "picture.png", assistant.path(scene.picture).read_bytes()
+    if kind == "drawn":
+        return "picture-with-regions.png", _png(draw(assistant.image(scene.picture), scene))
+    if kind == "coco":
+        return "regions.json", json.dumps(coco(scene)).encode()
+    masked = [region for region in scene.regions if region.mask and region.mask.bits]
+    if not masked:
+        raise DemoError("There is no mask yet: segment something, or click a thing.")
+    if kind == "masks":
+        return "masks.zip", _zip({_file(region): mask_png(scene, region) for region in masked})
+    if kind == "cut-outs":
+        return "cut-outs.zip", _zip(
+            {_file(region): cut_out_png(assistant, scene, region) for region in masked}
+        )
+    raise DemoError("The page asked for something that cannot be taken away: reload it.")
+
+
+def _file(region: Region) -> str:
+    label = re.sub(r"[^\w-]+", "-", region.label).strip("-")[:40]
+    return f"{region.id}-{label}.png" if label else f"{region.id}.png"
+
+
+def _zip(contents: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _without(scene: Scene, region: Region) -> Scene:
@@ -229,6 +309,7 @@ class Page:
     def __init__(self, startup: Startup, examples: Mapping[str, Path]) -> None:
         self._startup = startup
         self._examples = examples
+        self._folder = TemporaryDirectory(prefix="sphinx-live-", ignore_cleanup_errors=True)
 
     async def welcome(self) -> AsyncIterator[tuple[Any, Any, Any]]:
         """What the visitor reads about the models: their state, the empty chat, what they understand."""
@@ -247,17 +328,17 @@ class Page:
         path = Path(str(_data(event).get("path", ""))).resolve()
         # the path comes from the browser: nothing but what was uploaded may be opened by it
         if not path.is_relative_to(folder) or not path.is_file():
-            with _explained():
+            with explained():
                 raise UnreadablePicture("The picture did not arrive: choose it again.")
-        return self._do(timeline, lambda assistant: open_picture(assistant, timeline, path))
+        return self._do(timeline, lambda assistant: open_file(assistant, timeline, path))
 
     def example(self, timeline: Timeline, event: gr.EventData) -> Drawn:
         """One of the example pictures was chosen."""
         path = self._examples.get(str(_data(event).get("name", "")))
         if path is None:
-            with _explained():
+            with explained():
                 raise UnreadablePicture("There is no such example: choose another.")
-        return self._do(timeline, lambda assistant: open_picture(assistant, timeline, path))
+        return self._do(timeline, lambda assistant: open_file(assistant, timeline, path))
 
     def begin(self, timeline: Timeline, words: str) -> Begun:
         """The words were sent: show them at once."""
@@ -269,13 +350,13 @@ class Page:
 
     def begin_again(self, timeline: Timeline, event: gr.RetryData) -> Begun:
         """Ask once more, from before it was asked."""
-        with _explained():
+        with explained():
             index, words = question_of(timeline.scene, _index(event.index))
         return _begin(before_turn(timeline, index), words)
 
     def begin_edited(self, timeline: Timeline, event: gr.EditData) -> Begun:
         """Ask an earlier question in other words, from before it was asked."""
-        with _explained():
+        with explained():
             index, _ = question_of(timeline.scene, _index(event.index))
         return _begin(before_turn(timeline, index), str(event.value))
 
@@ -326,13 +407,13 @@ class Page:
 
     def click(self, timeline: Timeline, event: gr.EventData) -> Drawn:
         data = _data(event)
-        with _explained():
+        with explained():
             at = Click(_point(data.get("x"), data.get("y"), timeline), data.get("positive") is not False)
         return self._do(timeline, lambda assistant: click(assistant, timeline, at))
 
     def box(self, timeline: Timeline, event: gr.EventData) -> Drawn:
         data = _data(event)
-        with _explained():
+        with explained():
             first = _point(data.get("x1"), data.get("y1"), timeline)
             last = _point(data.get("x2"), data.get("y2"), timeline)
         dragged = Box(
@@ -346,17 +427,34 @@ class Page:
         return self._do(timeline, lambda assistant: select(assistant, timeline, region_id))
 
     def choose(self, timeline: Timeline, event: gr.EventData) -> Drawn:
-        with _explained():
+        with explained():
             region_id, index = _whole(event, "id"), _whole(event, "candidate")
         return self._do(timeline, lambda assistant: choose(assistant, timeline, region_id, index))
 
+    def choose_painting(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+        with explained():
+            index = _whole(event, "index")
+        return self._do(timeline, lambda assistant: choose_painting(assistant, timeline, index))
+
+    def take_away(self, timeline: Timeline, event: gr.EventData) -> dict[str, Any]:
+        """A file for the visitor, as the export drawer takes it."""
+        with explained():
+            name, content = take_away(self._startup.assistant(), timeline, str(_data(event).get("kind")))
+        folder = Path(self._folder.name)
+        for old in folder.iterdir():
+            if time.time() - old.stat().st_mtime > KEPT:
+                shutil.rmtree(old, ignore_errors=True)
+        path = Path(mkdtemp(dir=folder)) / name
+        path.write_bytes(content)
+        return render.taken(path)
+
     def remove(self, timeline: Timeline, event: gr.EventData) -> Drawn:
-        with _explained():
+        with explained():
             region_id = _whole(event, "id")
         return self._do(timeline, lambda assistant: remove(timeline, region_id))
 
     def take_back(self, timeline: Timeline, event: gr.EventData) -> Drawn:
-        with _explained():
+        with explained():
             region_id, index = _whole(event, "id"), _whole(event, "click")
         return self._do(timeline, lambda assistant: take_back(assistant, timeline, region_id, index))
 
@@ -379,12 +477,12 @@ class Page:
         return self._do(timeline, lambda assistant: _push(timeline, replace(timeline.scene, turns=())))
 
     def _do(self, timeline: Timeline, change: Callable[[Assistant], Timeline]) -> Drawn:
-        with _explained():
+        with explained():
             return _draw(self._startup, change(self._startup.assistant()), None)
 
 
 def _begin(timeline: Timeline, words: str) -> Begun:
-    with _explained():
+    with explained():
         words = checked(words)
     asked = timeline.scene.with_turn(Turn("user", words))
     return timeline, words, render.chat(asked, live=True), gr.Textbox("", submit_btn=False, stop_btn=True)
@@ -397,19 +495,36 @@ def _draw(startup: Startup, timeline: Timeline, before: Scene | None, *, live: b
         before.picture == scene.picture
         and before.regions == scene.regions
         and before.selected == scene.selected
+        and render.paintings(before) == render.paintings(scene)
     )
-    path = startup.assistant().path(scene.picture) if scene.picture and not same else None
     return (
         timeline,
         render.chat(scene, live=live),
-        gr.skip() if same else render.canvas(scene, path),
+        gr.skip() if same else render.canvas(scene, startup.assistant().path, before=_unedited(timeline)),
         gr.skip() if before else gr.Button(interactive=timeline.can_undo),
         gr.skip() if before else gr.Button(interactive=timeline.can_redo),
     )
 
 
+def _unedited(timeline: Timeline) -> Picture | None:
+    """The picture before the edits of this conversation, where there were any."""
+    scene = timeline.scene
+    if not any(turn.record and turn.record.ability == "edit" for turn in scene.turns):
+        return None
+    first, earlier = scene.picture, timeline
+    while earlier.can_undo:
+        earlier = earlier.undo()
+        then = earlier.scene
+        if not then.picture or not first or then.picture.size_wh != first.size_wh:
+            break
+        if then.turns != scene.turns[: len(then.turns)]:
+            break
+        first = then.picture
+    return first if first != scene.picture else None
+
+
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """A refusal becomes a message on the page; anything else is a fault of ours, and is said to be one."""
     try:
         yield

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import gradio as gr
@@ -60,8 +61,8 @@ def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> st
         state_session_capacity=ui.VISITORS,
         run_history=False,
         enable_monitoring=False,
-        footer_links=[],
         ssr_mode=False,
+        mcp_server=find_spec("mcp") is not None,
     )
     return address
 

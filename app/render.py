@@ -6,11 +6,9 @@ the canvas draws its value is left to `canvas/canvas.js`.
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ import cv2
 import numpy as np
 
 from pipelines.assistant import About
-from pipelines.scene import Keypoint, Mask, Region, Scene, Span, Turn
+from pipelines.scene import Keypoint, Mask, Picture, Region, Scene, Span, Turn
 
 NAME = "SPHINX, live"
 LINE = "Talk about a picture: everything it names lights up on it."
@@ -146,31 +144,31 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     return f'<table class="reading"><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table>'
 
 
-def table_csv(rows: Sequence[Sequence[str]]) -> str:
-    """The rows as CSV; a cell that a spreadsheet would run as a formula is quoted with an apostrophe."""
-    text = io.StringIO()
-    number = re.compile(r"[-+]?[\d.,]+%?")
-    csv.writer(text, lineterminator="\n").writerows(
-        [f"'{cell}" if cell[:1] in "=+-@" and cell and not number.fullmatch(cell) else cell for cell in row]
-        for row in rows
-    )
-    return text.getvalue()
+def canvas(scene: Scene, path: Callable[[Picture], Path], *, before: Picture | None = None) -> dict[str, Any]:
+    """The canvas's value. `path`: the PNG of a picture, which Gradio turns into an address.
 
-
-def canvas(scene: Scene, picture: Path | None) -> dict[str, Any]:
-    """The canvas's value. `picture`: the PNG of the scene's picture, which Gradio turns into an address.
-
-    All coordinates are pixels of the picture. An outline is an SVG path to be filled even-odd.
+    All coordinates are pixels of the picture. An outline is an SVG path to be filled even-odd. `before` is
+    the picture to compare with.
     """
-    if scene.picture is None or picture is None:
-        return {"picture": None, "regions": [], "selected": None}
+    if scene.picture is None:
+        return {"picture": None, "regions": [], "selected": None, "paintings": []}
     return {
-        "picture": _served(picture),
+        "picture": served(path(scene.picture)),
+        "before": served(path(before)) if before else None,
         "digest": scene.picture.digest,
         "size": list(scene.picture.size_wh),
         "selected": scene.selected,
         "regions": [_region(region) for region in scene.regions],
+        "paintings": [
+            {"file": served(path(picture)), "chosen": picture == scene.picture}
+            for picture in paintings(scene)
+        ],
     }
+
+
+def paintings(scene: Scene) -> tuple[Picture, ...]:
+    """The paintings to choose from, where the last answer offers some."""
+    return scene.turns[-1].pictures if scene.turns else ()
 
 
 def _region(region: Region) -> dict[str, Any]:
@@ -238,6 +236,25 @@ def ready(about: About) -> str:
     )
 
 
+TAKE_AWAY = {
+    "drawn": "Picture with regions",
+    "picture": "Picture",
+    "masks": "Masks",
+    "cut-outs": "Cut-outs",
+    "coco": "COCO JSON",
+    "table": "Table as CSV",
+    "session": "Session, to go on later",
+}  # what can be taken home, and what its button says
+
+
+def taken(path: Path | None) -> dict[str, Any]:
+    """The export drawer's value: its buttons, and the file that is to be saved now."""
+    return {
+        "kinds": [{"kind": kind, "title": title} for kind, title in TAKE_AWAY.items()],
+        "file": {**served(path), "orig_name": path.name} if path else None,
+    }
+
+
 def chips(suggestions: Sequence[str]) -> str:
     """Buttons: a suggestion that ends in "..." is to be completed, any other is sent as it is."""
     buttons = []
@@ -267,9 +284,9 @@ def understands(about: About) -> str:
 
 def examples(pictures: Mapping[str, Path]) -> list[dict[str, Any]]:
     """The example pictures as the canvas takes them."""
-    return [{"name": name, "file": _served(path)} for name, path in pictures.items()]
+    return [{"name": name, "file": served(path)} for name, path in pictures.items()]
 
 
-def _served(path: Path) -> dict[str, Any]:
+def served(path: Path) -> dict[str, Any]:
     """A file that Gradio serves to the browser: it puts the address into `url`."""
     return {"path": str(path), "meta": {"_type": "gradio.FileData"}}

@@ -13,7 +13,7 @@ from pathlib import Path
 import gradio as gr
 from gradio import themes
 
-from app import render
+from app import api, render
 from app.handlers import Page
 from app.startup import Startup
 from pipelines.parts import GUIDANCE, MAX_NEW_TOKENS, STEPS
@@ -129,8 +129,16 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
                     undo = gr.Button("Undo", size="sm", interactive=False, elem_id="undo")
                     redo = gr.Button("Redo", size="sm", interactive=False, elem_id="redo")
                     clear = gr.Button("Clear", size="sm", elem_id="clear")
-                    settings = gr.Button("Options", size="sm", elem_classes="right")
+                    export = gr.Button("Export", size="sm", elem_classes="right")
+                    settings = gr.Button("Options", size="sm")
                     about = gr.Button("About", size="sm")
+                with gr.Column(elem_id="export", elem_classes="drawer"):
+                    takeaway = gr.HTML(
+                        render.taken(None),
+                        html_template=(folder / "export.html").read_text(),
+                        js_on_load=(folder / "export.js").read_text(),
+                        apply_default_css=False,
+                    )
                 with gr.Column(elem_id="options", elem_classes="drawer"):
                     seed = gr.Number(0, precision=0, minimum=0, label="Seed")
                     temperature = gr.Slider(0, 1.5, 0, step=0.05, label="Temperature (0: the likeliest word)")
@@ -154,6 +162,7 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
             "api_visibility": "private",
         }
 
+        export.click(None, js=DRAWER.replace("NAME", "export"), **light)
         settings.click(None, js=DRAWER.replace("NAME", "options"), **light)
         about.click(None, js=DRAWER.replace("NAME", "about"), **light)
         page.load(
@@ -191,6 +200,7 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
         canvas.drag_box(on.box, [timeline], drawn, trigger_mode="multiple", **heavy)
         canvas.choose_region(on.select, [timeline], drawn, trigger_mode="multiple", **heavy)
         canvas.choose_mask(on.choose, [timeline], drawn, trigger_mode="multiple", **heavy)
+        canvas.choose_painting(on.choose_painting, [timeline], drawn, trigger_mode="multiple", **heavy)
         canvas.remove(on.remove, [timeline], drawn, trigger_mode="multiple", **heavy)
         canvas.take_back(on.take_back, [timeline], drawn, trigger_mode="multiple", **heavy)
 
@@ -204,6 +214,10 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
         for event, handler in changes:
             changed = event(handler, [timeline], drawn, cancels=answers, trigger_mode="multiple", **heavy)
             changed.then(on.idle, None, [words], **light)
+
+        takeaway.take(on.take_away, [timeline], [takeaway], **light)
+
+        api.declare(startup, heavy)
 
     page.queue(max_size=QUEUE, default_concurrency_limit=1)
     return page

@@ -61,7 +61,9 @@ function draw() {
     img.removeAttribute("src");
   }
   root.classList.toggle("choosing", choosing || !shown);
+  root.classList.toggle("has-before", Boolean(scene.before));
   drawRegions();
+  drawPaintings();
   drawList();
   drawExamples();
   layout();
@@ -192,6 +194,19 @@ function drawList() {
     row.append(gone);
     list.append(row);
   }
+}
+
+function drawPaintings() {
+  const strip = $(".paintings");
+  strip.textContent = "";
+  (scene.paintings || []).forEach((painting, index) => {
+    const button = make("button", painting.chosen ? "painting chosen" : "painting", {
+      type: "button", "data-act": "paint", "data-index": index, title: "Painting " + (index + 1),
+      "aria-pressed": String(painting.chosen),
+    });
+    button.append(make("img", "", { src: painting.file.url, alt: "Painting " + (index + 1) }));
+    strip.append(button);
+  });
 }
 
 function drawExamples() {
@@ -457,6 +472,7 @@ const ACTS = {
   deselect: () => select(null),
   pick: (data) => select(Number(data.region) === scene.selected ? null : Number(data.region)),
   choose: (data) => trigger("choose_mask", { id: Number(data.region), candidate: Number(data.candidate) }),
+  paint: (data) => trigger("choose_painting", { index: Number(data.index) }),
   remove: (data) => trigger("remove", { id: Number(data.region) }),
 };
 
@@ -472,6 +488,17 @@ element.addEventListener("click", (event) => {
     trigger("take_back", { id: Number(button.dataset.region), click: Number(button.dataset.dot) });
   }
 });
+
+// the picture before the edits, for as long as the button is held
+function hold(event) {
+  const on = event.type === "pointerdown" && event.target.closest("[data-hold]");
+  if (on || root.classList.contains("holding")) {
+    root.classList.toggle("holding", Boolean(on));
+    img.src = (on ? scene.before : scene.picture).url;
+  }
+}
+element.addEventListener("pointerdown", hold);
+document.addEventListener("pointerup", hold);
 
 // ---- a picture comes in: chosen, dropped, pasted or taken ----
 

@@ -310,3 +310,35 @@ def test_the_page_opens_before_the_models_are_there(assistant, browser, serve):
     expect(page.locator("#chat")).to_contain_text("Drawn balls and cups.")
     context.close()
     page_.close(verbose=False)
+
+
+def test_an_edit_shows_its_paintings_and_a_session_is_resumed(assistant, serve, visit, picture, tmp_path):
+    page = visit(serve(assistant))
+    upload(page, picture)
+    page.click("#acts >> text=Options")
+    page.locator("#options").get_by_label("number input for Edits: paintings to choose from").fill("2")
+    page.locator("#options").get_by_label("number input for Edits: paintings to choose from").press("Tab")
+    say(page, "replace the red ball with a blue star")
+    expect(page.locator(".canvas .painting")).to_have_count(2)
+    expect(page.locator("#words .submit-button")).to_be_visible()
+    page.locator(".canvas .painting").nth(1).click()
+    expect(page.locator(".canvas .painting").nth(1)).to_have_class(re.compile("chosen"))
+    shown = page.get_attribute(".canvas img.picture", "src")
+    page.hover(".canvas [data-hold]")
+    page.mouse.down()
+    expect(page.locator(".canvas img.picture")).not_to_have_attribute("src", shown or "")
+    page.mouse.up()
+    expect(page.locator(".canvas img.picture")).to_have_attribute("src", shown or "")
+
+    page.click("#acts >> text=Export")
+    with page.expect_download() as download:
+        page.click("#export button >> text=Session")
+    saved = tmp_path / download.value.suggested_filename
+    assert saved.name == "session.zip"
+    download.value.save_as(saved)
+    page.click("#clear")
+    expect(page.locator(".canvas.has-picture")).to_have_count(0)
+    page.set_input_files(".canvas input.file", saved)
+    expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
+    expect(page.locator("#chat .user.message")).to_contain_text("blue star")
+    expect(page.locator(".canvas .painting")).to_have_count(2)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from app import handlers, ui
+from app import handlers, render, ui
 from app.startup import Startup
 from pipelines import request
 from pipelines.assistant import ReplyOptions
@@ -125,6 +131,52 @@ def test_regions_are_refined_chosen_and_removed(assistant, opened):
     ):
         with pytest.raises(DemoError):
             wrong()
+
+
+@pytest.mark.parametrize("kind", render.TAKE_AWAY)
+def test_everything_can_be_taken_home(assistant, opened, kind):
+    timeline = opened
+    for words in ("segment the red ball", "convert the chart to a table"):
+        timeline = last(handlers.ask(assistant, timeline, words, ReplyOptions()))
+    name, content = handlers.take_away(assistant, timeline, kind)
+    match Path(name).suffix:
+        case ".png":
+            assert Image.open(io.BytesIO(content)).size == (200, 200)
+        case ".csv":
+            assert content.decode().startswith("fruit,count\n")
+        case ".json":
+            assert len(json.loads(content)["annotations"]) == 1
+        case ".zip":
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                names = archive.namelist()
+            assert "session.json" in names if kind == "session" else names == ["1-red-ball.png"]
+
+
+@pytest.mark.parametrize("kind", ["drawn", "masks", "cut-outs", "table", "coco", "rubbish"])
+def test_what_is_not_there_cannot_be_taken_home(assistant, kind):
+    with pytest.raises(DemoError):
+        handlers.take_away(assistant, Timeline(), kind)
+
+
+def test_a_session_goes_on_where_it_was(assistant, opened, tmp_path):
+    timeline = last(handlers.ask(assistant, opened, "segment the red ball", ReplyOptions()))
+    path = tmp_path / "any name"
+    path.write_bytes(handlers.take_away(assistant, timeline, "session")[1])
+    assert handlers.open_file(assistant, Timeline(), path) == timeline
+    path.write_bytes(b"PK\x03\x04 and then nothing")
+    with pytest.raises(DemoError):
+        handlers.open_file(assistant, Timeline(), path)
+
+
+def test_another_painting_can_be_chosen(assistant, opened):
+    options = ReplyOptions(candidates=2, steps=2)
+    timeline = last(handlers.ask(assistant, opened, "replace the red ball with a star", options))
+    first, second = render.paintings(timeline.scene)
+    assert timeline.scene.picture == first
+    chosen = handlers.choose_painting(assistant, timeline, 1)
+    assert chosen.scene.picture == second
+    with pytest.raises(DemoError, match="no painting"):
+        handlers.choose_painting(assistant, timeline, 5)
 
 
 def test_selecting_is_not_a_step(assistant, opened):

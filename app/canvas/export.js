@@ -1,0 +1,17 @@
+// Asks for a file to take home; when it has come, the browser saves it.
+
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button) trigger("take", { kind: button.dataset.kind });
+});
+
+watch("value", () => {
+  const file = props.value && props.value.file;
+  if (!file) return;
+  const link = document.createElement("a");
+  link.href = file.url;
+  link.download = file.orig_name;
+  document.body.append(link);
+  link.click();
+  link.remove();
+});

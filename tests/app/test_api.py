@@ -1,0 +1,130 @@
+"""Every endpoint of a running server, called by gradio_client and by an MCP client."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import base64
+from pathlib import Path
+
+import pytest
+from gradio_client import Client, handle_file
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
+from mcp.types import TextContent
+from PIL import Image
+
+from app.api import ANSWER
+
+NAMES = {"ask", "outline", "describe", "pose", "edit"}
+
+
+@pytest.fixture
+def picture(drawing, tmp_path) -> Path:
+    path = tmp_path / "drawing.png"
+    drawing.save(path)
+    return path
+
+
+@pytest.fixture
+def address(assistant, serve) -> str:
+    return serve(assistant)
+
+
+@pytest.fixture
+def client(address) -> Client:
+    return Client(address, verbose=False)
+
+
+def test_the_endpoints_are_the_only_ones_and_are_documented(client):
+    named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert {name.strip("/") for name in named} == NAMES
+    for endpoint in named.values():
+        assert endpoint["description"]
+        assert endpoint["returns"][0]["type"] == ANSWER
+
+
+def test_ask(client, picture):
+    said = client.predict(picture=handle_file(picture), words="segment the red ball", api_name="/ask")
+    assert set(said) == set(ANSWER["required"])
+    (region,) = said["regions"]
+    assert (region["id"], region["label"]) == (1, "red ball")
+    assert region["mask"]["size"] == [200, 200]
+    assert said["model"] == "fake-sphinx"
+    assert client.predict(picture=None, words="hello", api_name="/ask")["regions"] == []
+
+
+def test_outline(client, picture):
+    shown = handle_file(picture)
+    said = client.predict(picture=shown, clicks=[[70, 100], [80, 100, 0]], api_name="/outline")
+    assert said["regions"][0]["box"][0] < 70 < said["regions"][0]["box"][2]
+    said = client.predict(picture=shown, box=[50, 80, 90, 120], api_name="/outline")
+    assert said["regions"][0]["mask"]
+    said = client.predict(picture=shown, phrase="the blue cup", api_name="/outline")
+    assert said["regions"][0]["label"] == "blue cup"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{}, {"box": [1, 2]}, {"box": ["a", 0, 1, 2]}, {"clicks": [[1]]}, {"clicks": [[999, 999]]}]
+)
+def test_outline_says_what_is_wrong(client, picture, wrong):
+    with pytest.raises(Exception, match=r"give a phrase|A box is|A click is|outside the picture"):
+        client.predict(picture=handle_file(picture), api_name="/outline", **wrong)
+
+
+def test_describe(client, picture):
+    said = client.predict(picture=handle_file(picture), api_name="/describe")
+    assert [region["label"] for region in said["regions"]] == ["red ball", "blue cup"]
+    said = client.predict(picture=handle_file(picture), box=[50, 80, 90, 120], api_name="/describe")
+    assert "red ball" in said["text"]
+    said = client.predict(picture=handle_file(picture), detail=True, api_name="/describe")
+    assert "grey" in said["text"]
+
+
+def test_pose(client, picture):
+    said = client.predict(picture=handle_file(picture), api_name="/pose")
+    assert len(said["regions"][0]["keypoints"]) == 17
+
+
+def test_edit(client, picture):
+    said = client.predict(picture=handle_file(picture), wish="remove the red ball", steps=3, api_name="/edit")
+    assert "Removed" in said["text"]
+    with Image.open(said["picture"]) as image:
+        assert image.size == (200, 200)
+        assert image.convert("RGB").getpixel((70, 100)) != (220, 30, 30)
+
+
+def test_mcp_lists_and_calls_every_endpoint(address, picture):
+    async def visit() -> dict[str, str]:
+        async with (
+            streamablehttp_client(f"{address}gradio_api/mcp/") as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            tools = {tool.name.rsplit("_", 1)[-1]: tool for tool in (await session.list_tools()).tools}
+            assert set(tools) == NAMES
+            shown = "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
+            calls = {
+                "ask": {"picture": shown, "words": "what colour is it?"},
+                "outline": {"picture": shown, "phrase": "the red ball"},
+                "describe": {"picture": shown},
+                "pose": {"picture": shown},
+                "edit": {"picture": shown, "wish": "remove the red ball", "steps": 2},
+            }
+            said = {}
+            for name, values in calls.items():
+                result = await session.call_tool(tools[name].name, values)
+                assert not result.isError, result.content
+                (text, *_) = result.content
+                assert isinstance(text, TextContent)
+                said[name] = text.text
+            return said
+
+    said = asyncio.run(visit())
+    assert set(said) == NAMES
+    # Gradio writes an object to MCP as Python does, not as JSON
+    answers = {name: ast.literal_eval(text) for name, text in said.items()}
+    for answer in answers.values():
+        assert set(answer) == set(ANSWER["required"]), answer
+    assert answers["edit"]["picture"]
+    assert answers["outline"]["regions"][0]["label"] == "red ball"
