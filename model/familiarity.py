@@ -15,7 +15,7 @@ from torch import Tensor
 
 FILE = "familiarity.safetensors"
 SHRINKAGE = 0.1  # of the covariance towards its diagonal
-ACCEPTED = 0.98  # of the training world's pictures count as familiar
+ACCEPTED = 0.975  # of the training world's pictures count as familiar
 
 
 def summary(tokens: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class Familiarity:
         """Write `familiarity.safetensors` into a checkpoint's folder."""
         state = {
             "mean": self.mean,
-            "whitening": self.whitening.half(),
+            "whitening": self.whitening.half().contiguous(),
             "threshold": torch.tensor(self.threshold),
         }
         save_file(state, folder / FILE)

@@ -35,6 +35,7 @@ VIEWS = (
     (0.5, 0.5, 1.0, 1.0),
 )
 ROW = 384  # text tokens of a row at most, the system text among them
+LONGEST_FIRST = 0.5  # of the rows begin with their longest answer, or a pose would never fit
 IGNORED = -100
 SQUARE_SHARE = 0.5  # of the pictures are square, the rest wide or tall
 KIND_WEIGHTS = {
@@ -119,6 +120,8 @@ class Conversations:
         segments, labels = [0] * len(ids), [IGNORED] * len(ids)
         weights = [0.0] * len(ids)
         waiting, number = list(pairs), 0
+        if rng.random() < LONGEST_FIRST:
+            waiting.sort(key=lambda pair: -len(pair.answer))
         while waiting:
             count = 2 if len(waiting) > 1 and rng.random() < 0.15 else 1
             group, waiting = waiting[:count], waiting[count:]

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-WARM_UP = 60  # steps
+WARM_UP = 40  # steps
 FLOOR = 0.02  # of the peak learning rate, at the end of a run
 SAVE_EVERY = 240.0  # seconds between checkpoints
 AVERAGE = 0.98  # of a shown figure is its past

@@ -77,8 +77,8 @@ STAGES = (
         1.5e-3,
         3 * SPARE_SEEDS,
     ),
-    Stage("two", 0.40, Diet(16, text_every=24, single_view=0.92), 1e-3, 2e-3, 4 * SPARE_SEEDS),
-    Stage("two-high", 0.14, Diet(16, text_every=24, single_view=0.4), 4e-4, 8e-4, 9 * SPARE_SEEDS // 2),
+    Stage("two", 0.54, Diet(16, text_every=24, single_view=0.95), 1e-3, 2e-3, 4 * SPARE_SEEDS),
+    Stage("two-high", 0.0, Diet(16, text_every=24, single_view=0.4), 4e-4, 8e-4, 9 * SPARE_SEEDS // 2),
 )
 WARM_SHARES = {"encoders": 0.15, "two": 0.6, "two-high": 0.25}  # of a run that starts from a checkpoint
 

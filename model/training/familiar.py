@@ -1,0 +1,60 @@
+"""Teach a checkpoint to know its own world: fit `model.familiarity` to what its encoders make of it.
+
+Only the training world is seen here; photographs never set the threshold, they only measure it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+from tqdm import tqdm
+
+from model import SphinxForConditionalGeneration, SphinxProcessor
+from model.familiarity import Familiarity, summary
+from model.training.data import draw_for_training
+
+PICTURES = 2000
+FIRST = 700_000  # number of the first picture
+SIZES = (256, 320, 384, 512)  # pixels: visitors see the world at more sizes than training does
+
+
+@torch.no_grad()
+def summaries(
+    model: SphinxForConditionalGeneration,
+    processor: SphinxProcessor,
+    images: Iterable[Image.Image],
+    views: int | None,
+) -> Tensor:
+    """A row for each picture: what `Familiarity` judges."""
+    rows = []
+    for image in images:
+        pixels: Any = processor.image_processor([image], return_tensors="pt")["pixel_values"]
+        tokens = model.get_image_features(pixels.to(model.device, model.dtype), views)[0]
+        rows.append(summary(tokens.cpu()))
+    return torch.stack(rows)
+
+
+def teach(
+    model: SphinxForConditionalGeneration,
+    processor: SphinxProcessor,
+    folder: Path,
+    *,
+    views: int | None,
+    pictures: int = PICTURES,
+) -> Familiarity:
+    """Fit to `pictures` of the training world and write the result into the checkpoint's folder."""
+
+    def drawn() -> Iterable[Image.Image]:
+        for number in tqdm(range(FIRST, FIRST + pictures), desc="getting familiar", mininterval=5.0):
+            size = random.Random(f"familiar {number}").choice(SIZES)
+            yield Image.fromarray(draw_for_training(number, size=size)[0])
+
+    familiarity = Familiarity.fit(summaries(model, processor, drawn(), views))
+    familiarity.save(folder)
+    return familiarity
