@@ -32,14 +32,22 @@ log = logging.getLogger(__name__)
 
 NANO = Path(__file__).parent.parent / "assets" / "sam-nano"
 CACHE_BYTES = 64 << 20  # of embeddings that are remembered
-SECOND_LOOK = 0.62  # a thing whose box is shorter than this part of the picture is looked at again
+PARTS = (0.55, 0.35)  # of the picture's longer side: cut-outs around a click that are looked at as well
+NEARER = 0.06  # predicted IoU by which each closer look is believed more
+GRID = 4  # places of a cut-out within its own side
+SECOND_LOOK = 0.62  # a thing whose box is shorter than this part of the cut-out is looked at again
 MARGIN = 0.35  # of the thing's longer side, left around it in the second look
 SMALLEST_CUT = 24  # pixels, side of a cut-out
-GRABCUT_SIDE = 192  # pixels, longer side of the cut-out that GrabCut works on
+SETTLE_SIDE = 128  # pixels, longer side of the cut-out on which the edge is settled
+PAD = 0.12  # of the thing's longer side, left around it there
+UNSURE = (0.02, 0.98)  # probabilities between which GrabCut decides
 GRABCUT_ROUNDS = 1
-UNSURE = (0.15, 0.85)  # probabilities between which GrabCut decides
+CLICK_RADIUS = 2  # pixels of that cut-out that a click settles for good
+DOUBT = 0.2  # of that cut-out's longer side, around a click that takes away, where GrabCut decides
+ELLIPSE_SHARE = 0.3  # of the box's inscribed ellipse in the opinion that GrabCut starts from
+GUIDED_RADIUS, GUIDED_EPSILON = 3, 1e-4  # pixels; variance of grey in 0..1 that counts as flat
 DOUBLE = 0.9  # IoU from which two candidates are one
-SOFTEN = 1.0  # pixels of the cut-out, blur of the edge before it is enlarged
+SOFTEN = 1.0  # pixels of that cut-out, blur of the edge before it is enlarged
 
 
 def load(name: str, *, device: str = "cpu", fetch: bool = True) -> Outlines:
@@ -50,7 +58,7 @@ def load(name: str, *, device: str = "cpu", fetch: bool = True) -> Outlines:
     """
     if name in segmenter.OFFICIAL:
         sam = segmenter.load_official(_fetched(name, fetch=fetch))
-        return Outlines(sam.to(device), name=name, manner=Manner(second_look=False, sharpen=False))
+        return Outlines(sam.to(device), name=name, manner=Manner(closer=False, sharpen=False))
     path = NANO if name == "sam-nano" else Path(name)
     try:
         sam = segmenter.load(path) if path.is_dir() else segmenter.load_official(path)
@@ -60,7 +68,7 @@ def load(name: str, *, device: str = "cpu", fetch: bool = True) -> Outlines:
             "a folder written by the training, or a released .pth file."
         ) from error
     own = path.is_dir()
-    manner = Manner() if own else Manner(second_look=False, sharpen=False)
+    manner = Manner() if own else Manner(closer=False, sharpen=False)
     return Outlines(sam.to(device), name=path.name, manner=manner)
 
 
@@ -119,12 +127,14 @@ class _Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How outlines are made; measured choices, see the model card. `sharpen`: GrabCut in the unsure band."""
+    """What is done beyond SAM itself, each a measured choice, see sam-nano's card.
 
-    second_look: bool = True
+    closer: cut-outs of the picture are looked at as well. sharpen: edges are settled on the picture's pixels.
+    The released checkpoints see and outline sharply enough without either.
+    """
+
+    closer: bool = True
     sharpen: bool = True
-    ellipse: bool = False
-    """A box's outline is GrabCut from an ellipse in the box, without the network."""
 
 
 class Outlines:
@@ -167,12 +177,14 @@ class Outlines:
             for click in clicks
         ]
         candidates = self._look(image, digest, whole, box, clicks)
-        if self.manner.second_look:
+        if self.manner.closer:
+            if box is None:
+                candidates = self._look_closer(image, digest, candidates, clicks)
             candidates = self._look_again(image, digest, candidates, box, clicks)
         answers: list[tuple[np.ndarray, float, Box]] = []
         found: list[tuple[Mask, float]] = []
         for candidate in sorted(candidates, key=lambda c: -c.score):
-            plane, cut = self._settle(image, candidate, box, clicks)
+            plane, cut = self._settle(image, candidate, box, clicks, best=not answers)
             if any(_same(plane, cut, other, place) for other, _, place in answers):
                 continue
             answers.append((plane, candidate.score, cut))
@@ -238,6 +250,33 @@ class Outlines:
                 held -= self._kept.popitem(last=False)[1].bytes
         return made
 
+    def _look_closer(
+        self, image: Image.Image, digest: str, candidates: list[_Candidate], clicks: Sequence[Click]
+    ) -> list[_Candidate]:
+        """The candidates of the picture or of a part of it around the clicks, whichever are surest.
+
+        The parts lie on a grid, so that the next click finds their embeddings made.
+        """
+        adding = [click.point for click in clicks if click.positive]
+        if not adding:
+            return candidates
+        whole = Box(0, 0, *image.size)
+        surest, trust = candidates, max(c.score for c in candidates)
+        x1, x2 = min(p.x for p in adding), max(p.x for p in adding)
+        y1, y2 = min(p.y for p in adding), max(p.y for p in adding)
+        for nearer, part in enumerate(PARTS, start=1):
+            side = round(part * max(image.size))
+            if side < SMALLEST_CUT or max(x2 - x1, y2 - y1) > 0.7 * side:
+                break
+            step = max(1, side // GRID)
+            x, y = (x1 + x2) // 2 // step * step + step // 2, (y1 + y2) // 2 // step * step + step // 2
+            cut = _square(Box(x, y, x + 1, y + 1), side, whole)
+            seen = [click for click in clicks if _holds(cut, click)]
+            found = self._look(image, digest, cut, None, seen)
+            if (score := max(c.score for c in found) + NEARER * nearer) > trust:
+                surest, trust = found, score
+        return surest
+
     def _look_again(
         self,
         image: Image.Image,
@@ -250,8 +289,7 @@ class Outlines:
         whole = Box(0, 0, *image.size)
         around = box
         if around is None:
-            best = max(candidates, key=lambda c: c.score)
-            around = _extent(best)
+            around = _extent(max(candidates, key=lambda c: c.score))
         if around is None:
             return candidates
         for click in clicks:
@@ -261,53 +299,100 @@ class Outlines:
                     min(around.x1, x), min(around.y1, y), max(around.x2, x + 1), max(around.y2, y + 1)
                 )
         side = max(around.x2 - around.x1, around.y2 - around.y1)
-        if side > SECOND_LOOK * max(image.size):
+        seen_in = candidates[0].cut
+        if side > SECOND_LOOK * max(seen_in.x2 - seen_in.x1, seen_in.y2 - seen_in.y1):
             return candidates
         cut = _square(around, max(SMALLEST_CUT, round(side * (1 + 2 * MARGIN))), whole)
-        seen = [click for click in clicks if click.positive or _holds(cut, click)]
+        seen = [click for click in clicks if _holds(cut, click)]
+        if box is None and not any(click.positive for click in seen):
+            return candidates
         return self._look(image, digest, cut, box, seen)
 
     def _settle(
-        self, image: Image.Image, candidate: _Candidate, box: Box | None, clicks: Sequence[Click]
+        self,
+        image: Image.Image,
+        candidate: _Candidate,
+        box: Box | None,
+        clicks: Sequence[Click],
+        *,
+        best: bool,
     ) -> tuple[np.ndarray, Box]:
-        """The candidate's bool plane on a cut-out of the picture at its own resolution, edges sharpened."""
+        """The candidate's bool plane on a cut-out of the picture at its own resolution.
+
+        The best candidate's edge is settled by GrabCut, the others' by a guided filter, which is cheaper.
+        """
         cut = candidate.cut
         extent = _extent(candidate)
         if extent is None:
             return np.zeros((1, 1), bool), Box(cut.x1, cut.y1, cut.x1 + 1, cut.y1 + 1)
-        pad = max(4, round(0.12 * max(extent.x2 - extent.x1, extent.y2 - extent.y1)))
+        if box is not None:
+            extent = Box(
+                min(extent.x1, box.x1), min(extent.y1, box.y1), max(extent.x2, box.x2), max(extent.y2, box.y2)
+            )
+        pad = max(4, round(PAD * max(extent.x2 - extent.x1, extent.y2 - extent.y1)))
         place = _inside(Box(extent.x1 - pad, extent.y1 - pad, extent.x2 + pad, extent.y2 + pad), cut)
         width, height = place.x2 - place.x1, place.y2 - place.y1
-        scale = min(1.0, GRABCUT_SIDE / max(width, height))
+        scale = min(1.0, SETTLE_SIDE / max(width, height))
         to = (max(1, round(width * scale)), max(1, round(height * scale)))
         chance = _part(candidate, place, to)
         if self.manner.sharpen and min(to) > 8:
+            if box is not None and not clicks:
+                chance = _mixed(chance, ellipse_chance(box, place, to), ELLIPSE_SHARE)
             pixels = np.asarray(image.resize(to, Image.Resampling.BOX, box=place, reducing_gap=2.0))
-            chance = sharpened(pixels, chance)
+            sure = np.full(chance.shape, -1, np.int8)
+            for click in clicks:
+                if _holds(place, click):
+                    x, y = int((click.point.x - place.x1) * scale), int((click.point.y - place.y1) * scale)
+                    cv2.circle(sure, (x, y), CLICK_RADIUS, (int(click.positive),), -1)  # type: ignore[call-overload]
+            chance = grabcut(pixels, chance, sure) if best else guided(pixels, chance)
         plane = cv2.resize(chance, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
         return plane, place
 
 
-def sharpened(pixels: np.ndarray, chance: np.ndarray) -> np.ndarray:
+def grabcut(pixels: np.ndarray, chance: np.ndarray, sure: np.ndarray) -> np.ndarray:
     """Let GrabCut decide where `chance` is unsure.
 
     Args:
         pixels: uint8 (H, W, 3).
         chance: float32 (H, W), 0..1.
+        sure: int8 (H, W): 1 and 0 where a click says what belongs and what does not, -1 elsewhere.
     Returns:
         float32 (H, W), its edges softened so that it can be enlarged.
     """
     labels = np.where(chance > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[chance < UNSURE[0]] = cv2.GC_BGD
     labels[chance > UNSURE[1]] = cv2.GC_FGD
+    if (sure == 0).any():  # around a click that takes away, nothing is beyond doubt
+        far = cv2.distanceTransform((sure != 0).astype(np.uint8), cv2.DIST_L2, 3) > DOUBT * max(sure.shape)
+        labels[(labels == cv2.GC_FGD) & ~far] = cv2.GC_PR_FGD
+    labels[sure == 1], labels[sure == 0] = cv2.GC_FGD, cv2.GC_BGD
     inside = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD))
     if inside.all() or not inside.any():
         return chance
     cv2.setRNGSeed(0)
     models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(np.ascontiguousarray(pixels), labels, None, *models, GRABCUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(np.ascontiguousarray(pixels), labels, None, *models, GRABCUT_ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
     inside = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
     return cv2.GaussianBlur(inside, (0, 0), SOFTEN)
+
+
+def guided(pixels: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    """He, Sun and Tang's guided filter (2013): probabilities (H, W) that follow the picture's edges."""
+    grey = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+
+    def mean(plane: np.ndarray) -> np.ndarray:
+        return cv2.blur(plane, (2 * GUIDED_RADIUS + 1,) * 2, borderType=cv2.BORDER_REFLECT)
+
+    centre, level = mean(grey), mean(chance)
+    slope = (mean(grey * chance) - centre * level) / (mean(grey * grey) - centre * centre + GUIDED_EPSILON)
+    return np.clip(mean(slope) * grey + mean(level - slope * centre), 0, 1)
+
+
+def _mixed(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
+    """Two opinions (H, W) in 0..1 as one, in log odds; `share` is the other's, whose 0 is final."""
+    odds = [np.log(plane / (1 - plane)) for plane in (one.clip(1e-3, 0.999), other.clip(1e-3, 0.999))]
+    mixed = 1 / (1 + np.exp(-(1 - share) * odds[0] - share * odds[1]))
+    return np.where(other > 0, mixed, 0).astype(np.float32)
 
 
 def ellipse_chance(box: Box, cut: Box, to: tuple[int, int]) -> np.ndarray:
