@@ -42,7 +42,7 @@ def ask(assistant: Assistant, scene: Scene, request: Ask, options: ReplyOptions)
     """An open question, with or without a picture."""
     if not request.question:
         raise DemoError("There are no words: ask something about the picture, or say what to do with it.")
-    question = request.question
+    question = _tidy(request.question)
     subjects = [region for number in request.subjects if (region := scene.region(number))]
     if subjects:
         names = {
@@ -56,6 +56,14 @@ def ask(assistant: Assistant, scene: Scene, request: Ask, options: ReplyOptions)
         assistant.look(scene, ability, sentence, options, history=history(assistant, scene))
     ) as scenes:
         yield from scenes
+
+
+def _tidy(question: str) -> str:
+    """As questions are written: on a line, a capital first, a question mark where it is missing."""
+    question = question.strip()
+    if _SHORT.match(question) and question[-1] not in "?!.":
+        question += "?"
+    return question[0].upper() + question[1:]
 
 
 def history(assistant: Assistant, scene: Scene) -> tuple[tuple[str, str], ...]:

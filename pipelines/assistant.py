@@ -19,6 +19,7 @@ from model.replies import plain_text, read_reply
 from pipelines import request as req
 from pipelines.errors import DemoError
 from pipelines.merge import name_regions, need_picture, need_region, show, without_regions
+from pipelines.nouns import plural, singular
 from pipelines.parts import (
     GUIDANCE,
     MAX_NEW_TOKENS,
@@ -57,7 +58,7 @@ class About:
     cannot: str = ""
     examples: tuple[str, ...] = ()
     untrained: Mapping[str, str] = field(default_factory=dict)
-    """Abilities that the checkpoint was not trained for -> their measured figure, or ""."""
+    """Abilities that the checkpoint did not learn -> their measured figure, or ""."""
     short_answers: bool = False
     """Questions are asked with SPHINX's short-answer line (small checkpoints know no other answers)."""
     remembers: int = REMEMBERED_TURNS
@@ -252,7 +253,8 @@ class Assistant:
             case req.Look(ability):
                 return self.look(scene, ability, TASKS[ability].prompt.fill(), options)
             case req.Find(phrase, ability):
-                return self.look(scene, ability, TASKS[ability].prompt.fill(phrase=phrase), options, phrase)
+                label = singular(phrase) if ability == "detect" else phrase
+                return self.look(scene, ability, TASKS[ability].prompt.fill(phrase=phrase), options, label)
             case req.Outline(target):
                 return self.outline_words(scene, target, options)
             case req.Describe(target):
@@ -319,13 +321,17 @@ class Assistant:
         yield show(scene, _read(ability, raw, size_wh, phrase, ended=True), turn)
 
     def warn(self, scene: Scene, ability: str) -> Scene:
-        """The scene with a notice, where the loaded checkpoint was not trained for the ability."""
+        """The scene with a notice, once, where the loaded checkpoint did not learn the ability."""
         if ability not in self.about.untrained:
             return scene
         figure = self.about.untrained[ability]
         title = TASKS[ability].title.lower()
-        text = f"{self.about.model} was not trained for this ({title}): take it as a guess."
-        return scene.with_turn(Turn("notice", text + (f" Measured: {figure}." if figure else "")))
+        text = (
+            f"{self.about.model} was not trained for this, or learned it badly ({title}): take it as a guess."
+        )
+        text += f" Measured: {figure}." if figure else ""
+        said = any(turn.role == "notice" and turn.text == text for turn in scene.turns)
+        return scene if said else scene.with_turn(Turn("notice", text))
 
     def outline_words(self, scene: Scene, target: Target, options: ReplyOptions) -> Scenes:
         """Find a phrase, then outline each box of it; or outline regions that are there already."""
@@ -354,7 +360,10 @@ class Assistant:
 
     def find(self, scene: Scene, target: Target, options: ReplyOptions) -> Scenes:
         """Boxes for a target's phrase, by the ability that suits it."""
-        ability = "detect" if target.every else "relation" if req.is_relation(target.phrase) else "locate"
+        if target.every:
+            question = TASKS["detect"].prompt.fill(phrase=plural(target.phrase))
+            return self.look(scene, "detect", question, options, singular(target.phrase))
+        ability = "relation" if req.is_relation(target.phrase) else "locate"
         question = TASKS[ability].prompt.fill(phrase=target.phrase)
         return self.look(scene, ability, question, options, target.phrase)
 

@@ -18,8 +18,6 @@ from pipelines.errors import MissingCapability
 from pipelines.tasks import TASKS
 
 if TYPE_CHECKING:
-    import torch
-
     from pipelines.parts import Outliner, Painter, Speaker
 
 log = logging.getLogger(__name__)
@@ -30,7 +28,7 @@ STABLE_DIFFUSION = {
     "stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-inpainting",
     "stable-diffusion-2": "sd2-community/stable-diffusion-2-inpainting",
 }  # name -> Hub id
-DTYPES = ("float32", "bfloat16", "float16")
+DTYPES = ("float32", "bfloat16", "float16", "int8", "nf4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,73 +49,102 @@ def load(settings: Settings | None = None) -> Assistant:
         MissingCapability: something is not there: weights, memory, a device; with what would work.
     """
     settings = settings or Settings()
-    device, dtype, why = find_device(settings.device, settings.dtype)
-    speaker, about = load_speaker(settings.model, device, dtype, why)
+    device, why = find_device(settings.device)
+    speaker, about = load_speaker(settings.model, device, settings.dtype, why)
     outliner = load_outliner(settings.segmenter, device)
-    painter = load_painter(settings.painter, device, dtype)
-    log.info("%s, %s and %s on %s: %s", about.model, outliner.name, painter.name, device, why)
+    painter = load_painter(settings.painter, device)
+    log.info("%s, %s and %s on %s: %s", about.model, outliner.name, painter.name, device, about.why)
     return Assistant(speaker, outliner, painter, about)
 
 
-def find_device(device: str, dtype: str) -> tuple[str, torch.dtype, str]:
-    """The device and the dtype, and the reason in words.
+def find_device(device: str) -> tuple[str, str]:
+    """The device, and the reason in words.
 
     Raises:
-        MissingCapability: a device that is not here, or a dtype that is none.
+        MissingCapability: a device that is not here.
     """
     import torch
 
-    if dtype not in ("auto", *DTYPES):
-        raise MissingCapability(f"There is no dtype {dtype}: use auto, {', '.join(DTYPES)}.")
     if device == "auto":
         if torch.cuda.is_available():
-            device, why = "cuda", f"a GPU was found ({torch.cuda.get_device_name()})"
-        elif torch.backends.mps.is_available():
-            device, why = "mps", "an Apple GPU was found"
-        else:
-            device, why = "cpu", "no GPU was found"
-    else:
-        why = "as asked"
-        try:
-            torch.empty(1, device=device)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise MissingCapability(f"The device {device} is not here ({reason}): use auto or cpu.") from None
-    if dtype == "auto":
-        dtype = "bfloat16" if device.startswith("cuda") else "float32"
-        why += f"; {dtype} suits it"
-    return device, getattr(torch, dtype), why
+            return "cuda", f"a GPU was found ({torch.cuda.get_device_name()})"
+        if torch.backends.mps.is_available():
+            return "mps", "an Apple GPU was found"
+        return "cpu", "no GPU was found"
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise MissingCapability(f"The device {device} is not here ({reason}): use auto or cpu.") from None
+    return device, "as asked"
 
 
-def load_speaker(model: str, device: str, dtype: torch.dtype, why: str) -> tuple[Speaker, About]:
+def find_dtype(dtype: str, device: str, *, embedded: bool) -> tuple[str, str]:
+    """The dtype of SPHINX, and the reason in words.
+
+    Raises:
+        MissingCapability: it is none.
+    """
+    if dtype != "auto":
+        if dtype not in DTYPES:
+            raise MissingCapability(f"There is no dtype {dtype}: use auto, {', '.join(DTYPES)}.")
+        return dtype, f"{dtype} as asked"
+    if embedded and not device.startswith("cuda"):
+        return "float32", "float32, since the checkpoint is small"
+    return "bfloat16", "bfloat16, half the memory of float32"
+
+
+def load_speaker(model: str, device: str, dtype: str, why: str) -> tuple[Speaker, About]:
     """SPHINX and what is to be said of it."""
-    from model import SphinxForConditionalGeneration, SphinxProcessor
+    import torch
+
+    from model import SphinxProcessor, checkpoints
     from model.familiarity import Familiarity
     from pipelines.sphinx import SphinxSpeaker
 
-    folder = model_folder(model)
+    released = model in checkpoints.CHECKPOINTS and checkpoints.CHECKPOINTS[model].subfolder is not None
+    dtype, because = find_dtype(dtype, device, embedded=not released)
+    folder = model_folder(model, device, dtype)
+    place = "auto" if device == "cuda" and torch.cuda.device_count() > 1 and released else device
     try:
-        network: Any = SphinxForConditionalGeneration.from_pretrained(folder, dtype=dtype)
+        network = checkpoints.load(folder, dtype=dtype, device=place)
         processor = SphinxProcessor.from_pretrained(folder)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, ImportError) as error:
         reason = str(error).strip().split("\n")[0]
-        raise MissingCapability(f"{folder} is no SPHINX checkpoint ({reason}): convert it first.") from error
-    network.to(device)
+        raise MissingCapability(
+            f"{folder.name} cannot be loaded ({reason}): a folder must hold a converted SPHINX, as "
+            "python -m model.convert_sphinx_to_hf writes it."
+        ) from error
+    except torch.OutOfMemoryError:
+        raise MissingCapability(
+            f"The memory of {device} does not suffice for {model}: try --dtype nf4."
+        ) from None
     name = Path(model).name
     speaker = SphinxSpeaker(network, processor, name=name, familiarity=Familiarity.load(folder))
-    return speaker, read_about(folder, name, device, why)
+    return speaker, read_about(folder, name, device, f"{why}; {because}")
 
 
-def model_folder(model: str) -> Path:
-    """The folder of a checkpoint: embedded, local, or released (fetched and converted at first)."""
-    embedded = ASSETS / model
-    if (embedded / "config.json").exists():
-        return embedded
-    if (Path(model) / "config.json").exists():
-        return Path(model)
-    raise MissingCapability(
-        f"There is no checkpoint {model}: give sphinx-nano, or a folder that holds a converted checkpoint."
-    )
+def model_folder(model: str, device: str = "cpu", dtype: str = "float32") -> Path:
+    """The folder of a checkpoint: embedded, local, or released (fetched and converted at first).
+
+    Raises:
+        MissingCapability: there is none of that name, or it does not fit this machine.
+    """
+    from model import checkpoints
+
+    for folder in (ASSETS / model, Path(model)):
+        if (folder / "config.json").exists():
+            return folder
+    known = checkpoints.CHECKPOINTS.get(model)
+    if known is None or known.subfolder is None:
+        names = ", ".join(checkpoints.CHECKPOINTS)
+        raise MissingCapability(
+            f"There is no checkpoint {model}: give one of {names}, or a folder that holds a converted one."
+        )
+    try:
+        return checkpoints.fetch(model, dtype=dtype, device=device)
+    except (ValueError, OSError) as error:
+        raise MissingCapability(f"{model} cannot be fetched. {error}") from error
 
 
 def load_outliner(name: str, device: str) -> Outliner:
@@ -127,8 +154,10 @@ def load_outliner(name: str, device: str) -> Outliner:
     return sam.load(name, device=device)
 
 
-def load_painter(name: str, device: str, dtype: torch.dtype) -> Painter:
+def load_painter(name: str, device: str) -> Painter:
     """The inpainter; "auto" is the embedded one where it is there, and OpenCV otherwise."""
+    import torch
+
     from pipelines.diffusion import EMPTY, DiffusionPainter, OpenCVPainter
 
     embedded = ASSETS / "diffusion-nano"
@@ -136,6 +165,7 @@ def load_painter(name: str, device: str, dtype: torch.dtype) -> Painter:
         name = "diffusion-nano" if (embedded / "model_index.json").exists() else "opencv"
     if name == "opencv":
         return OpenCVPainter()
+    dtype = torch.float16 if device.startswith("cuda") else torch.float32
     if name == "diffusion-nano":
         return DiffusionPainter.load(embedded, name=name, device=device, dtype=dtype)
     path = STABLE_DIFFUSION.get(name, name)

@@ -16,6 +16,7 @@ from pipelines import ask
 from pipelines.colours import COLOURS, colours_in
 from pipelines.errors import DemoError
 from pipelines.merge import need_picture, need_region, without_regions
+from pipelines.nouns import noun
 from pipelines.parts import Scenes
 from pipelines.references import Target
 from pipelines.request import Edit
@@ -190,10 +191,10 @@ def _verdict(
     said = ask.describe_silently(assistant, scene, Region(0, "", box), options)
     if request.action == "remove":
         name = names[ids[0]]
-        gone = not name or not _says(said, _noun(name))
+        gone = not name or not _says(said, noun(name))
         seen = f"SPHINX now sees there: “{said}”" if said else "SPHINX sees nothing there now"
         return f" {seen}: " + ("the wish came true." if gone else "it may still be there, try another seed.")
-    came = _says(said, _noun(wish)) and all(_says(said, colour) for colour in colours_in(wish))
+    came = _says(said, noun(wish)) and all(_says(said, colour) for colour in colours_in(wish))
     if request.action == "recolour":
         came = all(_says(said, colour) for colour in colours_in(wish))
     seen = f" SPHINX now sees there: “{said or 'nothing'}”: "
@@ -202,13 +203,6 @@ def _verdict(
 
 def _says(said: str, word: str) -> bool:
     return bool(word) and bool(re.search(rf"\b{re.escape(word)}s?\b", said, re.IGNORECASE))
-
-
-def _noun(phrase: str) -> str:
-    """The word that names the thing: "small blue star on a stick" -> "star"."""
-    head = re.split(rf"\s(?:{'|'.join(_PREPOSITIONS)})\s", f" {phrase} ", maxsplit=1)[0]
-    words = re.findall(r"\w[\w'-]*", head)
-    return words[-1] if words else ""
 
 
 def _told(

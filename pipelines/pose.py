@@ -25,12 +25,8 @@ def pose(assistant: Assistant, scene: Scene, target: Target, options: ReplyOptio
     if target.box:
         scene, ids = merge(scene, (Finding("person", target.box),), source="box")
     elif target.phrase:
-        phrase = "people" if target.every and target.phrase == "person" else target.phrase
-        ability = "detect" if target.every else "locate"
-        question = TASKS[ability].prompt.fill(phrase=phrase)
         found = scene
-        label = "person" if phrase == "people" else phrase
-        with closing(assistant.look(scene, ability, question, options, label)) as scenes:
+        with closing(assistant.find(scene, target, options)) as scenes:
             for found in scenes:
                 yield found
         ids = tuple(dict.fromkeys(i for span in found.turns[-1].spans for i in span.region_ids))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.colours import COLOURS
+from pipelines.nouns import plural
 from pipelines.references import Target, box_in, labelled, subjects, target, without_article
 from pipelines.scene import Scene
 
@@ -255,7 +256,7 @@ def _find(ability: FindAbility) -> Build:
         if aim.phrase.lower() in _ALL_THINGS:
             return Look("dense")
         if aim.every or ability == "detect":
-            return Find(aim.phrase, "detect")
+            return Find(plural(aim.phrase), "detect")
         if re.fullmatch(rf"(?:.+ )?{_SCREEN}", aim.phrase, re.IGNORECASE):
             return Find(aim.phrase, "screen")
         return Find(aim.phrase, "relation" if ability == "locate" and is_relation(aim.phrase) else ability)
@@ -369,7 +370,7 @@ def _named(match: re.Match[str], scene: Scene) -> Request | None:
     if is_relation(aim.phrase):
         return Find(aim.phrase, "relation")
     if aim.every:
-        return Find(aim.phrase, "detect")
+        return Find(plural(aim.phrase), "detect")
     one = re.match(rf"(?:the|a|an|{_COLOUR}) ", phrase, re.IGNORECASE)
     return Find(aim.phrase) if one and len(phrase.split()) <= 6 else None
 

@@ -28,7 +28,8 @@ REPLIES = {
     "describes: people": "[0.25,0.40,0.45,0.60]",
     "describes:": "[0.25,0.40,0.45,0.60]",
     "Detect all people": "[0.25,0.40,0.45,0.60;0.60,0.40,0.80,0.70]",
-    "Detect all regions in the image and": "<p>red ball</p>[0.25,0.40,0.45,0.60], <p>blue cup</p>[0.60,0.40,0.80,0.70]",
+    "Detect all regions in the image and": "<p>red ball</p>[0.25,0.40,0.45,0.60], "
+    "<p>blue cup</p>[0.60,0.40,0.80,0.70]",
     "Detect all": "[0.25,0.40,0.45,0.60]",
     "key points": "<p>nose</p>[0.35,0.45], <p>left eye</p>[0.37,0.43], <p>right eye</p>[0.33,0.43]",
     "short description for this region": "red ball",
@@ -37,7 +38,8 @@ REPLIES = {
     "chart": "fruit | count\napples | 3\npears | 5",
     "odd": "<p>blue cup</p>[0.60,0.40,0.80,0.70]",
     "marks": "<Mark 1> red ball, <Mark 2> blue cup",
-    "bounding box for each": "A <p>red ball</p>[0.25,0.40,0.45,0.60] beside a <p>blue cup</p>[0.60,0.40,0.80,0.70].",
+    "bounding box for each": "A <p>red ball</p>[0.25,0.40,0.45,0.60] beside a "
+    "<p>blue cup</p>[0.60,0.40,0.80,0.70].",
     "one-sentence": "A red ball beside a blue cup.",
     "detailed": "A red ball lies on the left. A blue cup stands on the right. The ground is grey.",
     "colour": "red",

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-import torch
 
+from model import checkpoints
 from pipelines import catalog
 from pipelines.errors import MissingCapability
 from pipelines.tasks import TASKS
@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
 
 
 def test_a_checkpoint_from_a_folder(folder, drawing):
-    speaker, about = catalog.load_speaker(str(folder), "cpu", torch.float32, "no GPU was found")
+    speaker, about = catalog.load_speaker(str(folder), "cpu", "auto", "no GPU was found")
     assert about.model == "sphinx-tiny-random"
     assert about.remembers
     assert not about.untrained
@@ -53,23 +53,27 @@ def test_what_a_checkpoint_says_of_itself(folder, tmp_path):
 
 
 def test_the_device_and_the_reason():
-    device, dtype, why = catalog.find_device("cpu", "auto")
-    assert (device, dtype) == ("cpu", torch.float32)
-    assert "float32" in why
-    device, _, why = catalog.find_device("auto", "bfloat16")
-    assert "GPU" in why
-    with pytest.raises(MissingCapability, match="dtype"):
-        catalog.find_device("cpu", "float12")
+    assert catalog.find_device("cpu") == ("cpu", "as asked")
+    assert "GPU" in catalog.find_device("auto")[1]
     with pytest.raises(MissingCapability, match="not here"):
-        catalog.find_device("xpu:7", "auto")
+        catalog.find_device("xpu:7")
+    assert catalog.find_dtype("auto", "cpu", embedded=True)[0] == "float32"
+    assert catalog.find_dtype("auto", "cuda", embedded=True)[0] == "bfloat16"
+    assert catalog.find_dtype("auto", "cpu", embedded=False)[0] == "bfloat16"
+    assert catalog.find_dtype("nf4", "cuda", embedded=False)[0] == "nf4"
+    with pytest.raises(MissingCapability, match="dtype"):
+        catalog.find_dtype("float12", "cpu", embedded=True)
 
 
-def test_what_is_not_there_is_explained(tmp_path):
+def test_what_is_not_there_is_explained(tmp_path, monkeypatch):
     with pytest.raises(MissingCapability, match="no checkpoint"):
         catalog.model_folder("nothing")
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(MissingCapability, match="no SPHINX checkpoint"):
-        catalog.load_speaker(str(tmp_path), "cpu", torch.float32, "")
+    with pytest.raises(MissingCapability, match="cannot be loaded"):
+        catalog.load_speaker(str(tmp_path), "cpu", "auto", "")
     with pytest.raises(MissingCapability, match="no inpainting pipeline"):
-        catalog.load_painter(str(tmp_path), "cpu", torch.float32)
-    assert "OpenCV" in catalog.load_painter("opencv", "cpu", torch.float32).name
+        catalog.load_painter(str(tmp_path), "cpu")
+    assert "OpenCV" in catalog.load_painter("opencv", "cpu").name
+    monkeypatch.setattr(checkpoints, "free_memory", lambda device: 10**9)
+    with pytest.raises(MissingCapability, match="memory"):
+        catalog.model_folder("sphinx-1k", "cpu", "bfloat16")

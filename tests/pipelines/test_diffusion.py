@@ -1,5 +1,6 @@
 """Painters: nothing outside the mask changes, inside it does; a tiny pipeline in the official layout."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -152,13 +153,9 @@ def test_what_cannot_be_painted_is_explained(painter, folder, tmp_path):
 
 
 def test_a_model_that_cannot_inpaint_is_refused(painter):
-    class Pipeline:
-        class unet:
-            class config:
-                in_channels = 4
-
+    pipeline = SimpleNamespace(unet=SimpleNamespace(config=SimpleNamespace(in_channels=4)))
     with pytest.raises(MissingCapability, match="inpainting"):
-        DiffusionPainter(Pipeline(), name="plain")
+        DiffusionPainter(pipeline, name="plain")
 
 
 def test_removal_fills_from_around():

@@ -1,4 +1,4 @@
-"""What words ask for: a table of phrasings, many unlike any training sentence; and that nothing ever raises."""
+"""What words ask for: a table of phrasings, many unlike training sentences; and that nothing ever raises."""
 
 import pytest
 from hypothesis import given, settings
@@ -87,13 +87,13 @@ PLAIN = [
     # all of a kind
     ("find all people", Find("people", "detect")),
     ("Detect all people shown in the image.", Find("people", "detect")),
-    ("show me every cup", Find("cup", "detect")),
+    ("show me every cup", Find("cups", "detect")),
     ("where are the people?", Find("people", "detect")),
     ("where are all the dogs", Find("dogs", "detect")),
-    ("find each tree", Find("tree", "detect")),
+    ("find each tree", Find("trees", "detect")),
     ("mark all the red balls", Find("red balls", "detect")),
     ("all the windows", Find("windows", "detect")),
-    ("detect every animal in the photo", Find("animal", "detect")),
+    ("detect every animal in the photo", Find("animals", "detect")),
     ("where are the cups", Find("cups", "detect")),
     ("find the children", Find("children", "detect")),
     # screens
@@ -350,7 +350,7 @@ ABILITY_OF = {
     "relation": Find("red ball"),
     "region": Describe(Target(box=Box(20, 30, 60, 70))),
     "pose": Pose(Target(box=Box(20, 30, 60, 70))),
-    "detect": Find("red ball", "detect"),
+    "detect": Find("red balls", "detect"),
     "locate": Find("red ball"),
     "screen": Find("red ball", "screen"),
 }
@@ -376,12 +376,11 @@ def test_it_is_the_first_of_the_last_named_when_nothing_is_selected():
     assert subjects("what colour are they?", scene) == (1, 2, 3)
 
 
+PIECES = """segment remove the red ball #1 @2 #99999 it them make blue into a table chart where is find all
+with second one last grow by 10 px pose of everyone [0.1,0.2,0.3,0.4] [9,9,9,9] background what join and , ? '
+region this everything describe left of minus from please mask without colour to replace"""
 WORDS = st.lists(
-    st.sampled_from(
-        "segment remove the red ball #1 @2 #99999 it them make blue into a table chart where is find all replace with "
-        "second one last grow by 10 px pose of everyone [0.1,0.2,0.3,0.4] [9,9,9,9] background what join and , ? \n ' "
-        "region this everything describe left of minus from please mask without colour to".split(" ")
-    ),
+    st.sampled_from(PIECES.split()),
     max_size=14,
 ).map(" ".join)
 

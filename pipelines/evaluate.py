@@ -1,0 +1,320 @@
+"""`python -m pipelines.evaluate`: the whole chain, measured on fresh scenes whose truth is known.
+
+SPHINX, the segmenter and the painter together, through the assistant as a visitor uses it: a phrase to its
+mask, boxes for things that are absent, poses, dense captions, and edits judged by SPHINX's own words (the
+same question about the unedited scene is the control) and by the pixels alone. Single models are measured in
+`model.training`.
+
+    python -m pipelines.evaluate --count 50 --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from pipelines.assistant import Assistant, ReplyOptions
+from pipelines.catalog import Settings, load
+from pipelines.colours import COLOURS
+from pipelines.errors import DemoError, MissingCapability
+from pipelines.nouns import noun
+from pipelines.scene import Box, Mask, Region, Scene
+
+if TYPE_CHECKING:
+    from model.training.world import Thing, Truth
+
+FIRST_SEED = 60_000_000  # training draws from 0 to 999,999
+SCENES = ("park", "street", "room", "beach", "table")  # with things to find and to edit
+HIT = 0.5  # IoU from which a box counts as found
+LEAST_VISIBLE = 0.5  # of a thing, to be asked about
+LEAST_SIDE = 14  # pixels of a thing's box, to be asked about
+SIGMAS = np.array(
+    [26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89]
+) / 1000.0  # fmt: skip  # COCO's spread of each joint
+DIFFERENT = 30.0  # CIELAB distance from which two colours count as different
+
+Scores = dict[str, list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A fresh scene: its picture, its truth, and the dice for what is asked about it."""
+
+    image: Image.Image
+    truth: Truth
+    dice: random.Random
+
+
+def outline(thing: Thing, size_wh: tuple[int, int]) -> np.ndarray:
+    """The visible part of a thing: bool (H, W)."""
+    plane = np.zeros((size_wh[1], size_wh[0]), np.uint8)
+    rings = [np.round(np.array(ring) * 16).astype(np.int32) for ring in thing.outline if len(ring) > 2]
+    cv2.fillPoly(plane, rings, 1, shift=4)
+    return plane.astype(bool)
+
+
+def plane_iou(one: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union of two bool planes; 0 where both are empty."""
+    union = int((one | other).sum())
+    return int((one & other).sum()) / union if union else 0.0
+
+
+def box_of(thing: Thing) -> Box:
+    """A thing's box in whole pixels."""
+    x1, y1, x2, y2 = thing.box
+    return Box(round(x1), round(y1), round(x2), round(y2))
+
+
+def oks(region: Region, thing: Thing) -> float:
+    """COCO's object keypoint similarity over the joints that the truth gives, 0..1."""
+    if not region.keypoints or not thing.keypoints:
+        return 0.0
+    x1, y1, x2, y2 = thing.box
+    area = max(1.0, (x2 - x1) * (y2 - y1) * 0.53)  # COCO's usual share of a person's box
+    scores = []
+    for joint, (x, y, visible), sigma in zip(region.keypoints, thing.keypoints, SIGMAS):
+        if visible:
+            squared = (joint.point.x - x) ** 2 + (joint.point.y - y) ** 2
+            near = np.exp(-squared / (2 * area * (2 * sigma) ** 2))
+            scores.append(float(near) if joint.visible else 0.0)
+    return float(np.mean(scores)) if scores else 0.0
+
+
+def colour_seen(image: Image.Image, plane: np.ndarray) -> tuple[float, float, float]:
+    """The median colour under a mask, in CIELAB: a judge that is no model."""
+    pixels = np.asarray(image)[plane].reshape(-1, 1, 3).astype(np.float32) / 255
+    light, a, b = np.median(cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)[:, 0], axis=0)
+    return float(light), float(a), float(b)
+
+
+def nearest_colour(lab: Sequence[float]) -> str:
+    """The colour word whose typical RGB is nearest in CIELAB."""
+    names = list(COLOURS)
+    table = cv2.cvtColor(np.array([list(COLOURS.values())], np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
+    return names[int(np.linalg.norm(table - np.array(lab), axis=1).argmin())]
+
+
+# --- what is measured ----------------------------------------------------------------------------------
+
+
+def phrase_to_mask(assistant: Assistant, case: Case, scores: Scores) -> None:
+    """ "segment the X" for a thing that is there."""
+    things = [thing for thing in case.truth.things if _askable(thing)]
+    if not things:
+        return
+    thing = case.dice.choice(things)
+    scene = assistant.answer(assistant.open(case.image), f"segment the {thing.phrase}")
+    wanted = outline(thing, case.image.size)
+    masks = [region.mask.array(case.image.size) for region in scene.regions if region.mask]
+    found = plane_iou(masks[0], wanted) if masks else 0.0
+    box = max((region.box.iou(box_of(thing)) for region in scene.regions), default=0.0)
+    scores["phrase to mask, mean IoU"].append(found)
+    scores["phrase to mask, IoU at least 0.5"].append(float(found >= HIT))
+    scores["phrase to box, IoU at least 0.5"].append(float(box >= HIT))
+    scene = assistant.box(assistant.open(case.image), box_of(thing))
+    assert scene.regions[0].mask
+    given = plane_iou(scene.regions[0].mask.array(case.image.size), wanted)
+    scores["true box to mask, mean IoU"].append(given)
+
+
+def absent(assistant: Assistant, case: Case, scores: Scores) -> None:
+    """ "segment the X" for a thing that is not there."""
+    from model.training.world import THING_KINDS
+
+    if not case.truth.things:
+        return
+    kinds = {thing.kind for thing in case.truth.things}
+    kind = case.dice.choice([kind for kind in THING_KINDS if kind not in kinds])
+    scene = assistant.answer(assistant.open(case.image), f"segment the {kind}")
+    scores["absent thing gets a box"].append(float(bool(scene.regions)))
+
+
+def pose(assistant: Assistant, case: Case, scores: Scores) -> None:
+    """ "pose of everyone" against every person's joints; a person who is not found counts 0."""
+    people = [thing for thing in case.truth.things if thing.keypoints]
+    if not people:
+        return
+    scene = assistant.answer(assistant.open(case.image), "show the pose of everyone")
+    for person in people:
+        near = [region for region in scene.regions if region.box.iou(box_of(person)) >= HIT]
+        scores["pose, mean OKS"].append(max((oks(region, person) for region in near), default=0.0))
+
+
+def dense(assistant: Assistant, case: Case, scores: Scores) -> None:
+    """ "name every object" against every thing: a hit has IoU 0.5, the kind, and the colour."""
+    things = [thing for thing in case.truth.things if thing.visible >= LEAST_VISIBLE]
+    if not things:
+        return
+    scene = assistant.answer(assistant.open(case.image), "name every object")
+    left = list(things)
+    hits = 0
+    for region in scene.regions:
+        same = [
+            thing for thing in left if region.box.iou(box_of(thing)) >= HIT and _says(region.label, thing)
+        ]
+        if same:
+            left.remove(same[0])
+            hits += 1
+    scores["dense captions, F1"].append(2 * hits / (len(scene.regions) + len(things)))
+
+
+def edits(assistant: Assistant, case: Case, scores: Scores) -> None:
+    """Remove, recolour and replace one thing; judged by SPHINX's words, by the control, and by the pixels."""
+    things = [thing for thing in case.truth.things if _askable(thing) and thing.colour in COLOURS]
+    if not things:
+        return
+    thing = case.dice.choice(things)
+    opened = assistant.box(assistant.open(case.image), box_of(thing))
+    region = opened.regions[0]
+    plane = outline(thing, case.image.size)
+    if not plane.any():
+        return
+    opened = opened.with_region(_with_mask(region, plane, thing.phrase))
+    before = _described(assistant, opened, region.box)
+    scores["control: unedited thing named"].append(float(noun(thing.phrase) in before))
+    colour = case.dice.choice([name for name in ("red", "blue", "green", "yellow") if name != thing.colour])
+    kind = case.dice.choice([kind for kind in ("star", "ball", "cup", "heart") if kind != thing.kind])
+    for action, words, wish in (
+        ("remove", "remove #1", ""),
+        ("recolour", f"make #1 {colour}", colour),
+        ("replace", f"replace #1 with a {colour} {kind}", f"{colour} {kind}"),
+    ):
+        options = ReplyOptions(seed=case.truth.seed % 1000)
+        try:
+            scene = assistant.answer(opened, words, options=options)
+        except MissingCapability:
+            scores[f"{action}: refused by the painter"].append(1.0)
+            continue
+        assert scene.picture
+        after = assistant.image(scene.picture)
+        said = _described(assistant, scene, region.box)
+        changed = np.any(np.asarray(after) != np.asarray(case.image), axis=2)
+        grown = cv2.dilate(plane.astype(np.uint8), np.ones((15, 15), np.uint8)).astype(bool)
+        scores[f"{action}: pixels outside changed"].append(float((changed & ~grown).any()))
+        seen = colour_seen(after, plane)
+        if action == "remove":
+            scores["remove: no longer named"].append(float(noun(thing.phrase) not in said))
+            far = np.linalg.norm(np.subtract(seen, colour_seen(case.image, plane)))
+            scores["remove: colour gone from the pixels"].append(float(far >= DIFFERENT))
+        else:
+            scores[f"{action}: named as wished"].append(float(all(word in said for word in wish.split())))
+            scores[f"{action}: named so without the edit"].append(
+                float(all(word in before for word in wish.split()))
+            )
+            scores[f"{action}: colour of the pixels as wished"].append(float(nearest_colour(seen) == colour))
+
+
+Measure = Callable[[Assistant, Case, Scores], None]
+MEASURES: dict[str, tuple[Measure, tuple[str, ...]]] = {
+    "phrases": (phrase_to_mask, SCENES),
+    "absent": (absent, SCENES),
+    "pose": (pose, ("people",)),
+    "dense": (dense, SCENES),
+    "edits": (edits, SCENES),
+}
+"""name -> what it does with a case, and on which kinds of scenes."""
+
+
+def evaluate(
+    assistant: Assistant,
+    *,
+    seed: int = FIRST_SEED,
+    count: int = 100,
+    measures: Sequence[str] = tuple(MEASURES),
+) -> dict[str, dict[str, float]]:
+    """Every figure with its mean and how many answers it is over.
+
+    Raises:
+        ValueError: the seeds reach into those of training.
+    """
+    from tqdm import tqdm
+
+    from model.training.world import TRAINING_SEEDS, draw
+
+    if seed < TRAINING_SEEDS.stop:
+        raise ValueError(
+            f"seeds below {TRAINING_SEEDS.stop} are for training: choose a larger one, got {seed}"
+        )
+    scores: Scores = defaultdict(list)
+    with tqdm(total=count * len(measures), unit="scene", file=sys.stderr) as bar:
+        for name in measures:
+            measure, kinds = MEASURES[name]
+            for i in range(count):
+                array, truth = draw(seed + i, kind=kinds[i % len(kinds)])
+                measure(assistant, Case(Image.fromarray(array), truth, random.Random(seed + i)), scores)
+                bar.update()
+    return {name: {"mean": float(np.mean(values)), "n": len(values)} for name, values in scores.items()}
+
+
+def _askable(thing: Thing) -> bool:
+    box = box_of(thing)
+    return thing.visible >= LEAST_VISIBLE and min(box.x2 - box.x1, box.y2 - box.y1) >= LEAST_SIDE
+
+
+def _says(label: str, thing: Thing) -> bool:
+    words = label.lower().split()
+    return thing.kind.split()[-1] in words and (thing.colour is None or thing.colour in words)
+
+
+def _with_mask(region: Region, plane: np.ndarray, label: str) -> Region:
+    mask = Mask.from_array(plane)
+    return Region(region.id, label, mask.box, mask, source="box", prompt_box=mask.box)
+
+
+def _described(assistant: Assistant, scene: Scene, box: Box) -> str:
+    """What SPHINX says is in a box."""
+    from pipelines import ask
+
+    return ask.describe_silently(assistant, scene, Region(0, "", box), ReplyOptions()).lower()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; gives the exit status."""
+    defaults = Settings()
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.evaluate", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("--seed", type=int, default=FIRST_SEED, help="of the first scene (%(default)s)")
+    parser.add_argument("--count", type=int, default=100, help="scenes a measure (%(default)s)")
+    parser.add_argument(
+        "--measures", nargs="+", choices=list(MEASURES), default=list(MEASURES), metavar="NAME"
+    )
+    parser.add_argument("--model", default=defaults.model)
+    parser.add_argument("--segmenter", default=defaults.segmenter)
+    parser.add_argument("--painter", default=defaults.painter)
+    parser.add_argument("--device", default=defaults.device)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    given = parser.parse_args(arguments)
+    try:
+        assistant = load(Settings(given.model, given.segmenter, given.painter, given.device))
+        found = evaluate(assistant, seed=given.seed, count=given.count, measures=given.measures)
+    except (DemoError, ValueError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    report: dict[str, Any] = {
+        "model": assistant.about.model,
+        "segmenter": assistant.outliner.name,
+        "painter": assistant.painter.name,
+        "seed": given.seed,
+        "figures": found,
+    }
+    if given.json:
+        sys.stdout.write(json.dumps(report) + "\n")
+    else:
+        lines = [f"{row['mean']:6.3f}  {name} (n = {row['n']})" for name, row in found.items()]
+        sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

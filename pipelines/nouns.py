@@ -1,0 +1,72 @@
+"""Small grammar of noun phrases: one and many, and the word that names the thing. Knows English only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+MANY = {
+    "person": "people", "man": "men", "woman": "women", "child": "children", "foot": "feet", "mouse": "mice",
+    "leaf": "leaves", "knife": "knives", "shelf": "shelves", "fish": "fish", "sheep": "sheep",
+}  # fmt: skip
+ONE = {many: one for one, many in MANY.items()} | {"everyone": "person", "everybody": "person"}
+PREPOSITIONS = (
+    "on", "in", "with", "of", "under", "over", "at", "by", "near", "behind", "below", "above", "beside",
+    "holding", "wearing", "left", "right", "between",
+)  # fmt: skip
+_LAST = re.compile(r"[A-Za-z][\w'-]*$")
+
+
+def head(phrase: str) -> str:
+    """What stands before the first preposition: "blue star on a stick" -> "blue star"."""
+    return re.split(rf"\s(?:{'|'.join(PREPOSITIONS)})\s", f"{phrase.strip()} ", maxsplit=1)[0].strip()
+
+
+def noun(phrase: str) -> str:
+    """The word that names the thing: "small blue star on a stick" -> "star"."""
+    words = re.findall(r"\w[\w'-]*", head(phrase))
+    return words[-1] if words else ""
+
+
+def plural(phrase: str) -> str:
+    """Many of them: "red ball" -> "red balls"; what is many already stays."""
+    return _with_last(phrase, _many)
+
+
+def singular(phrase: str) -> str:
+    """One of them: "red balls" -> "red ball"; what is one already stays."""
+    return _with_last(phrase, _one)
+
+
+def _with_last(phrase: str, change: Callable[[str], str]) -> str:
+    whole = head(phrase)
+    match = _LAST.search(whole)
+    if not match:
+        return phrase
+    return whole[: match.start()] + change(match[0]) + phrase.strip()[len(whole) :]
+
+
+def _many(word: str) -> str:
+    low = word.lower()
+    if low in MANY:
+        return MANY[low]
+    if low in ONE or (low.endswith("s") and not low.endswith(("ss", "us"))):
+        return word
+    if low.endswith(("s", "x", "ch", "sh")):
+        return word + "es"
+    if re.search(r"[^aeiou]y$", low):
+        return word[:-1] + "ies"
+    return word + "s"
+
+
+def _one(word: str) -> str:
+    low = word.lower()
+    if low in ONE:
+        return ONE[low]
+    if low.endswith("ies") and len(low) > 4:
+        return word[:-3] + "y"
+    if low.endswith(("sses", "xes", "ches", "shes", "uses")):
+        return word[:-2]
+    if low.endswith("s") and not low.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word
