@@ -67,6 +67,35 @@ def _register() -> None:
     transformers.AutoProcessor.register(SphinxConfig, SphinxProcessor)
 
 
+def save_with_code(model: Any, processor: Any, folder: Any) -> None:
+    """Save a checkpoint that needs no installation: it carries the files of this package that define it.
+
+    It loads with transformers' Auto classes and `trust_remote_code=True`, from a folder or from the Hub.
+    """
+    from .configuration_sphinx import SphinxConfig
+    from .image_processing_sphinx import SphinxImageProcessor
+    from .modeling_sphinx import SphinxForConditionalGeneration
+    from .processing_sphinx import SphinxProcessor
+    from .tokenization_sphinx import SphinxTokenizer
+
+    travelling: dict[Any, str] = {
+        SphinxConfig: "AutoConfig",
+        SphinxForConditionalGeneration: "AutoModelForImageTextToText",
+        SphinxImageProcessor: "AutoImageProcessor",
+        SphinxTokenizer: "AutoTokenizer",
+        SphinxProcessor: "AutoProcessor",
+    }
+    before = {kind: kind._auto_class for kind in travelling}
+    try:
+        for kind, auto in travelling.items():
+            kind.register_for_auto_class(auto)
+        model.save_pretrained(folder)
+        processor.save_pretrained(folder)
+    finally:
+        for kind, auto in before.items():
+            kind._auto_class = auto
+
+
 __all__ = [
     "STOP",
     "GroundedSpan",
@@ -79,6 +108,7 @@ __all__ = [
     "SphinxProcessor",
     "SphinxTokenizer",
     "nucleus",
+    "save_with_code",
     "stream",
     "to_picture",
     "to_square",

@@ -34,15 +34,18 @@ TEXT = (
 )
 
 
-def tiny_config(experts: bool = False, light: bool = False, **changes: Any) -> SphinxConfig:
+def tiny_config(
+    experts: bool = False, light: bool = False, text: dict[str, Any] | None = None, **changes: Any
+) -> SphinxConfig:
     """A SPHINX of 32 x 32 pixel views with patches of 8 (a 4 x 4 grid), five views, 16 channels.
 
     Args:
         experts: a Mixtral for a Llama.
         light: ConvNeXt and DINOv2 only.
+        text: fields of the language model's configuration.
         changes: fields of SphinxConfig.
     """
-    text: dict[str, Any] = {
+    language: dict[str, Any] = {
         "vocab_size": VOCABULARY,
         "hidden_size": 16,
         "intermediate_size": 24,
@@ -52,6 +55,7 @@ def tiny_config(experts: bool = False, light: bool = False, **changes: Any) -> S
         "max_position_embeddings": 1024,
         "pad_token_id": None,
         "initializer_range": 0.2,
+        **(text or {}),
     }
     vit: dict[str, Any] = {
         "hidden_size": 16,
@@ -60,7 +64,7 @@ def tiny_config(experts: bool = False, light: bool = False, **changes: Any) -> S
         "patch_size": 8,
     }
     values: dict[str, Any] = {
-        "text_config": MixtralConfig(**text, num_local_experts=4) if experts else LlamaConfig(**text),
+        "text_config": MixtralConfig(**language, num_local_experts=4) if experts else LlamaConfig(**language),
         "clip_config": CLIPVisionConfig(**vit, intermediate_size=24, image_size=32, hidden_act="gelu"),
         "convnext_config": ConvNextConfig(
             hidden_sizes=[8, 12], depths=[1, 1], num_stages=2, layer_norm_eps=1e-5, layer_scale_init_value=0.5
