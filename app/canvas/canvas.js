@@ -8,7 +8,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const ZOOM = { least: 1, most: 16, step: 1.4 };
 const DRAG = 5; // screen pixels the pointer moves before a click becomes a drag
 const TAP = 12; // the same for a finger
-const JOINT = "M";
+const UNNAMED = { click: "clicked", box: "boxed", everything: "outlined" }; // what a region without a name is
 
 const $ = (selector) => element.querySelector(selector);
 const root = $(".canvas"), stage = $(".stage"), world = $(".world"), img = $(".picture"), svg = $(".overlay");
@@ -137,7 +137,7 @@ function drawJoints(group, region) {
   joints.forEach(([x, y, visible]) => {
     // a line of no length with round ends is a dot that keeps its size on the screen
     if (visible) group.append(make("svg:path", visible === 1 ? "joint hidden-joint" : "joint", {
-      d: JOINT + (x + 0.5) + " " + (y + 0.5) + "h.001",
+      d: "M" + (x + 0.5) + " " + (y + 0.5) + "h.001",
     }));
   });
 }
@@ -160,7 +160,7 @@ function drawList() {
     const number = make("span", "number");
     number.textContent = "#" + region.id;
     const label = make("span", "label");
-    label.textContent = region.label || region.source;
+    label.textContent = region.label || UNNAMED[region.source] || "";
     main.append(number, label);
     if (region.score !== null && region.score !== undefined) {
       const score = make("span", "score", { title: "How sure SAM is of the outline" });

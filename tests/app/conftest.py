@@ -40,16 +40,16 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def serve():
     """Serve a page over an assistant, and give its address."""
-    pages = []
 
     def serve(assistant, examples=None) -> str:
         startup = Startup(lambda: assistant, assistant.about.model).run()
         page = ui.build(startup, examples or {})
-        pages.append(page)
+        serve.pages.append(page)
         return main.launch(page, wait=False)
 
+    serve.pages = []
     yield serve
-    for page in pages:
+    for page in serve.pages:
         page.close(verbose=False)
 
 

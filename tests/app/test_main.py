@@ -1,0 +1,45 @@
+"""From the command line to settings, and what a served page promises."""
+
+from __future__ import annotations
+
+import pytest
+
+from app import main, ui
+from pipelines import Settings
+
+
+def test_the_command_line_becomes_settings():
+    assert main.settings([]) == (Settings(), None)
+    words = ["--model", "sphinx-tiny", "--segmenter", "sam", "--painter", "opencv", "--port", "8000"]
+    assert main.settings(words) == (Settings("sphinx-tiny", "sam", "opencv"), 8000)
+    with pytest.raises(SystemExit):
+        main.settings(["--port", "many"])
+
+
+def test_the_examples_are_there():
+    pictures = main.example_pictures()
+    assert len(pictures) >= 8
+    assert {"park", "people", "chart", "document", "screen", "odd", "sign"} <= set(pictures)
+    assert all(path.stat().st_size < 100_000 for path in pictures.values())
+
+
+def test_the_page_is_served_on_the_loopback_with_mcp_and_limits(assistant, serve):
+    address = serve(assistant)
+    assert address.startswith("http://127.0.0.1:")
+    (page,) = serve.pages
+    assert page.mcp_server
+    assert page.max_file_size == 30 * 1024**2
+    assert page.state_session_capacity == ui.VISITORS
+    assert page.run_history is False
+    assert not page.share
+    # every event that is no documented endpoint is private
+    public = [fn.api_name for fn in page.fns.values() if fn.api_visibility == "public"]
+    assert sorted(public) == ["ask", "describe", "edit", "outline", "pose"]
+
+
+def test_files_beside_the_pictures_are_not_served(assistant, serve):
+    import httpx
+
+    address = serve(assistant)
+    for path in ("/etc/passwd", str(main.EXAMPLES.parent.parent / "pyproject.toml")):
+        assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
