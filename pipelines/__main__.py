@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from pipelines.assistant import Assistant, ReplyOptions
 from pipelines.catalog import Settings, load
 from pipelines.draw import draw
 from pipelines.errors import DemoError
 from pipelines.export import region_json
+from pipelines.pictures import open_picture
 from pipelines.scene import Box, Click, Point, Scene
 
 BAD_INPUT = 2  # exit status
@@ -33,14 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = _parser().parse_args(arguments)
     except _Refused as refused:
         return _refuse(str(refused))
-    logging.getLogger("transformers").setLevel(logging.ERROR)
+    _quieten()
     try:
         if given.picture.is_dir():
             return _folder(given)
-        if not given.picture.exists():
-            raise DemoError(f"There is no file {given.picture}: check the name.")
-        assistant = load(_settings(given))
-        answer = _answer(assistant, given.picture, given)
+        image = open_picture(given.picture)  # before the models are loaded: a bad picture is said at once
+        answer = _answer(load(_settings(given)), image, given.picture, given)
         print(json.dumps(answer, ensure_ascii=False) if given.json else _plain(answer))
     except DemoError as error:
         return _refuse(str(error))
@@ -64,7 +64,7 @@ def _folder(given: argparse.Namespace) -> int:
     failed = 0
     for path in tqdm(paths, unit="picture", file=sys.stderr):
         try:
-            answer = _answer(assistant, path, given)
+            answer = _answer(assistant, open_picture(path), path, given)
         except DemoError as error:
             failed += 1
             answer = {"error": str(error)}
@@ -72,10 +72,12 @@ def _folder(given: argparse.Namespace) -> int:
     return BAD_INPUT if failed == len(paths) else 0
 
 
-def _answer(assistant: Assistant, path: Path, given: argparse.Namespace) -> dict[str, Any]:
+def _answer(
+    assistant: Assistant, image: Image.Image, path: Path, given: argparse.Namespace
+) -> dict[str, Any]:
     """Point, ask, and put the outcome into one JSON object."""
     started = time.monotonic()
-    scene = assistant.open(path)
+    scene = assistant.open(image)
     for box in given.box:
         scene = assistant.box(scene, box)
     pointed = scene.selected
@@ -140,6 +142,15 @@ def _plain(answer: dict[str, Any]) -> str:
     if answer["picture"]:
         lines.append(f"written: {answer['picture']}")
     return "\n".join(line for line in lines if line)
+
+
+def _quieten() -> None:
+    """The models' libraries say nothing on stderr unless something is wrong, nor draw bars into a pipe."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()
+    if not sys.stderr.isatty():
+        transformers_logging.disable_progress_bar()
 
 
 class _Refused(Exception):

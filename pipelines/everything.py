@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from pipelines.merge import name_regions, need_picture
 from pipelines.parts import Scenes
-from pipelines.scene import Click, Mask, Point, Region, Scene
+from pipelines.scene import Box, Click, Mask, Point, Region, Scene
 
 if TYPE_CHECKING:
     from pipelines.assistant import Assistant
 
-GRID = 10  # clicks a side
-LEAST_SCORE = 0.6  # predicted IoU below which a mask is not taken
-LEAST_AREA, MOST_AREA = 0.0008, 0.6  # of the picture
-DOUBLE = 0.6  # IoU from which two masks are one thing
+GRID = 8  # clicks a side
+LEAST_AREA, MOST_AREA = 0.0008, 0.5  # of the picture
+SAME = 0.7  # IoU from which the answers to two clicks are one mask, which speaks for it
+COVERED = 0.5  # of a mask that may lie under better ones
+VOTE = 0.15  # predicted IoU that another click with the same answer is worth
+MOST_VOTES = 4
+LEAST_SCORE = 0.6  # predicted IoU with votes, below which a mask is not taken
 MOST = 40  # regions
+
+
+@dataclass(slots=True)
+class _Offer:
+    """A mask, what it was asked with, its predicted IoU, and how many other clicks gave the same."""
+
+    mask: Mask
+    click: Click
+    score: float
+    candidates: tuple[tuple[Mask, float], ...]
+    votes: int = 0
+
+    @property
+    def worth(self) -> float:
+        return self.score + VOTE * min(self.votes, MOST_VOTES)
 
 
 def everything(assistant: Assistant, scene: Scene) -> Scenes:
@@ -26,41 +45,70 @@ def everything(assistant: Assistant, scene: Scene) -> Scenes:
     picture = need_picture(scene)
     image = assistant.image(picture)
     width, height = picture.size_wh
-    taken: list[Mask] = [region.mask for region in scene.regions if region.mask]
-    offered: list[tuple[float, Mask, Click, tuple[tuple[Mask, float], ...]]] = []
+    offers: list[_Offer] = []
+    for row in range(GRID):
+        for column in range(GRID):
+            point = Point(int((column + 0.5) * width / GRID), int((row + 0.5) * height / GRID))
+            click = Click(point)
+            candidates = assistant.outliner.outline(image, picture.digest, clicks=(click,))
+            for mask, score in candidates[:2]:
+                _offer(offers, _Offer(_piece(mask, point), click, score, candidates), width * height)
+        yield name_regions(scene, f"Looking: {100 * (row + 1) // GRID} % …", (), "everything", "")
     covered = np.zeros((height, width), bool)
-    for index in range(GRID * GRID):
-        row, column = divmod(index, GRID)
-        point = Point(int((column + 0.5) * width / GRID), int((row + 0.5) * height / GRID))
-        if covered[point.y, point.x]:
-            continue
-        click = Click(point)
-        for mask, score in (candidates := assistant.outliner.outline(image, picture.digest, clicks=(click,))):
-            if score >= LEAST_SCORE and LEAST_AREA <= mask.area / (width * height) <= MOST_AREA:
-                offered.append((score, mask, click, candidates))
-                if mask.area < 0.15 * width * height:
-                    covered |= mask.array(picture.size_wh)
-                break
-        if column == GRID - 1:
-            yield name_regions(scene, f"Looking: {100 * (index + 1) // GRID**2} % …", (), "everything", "")
+    for region in scene.regions:
+        if region.mask:
+            covered |= region.mask.array(picture.size_wh)
     new: list[int] = []
-    for score, mask, click, candidates in sorted(offered, key=lambda offer: -offer[0]):
-        if len(new) < MOST and all(overlap(mask, other) < DOUBLE for other in taken):
-            taken.append(mask)
-            region = Region(
-                scene.next_id,
-                "",
-                mask.box,
-                mask,
-                score=score,
-                source="everything",
-                clicks=(click,),
-                candidates=candidates,
-            )
-            scene = scene.with_region(region)
-            new.append(region.id)
+    for offer in sorted(offers, key=lambda offer: -offer.worth):
+        plane = offer.mask.array(picture.size_wh)
+        if len(new) == MOST or offer.worth < LEAST_SCORE or (plane & covered).sum() > COVERED * plane.sum():
+            continue
+        covered |= plane
+        region = Region(
+            scene.next_id,
+            "",
+            offer.mask.box,
+            offer.mask,
+            score=offer.score,
+            source="everything",
+            clicks=(offer.click,),
+            candidates=offer.candidates,
+        )
+        scene = scene.with_region(region)
+        new.append(region.id)
     words = f"Outlined {len(new)}: " if new else "Nothing more could be told apart."
     yield replace(name_regions(scene, words, new, "everything", assistant.outliner.name), selected=None)
+
+
+def _offer(offers: list[_Offer], new: _Offer, pixels: int) -> None:
+    """Add an offer, or a vote to the one that is the same."""
+    if not LEAST_AREA <= new.mask.area / pixels <= MOST_AREA:
+        return
+    for old in offers:
+        if overlap(old.mask, new.mask) >= SAME:
+            if old.click != new.click:
+                old.votes += 1
+            if new.score > old.score:
+                old.mask, old.click, old.score, old.candidates = (
+                    new.mask,
+                    new.click,
+                    new.score,
+                    new.candidates,
+                )
+            return
+    offers.append(new)
+
+
+def _piece(mask: Mask, point: Point) -> Mask:
+    """The connected piece of a mask that holds a point; the whole mask where none does."""
+    x, y = point.x - mask.box.x1, point.y - mask.box.y1
+    crop = mask.crop
+    if not (0 <= y < crop.shape[0] and 0 <= x < crop.shape[1] and crop[y, x]):
+        return mask
+    _, labels = cv2.connectedComponents(crop.astype(np.uint8), connectivity=4)
+    piece = Mask.from_array(labels == labels[y, x])
+    x1, y1, x2, y2 = piece.box
+    return Mask(Box(x1 + mask.box.x1, y1 + mask.box.y1, x2 + mask.box.x1, y2 + mask.box.y1), piece.bits)
 
 
 def overlap(one: Mask, other: Mask) -> float:

@@ -109,8 +109,8 @@ class Embedding(NamedTuple):
     """What the predictor knows of a picture: features (1, C, h, w), (H, W) of the input and the original."""
 
     features: torch.Tensor
-    input_size: tuple[int, int]
-    original_size: tuple[int, int]
+    input_size: tuple[int, ...]
+    original_size: tuple[int, ...]
 
     @property
     def bytes(self) -> int:
