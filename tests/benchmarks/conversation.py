@@ -1,0 +1,58 @@
+"""What keeping visual tokens and key-value prefixes is worth: the same conversation with and without them.
+
+    PYTHONPATH=. python tests/benchmarks/conversation.py [CHECKPOINT]
+
+Prints the time to the first word of a second question in both cases and their ratio (both in one run, turn
+about, medians), and tokens a second. Not a test: absolute times depend on what else the machine is doing.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from pipelines.catalog import Settings, find_device, load_speaker
+from pipelines.parts import Speaker, SpeakerOptions
+
+PICTURE = Path(__file__).parent.parent.parent / "assets" / "examples" / "03-people.png"
+ROUNDS = 7
+FIRST = ("How many people are in the image?", "There are two people.")
+SECOND = "Detect all regions in the image and describe each of them."
+
+
+def first_word(speaker: Speaker, image: Image.Image, digest: str) -> tuple[float, float]:
+    """Seconds to the first word of the second question's reply, and tokens a second after it."""
+    options = SpeakerOptions(max_new_tokens=48)
+    started = time.perf_counter()
+    stream = speaker.stream(image, digest, [FIRST], SECOND, options=options)
+    next(stream)
+    heard = time.perf_counter()
+    passes = speaker.forward_passes
+    for _ in stream:
+        pass
+    return heard - started, (speaker.forward_passes - passes) / (time.perf_counter() - heard)
+
+
+def main(checkpoint: str) -> None:
+    device, dtype, why = find_device("auto", "auto")
+    speaker, _ = load_speaker(checkpoint, device, dtype, why)
+    image = Image.open(PICTURE).convert("RGB")
+    kept, fresh, rates = [], [], []
+    for i in range(ROUNDS):
+        digest = f"picture {i}"
+        list(speaker.stream(image, digest, [], FIRST[0], options=SpeakerOptions(max_new_tokens=16)))
+        seconds, rate = first_word(speaker, image, digest)
+        kept.append(seconds)
+        rates.append(rate)
+        fresh.append(first_word(speaker, image, f"never seen {i}")[0])
+    a, b = statistics.median(kept), statistics.median(fresh)
+    print(f"first word, kept: {a * 1000:.0f} ms; from scratch: {b * 1000:.0f} ms; ratio {b / a:.1f}")
+    print(f"{statistics.median(rates):.0f} tokens a second on {device}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else Settings().model)
