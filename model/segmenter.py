@@ -21,6 +21,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 from segment_anything.modeling.common import LayerNorm2d
+from segment_anything.modeling.transformer import Attention
 from torch import nn
 from torch.nn import functional as F
 
@@ -232,7 +233,7 @@ def build(config: SegmenterConfig) -> Sam:
         mlp_dim=config.decoder_mlp,
     )
     for name, module in transformer.named_modules():
-        if "image" in name.rsplit(".", 1)[-1]:
+        if isinstance(module, Attention) and "image" in name:
             nn.init.orthogonal_(module.q_proj.weight, gain=2.0)
             with torch.no_grad():
                 module.k_proj.weight.copy_(module.q_proj.weight)

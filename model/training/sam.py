@@ -28,7 +28,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from model import segmenter
-from model.segmenter import SegmenterConfig
+from model.segmenter import PIXEL_MEAN, PIXEL_STD, SegmenterConfig
 from model.training import sam_data
 from model.training.loop import Clock, Curve, Optimizers, progress_bar, save_state
 from model.training.sam_data import SHARD, SMALLEST, Pool, Sample
@@ -107,7 +107,7 @@ def view(
     scale = side / max(cw, ch)
     to = (max(1, round(cw * scale)), max(1, round(ch * scale)))
     image = cv2.resize(image, to, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    parts = cv2.resize(parts, to, interpolation=cv2.INTER_NEAREST)
+    parts = np.asarray(cv2.resize(parts, to, interpolation=cv2.INTER_NEAREST))
 
     things = sample.owner[parts]
     ids, counts = np.unique(things[things > 0], return_counts=True)
@@ -259,7 +259,10 @@ def correct(asked: Asked, answers: np.ndarray, targets: np.ndarray, rng: np.rand
 
 def encode(sam: Sam, pictures: torch.Tensor, *, autocast: bool) -> torch.Tensor:
     """Embeddings (B, dim, cells, cells), float32, of pictures 0..255 (B, 3, S, S)."""
-    normal = ((pictures - sam.pixel_mean) / sam.pixel_std).contiguous(memory_format=torch.channels_last)
+    mean, std = (
+        torch.tensor(value, device=pictures.device).view(-1, 1, 1) for value in (PIXEL_MEAN, PIXEL_STD)
+    )
+    normal = ((pictures - mean) / std).contiguous(memory_format=torch.channels_last)
     with torch.autocast(pictures.device.type, torch.bfloat16, enabled=autocast):
         embeddings = sam.image_encoder(normal)
     return embeddings.float().contiguous()

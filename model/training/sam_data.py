@@ -250,8 +250,7 @@ class _Canvas:
             return
         cut = (slice(y, y + h), slice(x, x + w))
         rng = self.rng
-        if surface is None:
-            surface = _texture(rng, h, w, self.flat)
+        laid = _texture(rng, h, w, self.flat) if surface is None else surface
         alpha = plane[cut].astype(np.float32)[..., None] / 255
         if shading > 0 and min(h, w) > 6:
             if rng.random() < 0.5:
@@ -267,10 +266,10 @@ class _Canvas:
                 gy, gx = np.gradient(height)
                 angle = rng.uniform(0, 2 * np.pi)
                 light = 1 + 1.6 * shading * np.tanh(2 * (np.cos(angle) * gx + np.sin(angle) * gy))
-            surface = surface * light[..., None].astype(np.float32)
+            laid = laid * light[..., None].astype(np.float32)
         if softness > 0.2:
             alpha = cv2.GaussianBlur(alpha, (0, 0), softness)[..., None]
-        self.colour[cut] = self.colour[cut] * (1 - alpha) + np.clip(surface, 0, 255) * alpha
+        self.colour[cut] = self.colour[cut] * (1 - alpha) + np.clip(laid, 0, 255) * alpha
         if thing is None:
             self.parts[cut][plane[cut] > 127] = 0
         elif thing > 0:
@@ -400,7 +399,7 @@ def _photograph(colour: np.ndarray, rng: np.random.Generator, flat: float) -> np
     image = np.clip(picture, 0, 255).astype(np.uint8)
     if rng.random() < 0.4:
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 95))])
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
     if rng.random() < 0.05:
         image = np.repeat(image.mean(2, keepdims=True), 3, 2)
     return np.ascontiguousarray(image, np.uint8)

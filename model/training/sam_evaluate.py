@@ -150,7 +150,7 @@ def measure(outliner: Outliner, questions: Sequence[Question]) -> dict[str, floa
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m model.training.sam_evaluate", description=__doc__.splitlines()[0]
+        prog="python -m model.training.sam_evaluate", description="Measure a segmenter."
     )
     parser.add_argument(
         "--segmenter", default="assets/sam-nano", help="a folder, or a name the outliner knows"

@@ -25,7 +25,7 @@ def predict(sam: Sam, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     logits, scores, _ = predictor.predict(
         np.array([[20, 10]]), np.array([1]), np.array([5, 5, 40, 30]), return_logits=True
     )
-    return logits, scores
+    return np.asarray(logits), np.asarray(scores)
 
 
 @pytest.fixture
