@@ -104,6 +104,12 @@ class SphinxDinov2Model(Dinov2Model):
 class SphinxConvNextModel(ConvNextModel):
     """ConvNeXt as a map: the head's norm at every position, one epsilon for all norms (OpenCLIP's 1e-5)."""
 
+    def get_correct_attn_implementation(self, *args: Any, **kwargs: Any) -> str:
+        """There is no attention in it: whatever is asked for the whole model is fine here."""
+        return "eager"
+
+    _check_and_adjust_attn_implementation = get_correct_attn_implementation
+
     def __init__(self, config: Any) -> None:
         super().__init__(config)
         for module in self.modules():
@@ -684,12 +690,16 @@ class SphinxForConditionalGeneration(SphinxPreTrainedModel, GenerationMixin):
         )
 
     def prepare_inputs_for_generation(
-        self, input_ids: torch.Tensor, is_first_iteration: bool | None = False, **kwargs: Any
+        self,
+        input_ids: torch.Tensor,
+        inputs_embeds: torch.Tensor | None = None,
+        is_first_iteration: bool | None = False,
+        **kwargs: Any,
     ) -> dict[str, Any]:
         """Pictures go in once, with the prompt; afterwards the cache holds them."""
         parent: Any = super()
         inputs = parent.prepare_inputs_for_generation(
-            input_ids, is_first_iteration=is_first_iteration, **kwargs
+            input_ids, inputs_embeds=inputs_embeds, is_first_iteration=is_first_iteration, **kwargs
         )
         if not is_first_iteration and inputs.get("use_cache", True):
             for name in PICTURE_INPUTS:
