@@ -16,7 +16,7 @@ from model.image_processing_sphinx import to_square
 from pipelines.errors import DemoError
 from pipelines.merge import merge, need_picture, need_region
 from pipelines.parts import Scenes
-from pipelines.references import Target
+from pipelines.references import PRONOUNS, Target
 from pipelines.request import Ask, Marks
 from pipelines.scene import Record, Region, Scene, Span, Turn
 from pipelines.tasks import TASKS, Finding
@@ -25,17 +25,11 @@ if TYPE_CHECKING:
     from pipelines.assistant import Assistant, ReplyOptions
 
 _SHORT = re.compile(
-    r"^(?:and |so |but |then )?(?:what|which|who|whose|where|when|how (?:many|much|old|big|large"
-    r"|tall)|is|are|was|were"
-    r"|does|do|did|can|has|have|could|will)\b.*",
+    r"^(?:and |so |but |then )?(?:what|which|who|whose|where|when|how (?:many|much|old|big|large|tall)"
+    r"|is|are|was|were|does|do|did|can|has|have|could|will)\b.*",
     re.IGNORECASE | re.DOTALL,
 )
 _NUMBER = r"(?:[#@]\s*|\b(?:region|number|mark|object|thing|box)\s+#?)(\d+)\b"
-_SINGULAR = re.compile(
-    r"\b(?:it|this one|that one|this(?! \w+ (?:is|are))|he|she|him|her)\b(?!')", re.IGNORECASE
-)
-_POSSESSIVE = re.compile(r"\b(?:its|his|her)\b(?= \w)", re.IGNORECASE)
-_PLURAL = re.compile(r"\b(?:they|them|these|those)\b", re.IGNORECASE)
 
 
 def ask(assistant: Assistant, scene: Scene, request: Ask, options: ReplyOptions) -> Scenes:
@@ -88,12 +82,12 @@ def name_subjects(question: str, names: dict[int, str]) -> str:
     known = [name for name in names.values() if name]
     if named != question or not known:
         return named
-    if _PLURAL.search(question):
-        return _PLURAL.sub(" and ".join(f"the {name}" for name in known), question, count=1)
-    possessive = _POSSESSIVE.sub(f"the {known[0]}'s", question, count=1)
+    if PRONOUNS["plural"].search(question):
+        return PRONOUNS["plural"].sub(" and ".join(f"the {name}" for name in known), question, count=1)
+    possessive = PRONOUNS["possessive"].sub(f"the {known[0]}'s", question, count=1)
     if possessive != question:
         return possessive
-    return _SINGULAR.sub(f"the {known[0]}", question, count=1)
+    return PRONOUNS["singular"].sub(f"the {known[0]}", question, count=1)
 
 
 def describe_silently(assistant: Assistant, scene: Scene, region: Region, options: ReplyOptions) -> str:

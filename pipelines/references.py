@@ -193,11 +193,20 @@ def labelled(phrase: str, scene: Scene) -> tuple[int, ...]:
     return tuple(region.id for region in scene.regions if name and region.label.lower() == name)
 
 
-_PRONOUN = re.compile(
-    r"\b(?:it|its|this|that one|this one|he|she|him|her|his|they|them|these|those)\b", re.IGNORECASE
-)
+_ENDS = r"(?=\s*(?:$|[?.!,]|(?:is|was|are|were|does|do|did|has|have)\b))"  # "this" alone, not "this street"
+PRONOUNS = {
+    "possessive": re.compile(r"\b(?:its|his|her)\b(?= \w)", re.IGNORECASE),
+    "singular": re.compile(
+        rf"\b(?:it|he|she|him|her|(?:this|that)(?: one| thing| object)?{_ENDS})(?!['\w])", re.IGNORECASE
+    ),
+    "plural": re.compile(
+        rf"\b(?:they|them|(?:these|those)(?: ones| things| objects)?{_ENDS})(?!['\w])", re.IGNORECASE
+    ),
+}
 _NO_PRONOUN = re.compile(
-    r"\bthis (?:image|picture|photo|scene)\b|\b(?:is|was) it\b.*\bor\b|\bis it (?:day|night|raining)"
+    r"\b(?:image|picture|photo|photograph|scene|place)\b|\bwhat time is it|\bhow is it going"
+    r"|\b(?:is|was) it (?:a )?(?:day|night|rain|snow|sunny|dark|cold|warm|indoors|outdoors|winter|summer)",
+    re.IGNORECASE,
 )
 
 
@@ -205,7 +214,8 @@ def subjects(words: str, scene: Scene) -> tuple[int, ...]:
     """The regions that the numbers and pronouns of a question stand for; none where it has none."""
     if numbers := numbered(words):
         return numbers
-    match = _PRONOUN.search(words)
-    if not match or _NO_PRONOUN.search(words.lower()):
+    if _NO_PRONOUN.search(words):
         return ()
-    return recent(scene) if match[0].lower() in ("they", "them", "these", "those") else selected(scene)
+    if PRONOUNS["plural"].search(words):
+        return recent(scene)
+    return selected(scene) if any(pattern.search(words) for pattern in PRONOUNS.values()) else ()

@@ -8,17 +8,24 @@ its streaming, and never raise.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from model.image_processing_sphinx import to_picture
 from model.prompts import PROMPTS, Prompt, is_none
 from model.replies import Group, plain_text, read_reply
+from pipelines.nouns import plural
 from pipelines.scene import COCO_JOINTS, Box, Keypoint, Point
 
 BESIDE = "a box beside the picture was left out"
 NO_BOX = "named without a box"
 NOT_A_BOX = "a list of numbers that is no box was left out"
+WHOLE = "whole numbers were read as 0..1"
+
+_LIST = re.compile(r"\[[\s\d.,;-]+\]?")
+_WHOLE = re.compile(r"(?<![\d.])\d+(?![\d.])(?=[\s\d.,;-]*\])")  # a number without a point, inside a list
+
+Notes = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,21 @@ def boxes_in(group: Group, size_wh: tuple[int, int]) -> tuple[tuple[Box, ...], t
     return tuple(boxes), tuple(dict.fromkeys(notes))
 
 
+def found_in(
+    group: Group, raw: str, size_wh: tuple[int, int], label: str
+) -> tuple[tuple[Finding, ...], Notes]:
+    """What a group of a reply names, and the notes that belong to no finding."""
+    boxes, notes = boxes_in(group, size_wh)
+    if boxes and _WHOLE.search(raw[group.start : group.end]):
+        notes = (*notes, WHOLE)
+    if boxes:
+        note = "; ".join(notes) or None
+        return tuple(Finding(label, box, note) for box in boxes), ()
+    if group.phrase and not group.points and not notes:
+        notes = (f"“{group.phrase}” was {NO_BOX}",)
+    return (), notes
+
+
 # --- readers -------------------------------------------------------------------------------------------
 
 
@@ -96,17 +118,15 @@ def read_words(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> 
     notes: list[str] = []
     position = 0
     for group, (start, end) in zip(groups, places):
-        boxes, mended = boxes_in(group, size_wh)
         first = len(findings)
-        note = "; ".join(mended) or None
-        findings += [Finding(group.phrase or phrase or "region", box, note) for box in boxes]
-        if not boxes:
-            notes += mended
+        new, loose = found_in(group, raw, size_wh, group.phrase or phrase or "region")
+        findings += new
+        notes += loose
         pieces.append(Piece(text[position:start]))
         pieces.append(Piece(text[start:end], tuple(range(first, len(findings))), numbered=start == end))
         position = end
     pieces.append(Piece(text[position:]))
-    return Reading(tuple(pieces), tuple(findings), notes=tuple(dict.fromkeys(notes)))
+    return Reading(tuple(pieces), tuple(findings), notes=_told(notes, ended))
 
 
 def read_found(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> Reading:
@@ -114,12 +134,13 @@ def read_found(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> 
     findings: list[Finding] = []
     notes: list[str] = []
     for group in read_reply(raw):
-        boxes, mended = boxes_in(group, size_wh)
-        findings += [Finding(phrase, box, "; ".join(mended) or None) for box in boxes]
-        notes += () if boxes else mended
+        new, loose = found_in(group, raw, size_wh, phrase)
+        findings += new
+        notes += loose
     count = len(findings)
     if count == 1:
-        pieces = [Piece("Here is the "), Piece(phrase, (0,), numbered=True), Piece(".")]
+        start = "Found: " if plural(phrase) == phrase else "Here is the "
+        pieces = [Piece(start), Piece(phrase, (0,), numbered=True), Piece(".")]
     elif count:
         pieces = [Piece(f"{count} found: "), Piece(phrase, tuple(range(count)), numbered=True), Piece(".")]
     elif not ended:
@@ -129,8 +150,9 @@ def read_found(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> 
     else:
         said = plain_text(raw, read_reply(raw))[0].strip()
         pieces = [Piece(f"No box was given for: {phrase}." + (f" SPHINX said: {said}" if said else ""))]
-        notes.append(NOT_A_BOX if re.search(r"\[[\s\d.,;-]+\]?", raw) else NO_BOX)
-    return Reading(tuple(pieces), tuple(findings), notes=tuple(dict.fromkeys(notes)))
+        if _LIST.search(raw) and not notes:
+            notes.append(NOT_A_BOX)
+    return Reading(tuple(pieces), tuple(findings), notes=_told(notes, ended))
 
 
 def read_list(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> Reading:
@@ -140,18 +162,20 @@ def read_list(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> R
     notes: list[str] = []
     groups = [group for group in read_reply(raw) if group.boxes or group.phrase]
     for group in groups:
-        boxes, mended = boxes_in(group, size_wh)
         first = len(findings)
-        findings += [Finding(group.phrase or "region", box, "; ".join(mended) or None) for box in boxes]
-        if not boxes:
-            notes += (*mended, f"“{group.phrase}” was {NO_BOX}")
-        pieces += [
-            Piece("\n" if pieces else ""),
-            Piece(group.phrase, tuple(range(first, len(findings))), True),
-        ]
+        new, loose = found_in(group, raw, size_wh, group.phrase or "region")
+        findings += new
+        notes += loose
+        named = tuple(range(first, len(findings)))
+        pieces += [Piece("\n" if pieces else ""), Piece(group.phrase, named, numbered=True)]
     if not groups:
         return read_words(raw, size_wh, phrase, ended)
-    return Reading(tuple(pieces), tuple(findings), notes=tuple(dict.fromkeys(notes)))
+    return Reading(tuple(pieces), tuple(findings), notes=_told(notes, ended))
+
+
+def _told(notes: Sequence[str], ended: bool) -> Notes:
+    """The notes, each once; none before the end, since what is missing may still come."""
+    return tuple(dict.fromkeys(notes)) if ended else ()
 
 
 def read_chart(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> Reading:

@@ -400,3 +400,11 @@ def test_understanding_never_raises_and_stays_in_the_picture(words, scene):
 )
 def test_long_and_repetitive_words_are_quick(words):
     assert understand(words, FOUND)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["What time is it?", "What is this place?", "What kind of place or picture is this?", "is it raining?"],
+)
+def test_not_every_it_is_a_region(words):
+    assert subjects(words, FOUND) == ()

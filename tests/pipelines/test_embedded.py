@@ -1,0 +1,281 @@
+"""Each ability end to end on the embedded checkpoints, compared with the world's truth.
+
+Every test asks a handful of fresh scenes and wants clearly more right than the same checkpoint with its weights
+shuffled could give; exact figures are in the model card.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from functools import cache
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines import evaluate as chain
+from pipelines.assistant import Assistant
+from pipelines.catalog import ABILITIES, ASSETS, Settings, load
+from pipelines.scene import Box, Click, Point, Scene
+
+NANO = ASSETS / "sphinx-nano"
+FIRST_SEED = 70_000_000  # training draws below 1,000,000
+
+pytestmark = pytest.mark.skipif(
+    not (NANO / "config.json").exists(),
+    reason="assets/sphinx-nano is not trained yet: python -m model.training sphinx",
+)
+
+
+@cache
+def loaded() -> Assistant:
+    return load(Settings(painter="opencv", device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def assistant() -> Assistant:
+    return loaded()
+
+
+def learned(*abilities: str) -> bool:
+    """Whether the checkpoint says of itself that it learned them: what it says is what is tested."""
+    path = NANO / ABILITIES
+    rows = json.loads(path.read_text())["abilities"] if path.exists() else {}
+    return all(rows.get(ability, {}).get("trained", True) for ability in abilities)
+
+
+def cases(kind: str, count: int):
+    """Fresh scenes: (picture, truth, dice)."""
+    from model.training.world import draw
+
+    for seed in range(FIRST_SEED, FIRST_SEED + count):
+        array, truth = draw(seed, kind=kind)
+        yield Image.fromarray(array), truth, random.Random(seed)
+
+
+def share(hits: list[bool]) -> float:
+    assert len(hits) >= 5
+    return sum(hits) / len(hits)
+
+
+def said(scene: Scene) -> str:
+    return scene.turns[-1].text.lower()
+
+
+def test_colours_and_kinds(assistant):
+    hits = []
+    for image, truth, dice in cases("park", 12):
+        scene = assistant.open(image)
+        thing = dice.choice([thing for thing in truth.things if thing.colour])
+        hits.append(str(thing.colour) in said(assistant.answer(scene, f"what colour is the {thing.kind}?")))
+    assert share(hits) >= (0.5 if learned("short") else 0.2)
+
+
+def test_what_is_there_and_what_is_not(assistant):
+    from model.training.world import THING_KINDS
+
+    hits = []
+    for image, truth, dice in cases("room", 10):
+        scene = assistant.open(image)
+        kinds = {thing.kind for thing in truth.things}
+        absent = dice.choice([kind for kind in THING_KINDS if kind not in kinds])
+        hits.append(
+            "yes" in said(assistant.answer(scene, f"is there a {dice.choice(sorted(kinds))} in the image?"))
+        )
+        hits.append("no" in said(assistant.answer(scene, f"is there a {absent} in the image?")))
+    assert share(hits) >= 0.6
+
+
+def test_a_phrase_is_found_and_outlined(assistant):
+    boxes, constant = [], []
+    for image, truth, dice in cases("park", 12):
+        things = [
+            t for t in truth.things if t.visible > 0.5 and min(t.box[2] - t.box[0], t.box[3] - t.box[1]) > 24
+        ]
+        if not things:
+            continue
+        thing = dice.choice(things)
+        scene = assistant.answer(assistant.open(image), f"segment the {thing.phrase}")
+        middle = Box(image.width // 4, image.height // 4, 3 * image.width // 4, 3 * image.height // 4)
+        constant.append(middle.iou(chain.box_of(thing)))
+        boxes.append(max((region.box.iou(chain.box_of(thing)) for region in scene.regions), default=0.0))
+        assert all(region.mask and region.score is not None for region in scene.regions)
+        assert all(region.label == thing.phrase for region in scene.regions)
+    assert np.mean(boxes) > np.mean(constant) + 0.05
+
+
+def test_a_click_outlines_what_is_under_it(assistant):
+    overlaps = []
+    for image, truth, _ in cases("table", 8):
+        thing = max(truth.things, key=lambda thing: chain.box_of(thing).area)
+        plane = chain.outline(thing, image.size)
+        rows, columns = np.nonzero(plane)
+        at = len(rows) // 2
+        click = Click(Point(int(columns[at]), int(rows[at])))
+        (region,) = assistant.click(assistant.open(image), click).regions
+        assert region.mask
+        overlaps.append(chain.plane_iou(region.mask.array(image.size), plane))
+    assert np.mean(overlaps) > 0.4
+
+
+def test_captions_name_what_is_there(assistant):
+    hits = []
+    for image, truth, _ in cases("street", 8):
+        text = said(assistant.answer(assistant.open(image), "describe the picture in one sentence"))
+        hits.append(any(thing.kind in text for thing in truth.things))
+    assert share(hits) >= 0.4
+
+
+def test_dense_captions(assistant):
+    hits = []
+    for image, truth, _ in cases("beach", 8):
+        scene = assistant.answer(assistant.open(image), "name every object")
+        best = [max(r.box.iou(chain.box_of(t)) for t in truth.things) for r in scene.regions]
+        hits.append(bool(best) and max(best) >= 0.5)
+    assert share(hits) >= 0.4
+
+
+def test_all_of_a_kind(assistant):
+    hits = []
+    for image, truth, _ in cases("people", 8):
+        people = [chain.box_of(thing) for thing in truth.things if thing.keypoints]
+        scene = assistant.answer(assistant.open(image), "find all people")
+        hits += [any(region.box.iou(box) >= 0.5 for region in scene.regions) for box in people]
+    assert share(hits) >= 0.4
+
+
+def test_a_region_is_described(assistant):
+    hits = []
+    for image, truth, _ in cases("park", 10):
+        thing = max(truth.things, key=lambda thing: chain.box_of(thing).area)
+        scene = assistant.answer(assistant.box(assistant.open(image), chain.box_of(thing)), "what is this?")
+        hits.append(thing.kind in said(scene))
+    assert share(hits) >= 0.4
+
+
+def test_poses(assistant):
+    scores = []
+    for image, truth, _ in cases("people", 6):
+        person = max((t for t in truth.things if t.keypoints), key=lambda thing: chain.box_of(thing).area)
+        x1, y1, x2, y2 = chain.box_of(person)
+        words = f"Detect the key points of the person in the region [{x1},{y1},{x2},{y2}]."
+        scene = assistant.answer(assistant.open(image), words)
+        scores.append(max((chain.oks(region, person) for region in scene.regions), default=0.0))
+    assert np.mean(scores) >= (0.3 if learned("pose") else 0.05)
+
+
+def test_layouts(assistant):
+    hits = []
+    for image, truth, _ in cases("document", 6):
+        scene = assistant.answer(assistant.open(image), "show the layout of the page")
+        for block in truth.blocks:
+            box = Box(*(round(value) for value in block.box))
+            hits.append(any(r.label == block.kind and r.box.iou(box) >= 0.5 for r in scene.regions))
+    assert share(hits) >= (0.4 if learned("layout") else 0.05)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "ability"),
+    [
+        ("sign", "read all the text", "text"),
+        ("chart", "convert the chart to a table", "chart"),
+        ("screen", "where is the search button?", "screen"),
+        ("odd", "what is odd here?", "odd"),
+        ("park", "describe the picture in detail", "detail"),
+        ("park", "describe the picture with boxes", "grounded_caption"),
+        ("park", "what is left of the tree?", "short"),
+        ("table", "the cup left of the ball", "relation"),
+    ],
+)
+def test_every_other_ability_is_served(assistant, kind, words, ability):
+    for image, _, _ in cases(kind, 2):
+        scene = assistant.answer(assistant.open(image), words)
+        turn = scene.turns[-1]
+        assert turn.role == "assistant"
+        assert turn.text
+        assert turn.record
+        assert turn.record.ability == ability
+        assert "###" not in turn.raw
+        for region in scene.regions:
+            assert 0 <= region.box.x1 < region.box.x2 <= image.width
+            assert 0 <= region.box.y1 < region.box.y2 <= image.height
+
+
+def test_marks(assistant):
+    image, _, _ = next(cases("park", 1))
+    scene = assistant.box(assistant.open(image), Box(20, 20, 90, 90))
+    scene = assistant.box(scene, Box(120, 120, 220, 220))
+    scene = assistant.answer(scene, "describe #1 and #2")
+    assert scene.turns[-1].record
+    assert scene.turns[-1].record.ability == "marks"
+    assert "mark" not in said(scene).replace("marks", "")
+
+
+def test_a_conversation_over_one_picture(assistant):
+    image, truth, _ = next(cases("park", 1))
+    scene = assistant.answer(assistant.open(image), "name every object")
+    ids = [region.id for region in scene.regions]
+    scene = assistant.answer(scene, "what colour is it?")
+    scene = assistant.answer(scene, "how many things are there?")
+    assert [region.id for region in scene.regions] == ids
+    assert truth.things
+
+
+def test_words_arrive_one_by_one_and_stop_at_once(assistant):
+    image, _, _ = next(cases("park", 1))
+    scene = assistant.open(image)
+    began = assistant.forward_passes
+    steps = assistant.reply(scene, "describe the picture in detail")
+    shown = 0
+    for step in steps:
+        shown += bool(step.turns[-1].role == "assistant" and step.turns[-1].text)
+        if shown == 3:
+            break
+    passes = assistant.forward_passes
+    steps.close()
+    assert assistant.forward_passes == passes
+    assert passes - began < 60
+
+
+def test_the_same_seed_gives_the_same_words(assistant):
+    from pipelines.assistant import ReplyOptions
+
+    image, _, _ = next(cases("park", 1))
+    options = ReplyOptions(seed=3, temperature=1.0)
+    texts = {
+        said(assistant.answer(assistant.open(image), "describe the picture", options=options))
+        for _ in range(2)
+    }
+    assert len(texts) == 1
+
+
+def test_a_removal_changes_only_the_thing(assistant):
+    image, truth, _ = next(cases("beach", 1))
+    thing = max(truth.things, key=lambda thing: chain.box_of(thing).area)
+    scene = assistant.box(assistant.open(image), chain.box_of(thing))
+    mask = scene.regions[0].mask
+    assert mask
+    after = assistant.answer(scene, "remove it")
+    assert after.picture
+    changed = np.any(np.asarray(assistant.image(after.picture)) != np.asarray(image), axis=2)
+    rows, columns = np.nonzero(changed)
+    near = Box(mask.box.x1 - 8, mask.box.y1 - 8, mask.box.x2 + 8, mask.box.y2 + 8)
+    assert changed.any()
+    assert near.x1 <= columns.min()
+    assert columns.max() < near.x2
+    assert near.y1 <= rows.min()
+    assert rows.max() < near.y2
+    assert "opencv" in said(after)
+
+
+def test_chat_without_a_picture(assistant):
+    assert said(assistant.answer(Scene(), "hello"))
+
+
+def test_fresh_scenes_are_familiar_and_noise_is_not(assistant):
+    known = [bool(assistant.open(image).turns) for image, _, _ in cases("park", 12)]
+    assert sum(known) <= 3
+    if (NANO / "familiarity.safetensors").exists():
+        noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8))
+        assert assistant.open(noise).turns
