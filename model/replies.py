@@ -23,7 +23,9 @@ FARTHEST = 1.5  # a number beyond this is not a position in the square
 _NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)")
 _TAGGED = re.compile(r"<p>(?P<phrase>.*?)</p>(?P<list>\s*\[[\[\]\d.,;\s+-]*\])?", re.DOTALL)
 _BARE = re.compile(r"(?P<word>[\w'-]+)?(?P<list>\[[\[\]\d.,;\s+-]*\])")
-_OPEN = re.compile(r"(?:\s*\[[\[\]\d.,;\s+-]*|<(?:/?p?)?)$")  # a list or a tag that has not ended yet
+_OPEN = re.compile(  # a list or a tag that has not ended yet
+    r"(?:\s*\[(?:[\d.,;\s+-]|\[[\d.,;\s+-]*\])*\[?[\d.,;\s+-]*|</?p?)$"
+)
 
 
 @dataclass(frozen=True, slots=True)
