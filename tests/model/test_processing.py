@@ -76,7 +76,8 @@ def test_pieces_defined_by_the_user(tmp_path: Path) -> None:
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(["a box [0.12,0.34] here"] * 9), model_writer=written, model_type="bpe",
         vocab_size=290, byte_fallback=True, character_coverage=1.0,
-        user_defined_symbols=["[0.", ",0.", "<p>"], normalization_rule_name="identity", hard_vocab_limit=False, minloglevel=2,
+        user_defined_symbols=["[0.", ",0.", "<p>"], normalization_rule_name="identity",
+        hard_vocab_limit=False, minloglevel=2,
     )  # fmt: skip
     (tmp_path / "tokenizer.model").write_bytes(written.getvalue())
     tokenizer = SphinxTokenizer(str(tmp_path / "tokenizer.model"))
