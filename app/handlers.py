@@ -323,22 +323,29 @@ class Page:
         yield render.ready(about), gr.Chatbot(placeholder=render.greeting(about)), render.understands(about)
 
     def intake(self, timeline: Timeline, event: gr.EventData) -> Drawn:
-        """A picture was uploaded, dropped, pasted or taken; the event says where it lies."""
+        """A file was uploaded, dropped, pasted or taken; the event says where it lies."""
         folder = Path(get_upload_folder()).resolve()
         path = Path(str(_data(event).get("path", ""))).resolve()
         # the path comes from the browser: nothing but what was uploaded may be opened by it
-        if not path.is_relative_to(folder) or not path.is_file():
-            with explained():
-                raise UnreadablePicture("The picture did not arrive: choose it again.")
-        return self._do(timeline, lambda assistant: open_file(assistant, timeline, path))
+        return self._open(timeline, path if path.is_relative_to(folder) and path.is_file() else None)
 
     def example(self, timeline: Timeline, event: gr.EventData) -> Drawn:
         """One of the example pictures was chosen."""
-        path = self._examples.get(str(_data(event).get("name", "")))
-        if path is None:
-            with explained():
-                raise UnreadablePicture("There is no such example: choose another.")
-        return self._do(timeline, lambda assistant: open_file(assistant, timeline, path))
+        return self._open(timeline, self._examples.get(str(_data(event).get("name", ""))))
+
+    def _open(self, timeline: Timeline, path: Path | None) -> Drawn:
+        """Open a file; a refusal is said where the visitor chose it."""
+        # the number makes a new value of what is opened, or refused, a second time
+        number = {"number": time.monotonic_ns()}
+        try:
+            if path is None:
+                raise UnreadablePicture("The picture did not arrive: choose it again.")
+            timeline = open_file(self._startup.assistant(), timeline, path)
+        except DemoError as error:
+            log.info("refused: %s", error)
+            return timeline, gr.skip(), {"refused": str(error), **number}, gr.skip(), gr.skip()
+        drawn = _draw(self._startup, timeline, None)
+        return *drawn[:2], {**drawn[2], **number}, *drawn[3:]
 
     def begin(self, timeline: Timeline, words: str) -> Begun:
         """The words were sent: show them at once."""

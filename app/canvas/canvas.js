@@ -20,6 +20,7 @@ let scene = { picture: null, regions: [], selected: null };
 let view = { zoom: 1, x: 0, y: 0 }; // x, y: where the stage's middle lies on the picture, 0..1
 let tool = "point";
 let examples = [];
+let arriving = false; // a picture has been chosen and is not drawn yet
 let choosing = false; // the intake is open over a picture
 
 // ---- drawing ----
@@ -41,7 +42,12 @@ function classes(kind, region) {
 
 function draw() {
   const value = props.value || {};
+  if (value.refused) {
+    busy(value.refused);
+    return;
+  }
   const before = scene;
+  if (arriving) choosing = arriving = false;
   scene = { picture: null, regions: [], selected: null, size: [1, 1], ...value };
   if (value.examples) examples = value.examples;
   const focused = element.contains(document.activeElement) && document.activeElement.dataset.region;
@@ -50,7 +56,6 @@ function draw() {
   ripple.classList.remove("on");
   if (before.digest !== scene.digest) {
     choosing = false;
-    message.textContent = "";
     if (String(before.size) !== String(scene.size)) view = { zoom: 1, x: 0.5, y: 0.5 };
   }
   if (shown) {
@@ -61,6 +66,7 @@ function draw() {
     img.removeAttribute("src");
   }
   root.classList.toggle("choosing", choosing || !shown);
+  if (!choosing) busy("");
   root.classList.toggle("has-before", Boolean(scene.before));
   drawRegions();
   drawPaintings();
@@ -483,6 +489,7 @@ element.addEventListener("click", (event) => {
   else if (button.dataset.act) ACTS[button.dataset.act](button.dataset);
   else if (button.dataset.example) {
     busy("Opening the example \u2026");
+    arriving = true;
     trigger("example", { name: button.dataset.example });
   } else if (button.dataset.dot) {
     trigger("take_back", { id: Number(button.dataset.region), click: Number(button.dataset.dot) });
@@ -512,6 +519,7 @@ async function send(picture) {
   try {
     const { path } = await upload(picture);
     busy("Opening the picture \u2026");
+    arriving = true;
     trigger("intake", { path, name: picture.name || "" });
   } catch (error) {
     busy("The upload failed: " + (error && error.message ? error.message : "the file may be too large") + ".");

@@ -230,7 +230,7 @@ def test_a_refusal_is_said_in_the_chat_and_nothing_of_it_is_markup(assistant, se
     assert page.locator("#chat .message img").count() == 0
     (tmp_path / "text.png").write_text("not a picture")
     page.set_input_files(".canvas input.file", tmp_path / "text.png")
-    expect(page.locator(".toast-body")).to_contain_text("text, not a picture")
+    expect(page.locator(".canvas .intake-message")).to_contain_text("text, not a picture")
     expect(page.locator("#words .submit-button")).to_be_visible()
 
 
@@ -342,3 +342,33 @@ def test_an_edit_shows_its_paintings_and_a_session_is_resumed(assistant, serve, 
     expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
     expect(page.locator("#chat .user.message")).to_contain_text("blue star")
     expect(page.locator(".canvas .painting")).to_have_count(2)
+
+
+BRING = """async ([bytes, kind]) => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([Uint8Array.from(bytes)], "brought.png", {type: "image/png"}));
+  const how = {bubbles: true, cancelable: true};
+  const event = kind === "paste"
+    ? new ClipboardEvent("paste", {...how, clipboardData: transfer})
+    : new DragEvent(kind, {...how, dataTransfer: transfer});
+  document.querySelector(kind === "paste" ? "#words textarea" : ".canvas").dispatchEvent(event);
+}"""
+
+
+@pytest.mark.parametrize("kind", ["paste", "drop"])
+def test_a_picture_can_be_pasted_and_dropped(assistant, serve, visit, picture, kind):
+    page = visit(serve(assistant))
+    page.evaluate(BRING, [list(picture.read_bytes()), kind])
+    expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
+    # another one, over the first
+    page.evaluate(BRING, [list(picture.read_bytes()), kind])
+    expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
+    expect(page.locator("#words textarea")).to_have_value("")
+
+
+def test_a_file_that_is_too_large_is_refused_with_words(assistant, serve, visit, tmp_path):
+    page = visit(serve(assistant))
+    large = tmp_path / "large.png"
+    large.write_bytes(b"\x89PNG" + bytes(31 * 1024**2))
+    page.set_input_files(".canvas input.file", large)
+    expect(page.locator(".canvas .intake-message")).to_contain_text("maximum allowed size")
