@@ -107,7 +107,8 @@ class FakeOutliner:
         plane = Image.new("1", image.size)
         pen = ImageDraw.Draw(plane)
         if box:
-            pen.ellipse((box.x1, box.y1, box.x2 - 1, box.y2 - 1), fill=1)
+            draw = pen.ellipse if min(box.x2 - box.x1, box.y2 - box.y1) > 4 else pen.rectangle
+            draw((box.x1, box.y1, box.x2 - 1, box.y2 - 1), fill=1)
         for (x, y), positive in clicks:
             r = self.radius if positive else self.radius // 2
             pen.ellipse((x - r, y - r, x + r, y + r), fill=int(positive))

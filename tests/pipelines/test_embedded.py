@@ -1,7 +1,7 @@
 """Each ability end to end on the embedded checkpoints, compared with the world's truth.
 
-Every test asks a handful of fresh scenes and wants clearly more right than the same checkpoint with its weights
-shuffled could give; exact figures are in the model card.
+Every test asks a handful of fresh scenes and wants clearly more right than shuffled weights could give; exact
+figures are in the model card.
 """
 
 from __future__ import annotations
