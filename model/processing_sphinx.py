@@ -166,6 +166,8 @@ class SphinxProcessor(ProcessorMixin):
         self,
         text: str | Sequence[str] | None = None,
         images: Any = None,
+        videos: None = None,
+        audio: None = None,
         *,
         views: int | None = None,
         encoders: Sequence[str] | None = None,
@@ -178,6 +180,7 @@ class SphinxProcessor(ProcessorMixin):
         Args:
             text: one full prompt (`prompt`) or several. `<image>` in it is accepted and taken out.
             images: one picture, or one for each prompt; None in their place for a prompt without.
+            videos, audio: transformers' templates pass them along; SPHINX knows neither.
             views, encoders: as they will be given to the model: they decide how many tokens a picture takes.
             return_tensors: "pt" for tensors, None for lists.
             padding: on the left, to the longest of the batch.
@@ -194,6 +197,8 @@ class SphinxProcessor(ProcessorMixin):
         """
         if text is None:
             raise ValueError("text is needed: a full prompt, as `prompt` makes it")
+        if videos is not None or audio is not None:
+            raise ValueError("SPHINX takes pictures only, no videos and no audio")
         prompts = [text] if isinstance(text, str) else list(text)
         pictures = _one_each(images, len(prompts))
         limit = self.max_length if max_length is None else max_length
@@ -286,7 +291,10 @@ def _one_each(images: Any, count: int) -> list[Any]:
     if images is None:
         return [None] * count
     pictures = list(images) if isinstance(images, (list, tuple)) else [images]
-    pictures = [p[0] if isinstance(p, (list, tuple)) and len(p) == 1 else p for p in pictures]
+    nested = [list(p) if isinstance(p, (list, tuple)) else [p] for p in pictures]
+    if any(len(p) > 1 for p in nested):
+        raise ValueError(f"SPHINX looks at one picture a conversation, got {max(len(p) for p in nested)}")
+    pictures = [p[0] if p else None for p in nested]
     if len(pictures) != count:
         raise ValueError(f"one picture (or None) for each prompt: {count} prompts, {len(pictures)} pictures")
     return pictures

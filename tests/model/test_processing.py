@@ -42,6 +42,16 @@ def test_the_chat_template_is_the_conversation(processor: SphinxProcessor) -> No
         {"role": "user", "content": "And now?"},
     ]
     assert processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False) == PROMPT
+    image = Image.new("RGB", (30, 20), (200, 0, 0))
+    messages[0]["content"][0]["image"] = image
+    options: dict[str, Any] = {"add_generation_prompt": True, "return_dict": True, "return_tensors": "pt"}
+    made: Any = processor.apply_chat_template(messages, tokenize=True, **options)
+    expected = processor(text=[PROMPT], images=[image], return_tensors="pt")
+    assert all(torch.equal(made[name], expected[name]) for name in expected)
+    plain = [{"role": "user", "content": "Hello"}]
+    both: Any = processor.apply_chat_template([messages, plain], tokenize=True, **options)
+    assert both["input_ids"].shape[0] == 2
+    assert both["pixel_values"].shape[0] == 1
 
 
 TEXTS = [
@@ -112,6 +122,11 @@ def test_a_batch_is_padded_on_the_left(processor: SphinxProcessor) -> None:
 def test_what_does_not_fit_is_refused_or_shortened(processor: SphinxProcessor) -> None:
     with pytest.raises(ValueError, match="at most 100 fit"):
         processor(text=PROMPT, images=Image.new("RGB", (9, 9)), max_length=100)
+    two = [[Image.new("RGB", (9, 9)), Image.new("RGB", (9, 9))]]
+    with pytest.raises(ValueError, match="one picture a conversation, got 2"):
+        processor(text=["a"], images=two)
+    with pytest.raises(ValueError, match="no videos"):
+        processor(text=["a"], videos=[1])
     with pytest.raises(ValueError, match="2 prompts, 1 pictures"):
         processor(text=["a", "b"], images=[Image.new("RGB", (9, 9))])
     turns = [(f"Question {i}?", f"Answer {i}.") for i in range(9)] + [("Last?", None)]
