@@ -273,8 +273,8 @@ def fetch(
     pattern = f"{checkpoint.subfolder}/*"
     originals: Path | None = root / "originals" if cache is not None else None
     wanted = hub.snapshot_download(REPOSITORY, allow_patterns=pattern, cache_dir=originals, dry_run=True)
-    missing = sum(file.file_size for file in wanted if file.will_download)
-    total = sum(file.file_size for file in wanted)
+    missing = sum(file.file_size or 0 for file in wanted if file.will_download)
+    total = sum(file.file_size or 0 for file in wanted)
     if not wanted:
         raise OSError(f"{REPOSITORY} has nothing in {checkpoint.subfolder}")
     require_disk(root, missing + total)

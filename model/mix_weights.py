@@ -126,7 +126,7 @@ def _common_shapes(a: Tensors, b: Tensors) -> dict[str, tuple[int, ...]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m model.mix_weights", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m model.mix_weights", description="Mix two checkpoints.")
     parser.add_argument("a", type=Path, metavar="A", help="converted checkpoint: real pictures")
     parser.add_argument("b", type=Path, metavar="B", help="converted checkpoint of the same shape")
     parser.add_argument("--beta", type=float, required=True, help="share of A in the language model, 0 .. 1")

@@ -581,6 +581,7 @@ class SphinxForConditionalGeneration(SphinxPreTrainedModel, GenerationMixin):
     """SPHINX with its output head: what one loads, asks and trains."""
 
     _tied_weights_keys = {"lm_head.weight": "model.language_model.embed_tokens.weight"}
+    generate: Any  # GenerationMixin's; its own annotation asks for a protocol no PreTrainedModel meets
 
     def __init__(self, config: SphinxConfig) -> None:
         super().__init__(config)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -213,7 +214,7 @@ def test_a_mixtral_taken_apart_computes_the_same(tmp_path: Path) -> None:
 
     whole = tiny_model(tiny_config(experts=True))
     whole.save_pretrained(tmp_path)
-    text = whole.model.language_model
+    text: Any = whole.model.language_model
     apart = SphinxMixtralModel(whole.config.text_config).eval()
     state = {name: value for name, value in text.state_dict().items() if ".experts." not in name}
     for layer, block in enumerate(text.layers):

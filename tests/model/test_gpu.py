@@ -42,21 +42,23 @@ def test_a_gpu_computes_what_the_cpu_does(saved: Any, dtype: str, tolerance: flo
 def test_sdpa_is_eager_on_a_gpu(saved: Any) -> None:
     folder, _, batch = saved
     batch = batch.to("cuda")
-    logits = [
-        SphinxForConditionalGeneration.from_pretrained(folder, attn_implementation=kind, device_map="cuda")
-        .eval()(**batch)
-        .logits
-        for kind in ("sdpa", "eager")
-    ]
+    logits = []
+    for kind in ("sdpa", "eager"):
+        model: Any = SphinxForConditionalGeneration.from_pretrained(
+            folder, attn_implementation=kind, device_map="cuda"
+        )
+        model.eval()
+        logits.append(model(**batch).logits)
     assert (logits[0] - logits[1]).abs().max() < 1e-3
 
 
 @torch.no_grad()
 def test_a_device_map_splits_between_layers(saved: Any) -> None:
     folder, model, batch = saved
-    spread = SphinxForConditionalGeneration.from_pretrained(
+    spread: Any = SphinxForConditionalGeneration.from_pretrained(
         folder, device_map="auto", max_memory={0: "200KB", "cpu": "1GB"}
-    ).eval()
+    )
+    spread.eval()
     assert len(set(spread.hf_device_map.values())) > 1
     logits = spread(**batch.to("cuda")).logits.cpu()
     assert (logits - model(**batch.to("cpu")).logits).abs().max() < 1e-3
@@ -85,7 +87,7 @@ def test_speed_at_full_shape(record_property: Any) -> None:
     with torch.device("cuda"):
         torch.set_default_dtype(torch.bfloat16)
         try:
-            model = SphinxForConditionalGeneration(config).eval()
+            model: Any = SphinxForConditionalGeneration(config).eval()
         finally:
             torch.set_default_dtype(torch.float32)
     ids = torch.randint(3, 32000, (1, 1600), device="cuda")

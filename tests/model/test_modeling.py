@@ -64,7 +64,8 @@ def test_saved_and_loaded_it_is_the_same(built: Any, tmp_path: Path) -> None:
     model, processor, batch = built
     model.save_pretrained(tmp_path / "saved")
     processor.save_pretrained(tmp_path / "saved")
-    again, info = SphinxForConditionalGeneration.from_pretrained(tmp_path / "saved", output_loading_info=True)
+    loaded: Any = SphinxForConditionalGeneration.from_pretrained(tmp_path / "saved", output_loading_info=True)
+    again, info = loaded
     assert not info["missing_keys"]
     assert not info["unexpected_keys"]
     assert torch.equal(model(**batch).logits, again.eval()(**batch).logits)

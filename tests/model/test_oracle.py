@@ -240,11 +240,10 @@ def test_the_training_loss(recorded: Any, variant: str) -> None:
 def test_the_stop_ends_each_row(recorded: Any, variant: str) -> None:
     # Random weights never write the stop by themselves: here it is already in the generated text.
     r = recorded(variant)
-    criteria = turn_end(r.processor.tokenizer, 3)
+    criteria: Any = turn_end(r.processor.tokenizer, 3)
     stop = r.processor.tokenizer("x\n###").input_ids
     rows = [[1, 5, 5, *stop[1:]], [1, 5, 5, *([5] * (len(stop) - 1))]]
-    score: Any = torch.zeros(2, 1)
-    assert criteria(torch.tensor(rows), score).tolist() == [True, False]
+    assert criteria(torch.tensor(rows), torch.zeros(2, 1)).tolist() == [True, False]
     assert len(nucleus(0.0, 0.5, torch.Generator())) == 0
 
 

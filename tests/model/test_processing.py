@@ -125,8 +125,9 @@ def test_what_does_not_fit_is_refused_or_shortened(processor: SphinxProcessor) -
     two = [[Image.new("RGB", (9, 9)), Image.new("RGB", (9, 9))]]
     with pytest.raises(ValueError, match="one picture a conversation, got 2"):
         processor(text=["a"], images=two)
+    video: Any = [1]
     with pytest.raises(ValueError, match="no videos"):
-        processor(text=["a"], videos=[1])
+        processor(text=["a"], audio=video)
     with pytest.raises(ValueError, match="2 prompts, 1 pictures"):
         processor(text=["a", "b"], images=[Image.new("RGB", (9, 9))])
     turns = [(f"Question {i}?", f"Answer {i}.") for i in range(9)] + [("Last?", None)]
