@@ -18,7 +18,7 @@ from typing import Any
 from PIL import Image
 
 from pipelines.assistant import Assistant, ReplyOptions
-from pipelines.catalog import Settings, load
+from pipelines.catalog import Settings, load, quieten
 from pipelines.draw import draw
 from pipelines.errors import DemoError
 from pipelines.export import region_json
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = _parser().parse_args(arguments)
     except _Refused as refused:
         return _refuse(str(refused))
-    _quieten()
+    quieten()
     try:
         if given.picture.is_dir():
             return _folder(given)
@@ -142,15 +142,6 @@ def _plain(answer: dict[str, Any]) -> str:
     if answer["picture"]:
         lines.append(f"written: {answer['picture']}")
     return "\n".join(line for line in lines if line)
-
-
-def _quieten() -> None:
-    """The models' libraries say nothing on stderr unless something is wrong, nor draw bars into a pipe."""
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.set_verbosity_error()
-    if not sys.stderr.isatty():
-        transformers_logging.disable_progress_bar()
 
 
 class _Refused(Exception):

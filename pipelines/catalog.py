@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,15 @@ def load(settings: Settings | None = None) -> Assistant:
     painter = load_painter(settings.painter, device)
     log.info("%s, %s and %s on %s: %s", about.model, outliner.name, painter.name, device, about.why)
     return Assistant(speaker, outliner, painter, about)
+
+
+def quieten() -> None:
+    """The models' libraries say nothing on stderr unless something is wrong, nor draw bars into a pipe."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()
+    if not sys.stderr.isatty():
+        transformers_logging.disable_progress_bar()
 
 
 def find_device(device: str) -> tuple[str, str]:
@@ -177,6 +187,9 @@ def read_about(folder: Path, name: str, device: str, why: str) -> About:
     path = folder / ABILITIES
     said: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
     abilities: dict[str, Any] = said.get("abilities", {})
+    small = (
+        bool(said) or folder.parent == ASSETS
+    )  # trained here: short answers, and no memory of what was said
     untrained = {
         ability: str(row.get("figure") or "")
         for ability, row in abilities.items()
@@ -191,6 +204,6 @@ def read_about(folder: Path, name: str, device: str, why: str) -> About:
         cannot=said.get("cannot", ""),
         examples=tuple(examples),
         untrained=untrained,
-        short_answers=bool(said.get("short_answers", bool(said))),
-        remembers=int(said.get("remembers", 0 if said else REMEMBERED_TURNS)),
+        short_answers=bool(said.get("short_answers", small)),
+        remembers=int(said.get("remembers", 0 if small else REMEMBERED_TURNS)),
     )

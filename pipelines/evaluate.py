@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.assistant import Assistant, ReplyOptions
-from pipelines.catalog import Settings, load
+from pipelines.catalog import Settings, load, quieten
 from pipelines.colours import COLOURS
 from pipelines.errors import DemoError, MissingCapability
 from pipelines.nouns import noun
@@ -203,7 +203,10 @@ def edits(assistant: Assistant, case: Case, scores: Scores) -> None:
         scores[f"{action}: pixels outside changed"].append(float((changed & ~grown).any()))
         seen = colour_seen(after, plane)
         if action == "remove":
-            scores["remove: no longer named"].append(float(noun(thing.phrase) not in said))
+            if noun(thing.phrase) in before:
+                scores["remove: no longer named, of those named before"].append(
+                    float(noun(thing.phrase) not in said)
+                )
             far = np.linalg.norm(np.subtract(seen, colour_seen(case.image, plane)))
             scores["remove: colour gone from the pixels"].append(float(far >= DIFFERENT))
         else:
@@ -295,6 +298,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default=defaults.device)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args(arguments)
+    quieten()
     try:
         assistant = load(Settings(given.model, given.segmenter, given.painter, given.device))
         found = evaluate(assistant, seed=given.seed, count=given.count, measures=given.measures)

@@ -34,14 +34,14 @@ def merge(
 
 
 def _same(scene: Scene, finding: Finding, taken: Sequence[int]) -> Region | None:
-    best, overlap = None, SAME
+    best, overlap = None, 0.0
     for region in scene.regions:
         if region.id in taken or region.label.lower() not in ("", finding.label.lower()):
             continue
         seen = max(
             region.box.iou(finding.box), region.prompt_box.iou(finding.box) if region.prompt_box else 0.0
         )
-        if seen >= overlap:
+        if seen >= SAME and seen > overlap:
             best, overlap = region, seen
     return best
 

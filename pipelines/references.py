@@ -41,6 +41,7 @@ _PLURAL = (
     r"(?:them(?: all)?|they|these|those|both|both of them|all of (?:them|these|those)"
     r"|(?:all |all the |the )?(?:ones|regions|marks|boxes|masks)|(?:these|those) (?:things|objects|people))"
 )
+_A_KIND = re.compile(r"boxes|things|objects|people", re.IGNORECASE)  # they may be on the picture, too
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _ORDINAL = re.compile(
     rf"(?:the )?(?:(?P<word>{'|'.join(_ORDINALS)}|last|final)|(?P<digit>\d{{1,2}})(?:st|nd|rd|th))"
@@ -114,7 +115,7 @@ def target(phrase: str, scene: Scene) -> Target:
         return Target(region_ids=numbers)
     if re.fullmatch(_SINGULAR, phrase, re.IGNORECASE):
         return Target(region_ids=selected(scene))
-    if re.fullmatch(_PLURAL, phrase, re.IGNORECASE):
+    if re.fullmatch(_PLURAL, phrase, re.IGNORECASE) and not (_A_KIND.search(phrase) and not scene.regions):
         return Target(region_ids=recent(scene))
     if (found := _counted(phrase, scene)) or (found := _placed(phrase, scene)):
         return Target(region_ids=found)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.colours import COLOURS
-from pipelines.nouns import plural
-from pipelines.references import Target, box_in, labelled, subjects, target, without_article
+from pipelines.nouns import plural, singular
+from pipelines.references import Target, box_in, labelled, numbered, subjects, target, without_article
 from pipelines.scene import Scene
 
 LONGEST_COMMAND = 300  # characters; longer messages are questions or stories, not commands
@@ -221,12 +221,15 @@ def understand(words: str, scene: Scene) -> Request:
         scene: what "it", "#3" and "the second one" stand for.
     """
     said = _plain(words)
-    if said and len(said) <= LONGEST_COMMAND:
+    if said and len(said) <= LONGEST_COMMAND and not _VERBATIM.search(said):
         for pattern, build in _RULES:
             match = pattern.fullmatch(said)
             if match and (request := build(match, scene)):
                 return request
-    return Ask(words.strip(), subjects(words, scene))
+    return Ask(words.strip(), () if _VERBATIM.search(said) else subjects(words, scene))
+
+
+_VERBATIM = re.compile(r"<\s*mark \d+\s*>|\w: .+ or ", re.IGNORECASE)  # marks written out, a choice: as it is
 
 
 def _plain(words: str) -> str:
@@ -262,6 +265,24 @@ def _find(ability: FindAbility) -> Build:
         return Find(aim.phrase, "relation" if ability == "locate" and is_relation(aim.phrase) else ability)
 
     return build
+
+
+def _find_many(match: re.Match[str], scene: Scene) -> Request | None:
+    """ "the cups": all of a kind, where no number and no relation is meant."""
+    aim = target(match["phrase"], scene)
+    if re.match(r"words? ", aim.phrase):
+        return None
+    many = plural(aim.phrase) == aim.phrase and singular(aim.phrase) != aim.phrase
+    if not many or aim.phrase.lower() in _ALL_THINGS or is_relation(aim.phrase):
+        return None
+    return Find(aim.phrase, "detect")
+
+
+def _text(match: re.Match[str], scene: Scene) -> Request | None:
+    """All text; what is said of one region is a question."""
+    if "[" in match[0] or numbered(match[0]):
+        return Ask(match[0], numbered(match[0]))
+    return Look("text")
 
 
 def _outline(match: re.Match[str], scene: Scene) -> Request | None:
@@ -384,6 +405,7 @@ def _known(aim: Target, scene: Scene) -> Target:
 
 def is_relation(phrase: str) -> bool:
     """Whether a noun phrase relates one thing to another ("people on the car")."""
+    phrase = re.sub(rf" (?:in|with) {_COLOUR}$", "", phrase, flags=re.IGNORECASE)
     return bool(re.search(rf"\w {_RELATION} \w", phrase, re.IGNORECASE))
 
 
@@ -491,13 +513,14 @@ _RULES = (
         r"(?:.*\b)?(?:layout|structure) of .*",
         r"(?:.*\b)?layout(?: (?:analysis|detection))?",
         r"(?:find|detect|segment|show|mark|where are)(?: me)?(?: all)?(?: the)?"
-        r" (?:blocks|titles?|paragraphs|tables|figures|captions)\b.*",
+        r" (?:blocks|titles|paragraphs|tables|figures|captions)\b.*",
         r"(?:segment|parse|analy[sz]e) (?:the|this) (?:document|page)",
     ),
     *_rule(
-        _look("text"),
-        r"(?:.*\b)?(?:read|transcribe|ocr|spot|detect|find|recogni[sz]e|extract|show|locate|list)\b.*"
-        r"\b(?:texts?|words?|letters|writing|signs?|labels?|inscription|headline)\b.*",
+        _text,
+        r"(?:.*\b)?(?:spot|detect|find|recogni[sz]e|extract|show|locate|list)\b.*"
+        r"\b(?:texts?|words|letters|writing)\b.*",
+        r"(?:.*\b)?(?:read|transcribe|ocr)\b.*\b(?:texts?|words?|letters|writing|signs?|labels?|headline)\b.*",
         r"read (?:it|this|that)(?: (?:to me|aloud|out))?",
         r"(?:do )?ocr",
         r"transcribe(?: it| this)?",
@@ -507,7 +530,7 @@ _RULES = (
     ),
     *_rule(
         _look("odd"),
-        rf"(?:.*\b)?{_ODD}(?: .*)?",
+        rf"(?!(?:is|are|was|does) (?:the |an? |this |that |[#@]))(?:.*\b)?{_ODD}(?: .*)?",
         r"what(?:'s| is) (?:wrong|off|broken)(?: here)?",
         r"what (?:stands|sticks) out(?: here)?",
         r"(?:is )?(?:there )?anything (?:wrong|off|broken)(?: here)?",
@@ -546,6 +569,7 @@ _RULES = (
         r" (?:all|every|each|everything|all of)(?: the| single)*"
         r"(?: (?:regions?|objects?|things?|items?|parts?|elements?))?(?: (?:in|on|of)"
         rf" {_PICTURE})?(?: and .*)?",
+        r"give (?:me )?a phrase (?:and .+ )?for (?:every|each) .*",
         r"dense(?:ly)? caption(?:s|ing)?(?: .*)?",
         r"(?:what|which) (?:objects|things|items) (?:are|can you see|do you see)(?: .*)?",
         r"(?:list|detect|name|label) (?:the )?(?:objects|things|regions)(?: .*)?",
@@ -620,9 +644,8 @@ _RULES = (
     *_rule(
         _find("detect"),
         rf"(?:{_FIND}|where(?:'s| is| are)|list) (?P<phrase>(?:all|every|each|any) .+?)(?: shown)?",
-        rf"(?:where are|{_FIND})(?: the)? (?P<phrase>(?:[\w-]+ )?(?:people|persons|men|women"
-        r"|children|animals|\w+[^s\W]s))",
     ),
+    *_rule(_find_many, rf"(?:where are|{_FIND})(?: the)? (?P<phrase>.+)"),
     *_rule(
         _find("locate"),
         r"(?:please )?provide the bounding box coordinates? of (?:the )?region(?: this sentence"

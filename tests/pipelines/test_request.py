@@ -96,6 +96,22 @@ PLAIN = [
     ("detect every animal in the photo", Find("animals", "detect")),
     ("where are the cups", Find("cups", "detect")),
     ("find the children", Find("children", "detect")),
+    ("Find all signs in the image.", Find("signs", "detect")),
+    ("where are the people in brown?", Find("people in brown", "detect")),
+    ("Find the white bus.", Find("white bus")),
+    ("where are the boxes?", Find("boxes", "detect")),
+    ("Locate the word HISTORY in the image.", Find("word HISTORY")),
+    ("find the title", Find("title")),
+    ("is the large flower damaged?", Ask("is the large flower damaged?")),
+    (
+        "what is written in the region [0.1,0.2,0.3,0.4]?",
+        Ask("what is written in the region [0.1,0.2,0.3,0.4]"),
+    ),
+    ("Where is the heart: above or below the dog?", Ask("Where is the heart: above or below the dog?")),
+    (
+        "Describe the marks I've offered: <Mark 1> [0.5, 0.6]",
+        Ask("Describe the marks I've offered: <Mark 1> [0.5, 0.6]"),
+    ),
     # screens
     ("where is the search button?", Find("search button", "screen")),
     ("click the save icon", Find("save icon", "screen")),
