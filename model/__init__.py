@@ -62,7 +62,8 @@ def _register() -> None:
     transformers.AutoConfig.register(SphinxConfig.model_type, SphinxConfig)
     transformers.AutoModel.register(SphinxConfig, SphinxModel)
     transformers.AutoModelForImageTextToText.register(SphinxConfig, SphinxForConditionalGeneration)
-    transformers.AutoImageProcessor.register(SphinxConfig, SphinxImageProcessor)
+    backends: dict[str, type] = {"pil": SphinxImageProcessor, "torchvision": SphinxImageProcessor}
+    transformers.AutoImageProcessor.register(SphinxConfig, image_processor_classes=backends)
     transformers.AutoTokenizer.register(SphinxConfig, SphinxTokenizer)
     transformers.AutoProcessor.register(SphinxConfig, SphinxProcessor)
 

@@ -191,7 +191,7 @@ class SphinxPreTrainedModel(PreTrainedModel):
     base_model_prefix = "model"
     input_modalities = ["image", "text"]
     supports_gradient_checkpointing = True
-    _no_split_modules = ["SphinxProjection", "SphinxDinov2Embeddings"]
+    _no_split_modules = ["SphinxProjection", "SphinxDinov2Embeddings", "Blip2QFormerLayer"]
     _skip_keys_device_placement = ["past_key_values"]
     _supports_flash_attn = True
     _supports_sdpa = True
@@ -326,7 +326,7 @@ class SphinxModel(SphinxPreTrainedModel):
             features["dinov2"] = self.dinov2(self._for_dinov2(views["vit"])).last_hidden_state
         if "qformer" in used:
             patches = self.qformer_vision(views["vit"]).last_hidden_state
-            queries = self.query_tokens.expand(len(patches), -1, -1)
+            queries = self.query_tokens.to(patches.device).expand(len(patches), -1, -1)
             outputs = self.qformer(query_embeds=queries, encoder_hidden_states=patches)
             features["qformer"] = outputs.last_hidden_state
         return features
@@ -378,7 +378,9 @@ class SphinxModel(SphinxPreTrainedModel):
                 parts.append(torch.cat((cells.mean(dim=1, keepdim=True), cells), dim=1))
             else:
                 parts.append(features[name])
-        fused = torch.cat(parts, dim=-1)
+        fused = torch.cat(
+            [part.to(known.device) for part in parts], dim=-1
+        )  # encoders may lie on several GPUs
         if not pooled:
             return fused
         patches = fused[:, 1:].transpose(1, 2).reshape(rows, -1, grid, grid)
@@ -398,12 +400,12 @@ class SphinxModel(SphinxPreTrainedModel):
             tokens.append(self.qformer_proj(features["qformer"]))
         if self.config.fused_size:
             tokens.append(self.visual_proj(self.fuse(features, pooled)))
-        return torch.cat(tokens, dim=1)
+        return torch.cat([part.to(tokens[-1].device) for part in tokens], dim=1)
 
     def enclose(self, tokens: torch.Tensor) -> torch.Tensor:
         """Put start and end around each view: (N, T, D) -> (N, T + 2, D)."""
-        n = len(tokens)
-        return torch.cat((self.start_img.expand(n, -1, -1), tokens, self.end_img.expand(n, -1, -1)), dim=1)
+        around = [tag.to(tokens.device).expand(len(tokens), -1, -1) for tag in (self.start_img, self.end_img)]
+        return torch.cat((around[0], tokens, around[1]), dim=1)
 
     def get_image_features(
         self,
@@ -457,7 +459,7 @@ class SphinxModel(SphinxPreTrainedModel):
         features = self.encode_views({name: value[kept] for name, value in split.items()}, encoders)
         encoded = iter(self.enclose(self.project(features)))
         skip = self.enclose(self.skip_tokens)[0]
-        blocks = [next(encoded) if keep else skip for keep in kept.tolist()]
+        blocks = [(next(encoded) if keep else skip).to(self.skip_tokens.device) for keep in kept.tolist()]
         rows = [torch.cat(blocks[i * count : (i + 1) * count]) for i in range(b)]
         return nn.utils.rnn.pad_sequence(rows, batch_first=True)
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import pytest
 import torch
 
-from model import SphinxForConditionalGeneration
+from model import SphinxConfig, SphinxForConditionalGeneration
 from model import checkpoints as module
 from model.checkpoints import (
     CHECKPOINTS,
@@ -30,6 +30,7 @@ from model.checkpoints import (
     require_memory,
     table,
 )
+from model.convert_sphinx_to_hf import target_shapes
 from tests.model.original import ARCHITECTURE, original_state, write_original
 from tests.model.tiny import tiny_config, tiny_model
 
@@ -160,6 +161,15 @@ def test_needs_are_said_and_tabulated() -> None:
     assert tiny.memory_bytes("float32") > tiny.memory_bytes("bfloat16") > tiny.memory_bytes("nf4")
     with pytest.raises(ValueError, match="dtype must be one of"):
         tiny.memory_bytes("float8")
+
+
+def test_the_embedded_checkpoint_is_what_the_table_says() -> None:
+    folder = Path(__file__).parents[2] / "assets" / "sphinx-nano"
+    config = SphinxConfig.from_pretrained(folder)
+    numbers = sum(torch.Size(shape).numel() for shape in target_shapes(config).values())
+    nano = find("sphinx-nano")
+    assert (nano.image_size, nano.views) == (config.image_size, config.num_views)
+    assert nano.parameters == pytest.approx(numbers, rel=0.02)
 
 
 def test_a_small_machine_is_told_what_would_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
