@@ -102,15 +102,11 @@ def question_of(scene: Scene, index: int) -> tuple[int, str]:
 
 
 def stopped(timeline: Timeline) -> Timeline:
-    """The answer as far as it came, marked as broken off."""
-    turns = timeline.scene.turns
-    if not turns or turns[-1].role == "notice":
+    """The answer as far as it came. One that is being written says so itself; an empty one is added here."""
+    scene = timeline.scene
+    if not scene.turns or scene.turns[-1].role != "user":
         return timeline
-    if turns[-1].role == "user":
-        turns = (*turns, Turn("assistant", "", unfinished=True))
-    else:
-        turns = (*turns[:-1], replace(turns[-1], unfinished=True))
-    return timeline.amend(replace(timeline.scene, turns=turns))
+    return timeline.amend(scene.with_turn(Turn("assistant", "", unfinished=True)))
 
 
 def refused(timeline: Timeline, words: str, reason: str) -> Timeline:
@@ -492,7 +488,7 @@ def _begin(timeline: Timeline, words: str) -> Begun:
     with explained():
         words = checked(words)
     asked = timeline.scene.with_turn(Turn("user", words))
-    return timeline, words, render.chat(asked, live=True), gr.Textbox("", submit_btn=False, stop_btn=True)
+    return timeline, words, render.chat(asked, live=True), gr.Textbox(submit_btn=False, stop_btn=True)
 
 
 def _draw(startup: Startup, timeline: Timeline, before: Scene | None, *, live: bool = False) -> Drawn:

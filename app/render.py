@@ -35,6 +35,10 @@ LIMBS = (
 _MARKUP = re.compile(r"[^\w\s,;'\"/%?=@^]|_")
 _NAMED = re.compile(r"[#@](\d{1,4})\b")
 
+DOORS = (
+    "For scripts and agents: the endpoints `/ask`, `/outline`, `/describe`, `/pose` and `/edit` by "
+    "`gradio_client`, and the same as MCP tools under `/gradio_api/mcp/`."
+)
 DOTS = '<span class="dots"><i></i><i></i><i></i></span>'  # an answer that has no words yet
 
 Message = dict[str, Any]
@@ -279,7 +283,7 @@ def greeting(about: About) -> str:
 
 def understands(about: About) -> str:
     """What the loaded models understand and what they do not, in Markdown."""
-    return f"{about.understands}\n\n{about.cannot}\n\nRuns on {about.device}: {about.why}"
+    return "\n\n".join((about.understands, about.cannot, f"Runs on {about.device}: {about.why}.", DOORS))
 
 
 def examples(pictures: Mapping[str, Path]) -> list[dict[str, Any]]:

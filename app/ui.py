@@ -46,6 +46,12 @@ SUGGESTIONS = (
     "Make it ...",
 )  # one an ability; those that end in "..." are for the visitor to complete
 GREETING = "Choose a picture, then ask about it or click a thing on it."
+SENT = """(timeline, words) => {
+  const field = document.querySelector("#words textarea");
+  field.value = "";
+  field.dispatchEvent(new Event("input", {bubbles: true}));
+  return [timeline, words];
+}"""  # empty at once: what is typed while the server answers must not be lost
 DRAWER = """() => {
   for (const drawer of document.querySelectorAll(".drawer")) {
     drawer.classList.toggle("open", drawer.id === "NAME" && !drawer.classList.contains("open"));
@@ -177,7 +183,7 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
         # an answer: the question is shown at once, then the models have their turn
         begun = [timeline, asked, chat, words]
         beginnings = [
-            words.submit(on.begin, [timeline, words], begun, **light),
+            words.submit(on.begin, [timeline, words], begun, js=SENT, **light),
             chips.say(on.begin_chip, [timeline], begun, **light),
             chat.retry(on.begin_again, [timeline], begun, **light),
             chat.edit(on.begin_edited, [timeline], begun, **light),

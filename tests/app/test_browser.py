@@ -290,6 +290,13 @@ def test_asking_again_and_asking_otherwise_begin_a_branch(assistant, speaker, se
     expect(page.locator("#chat .user.message")).to_have_count(1)
     expect(answer(page)).to_contain_text("blue cup")
     assert len(speaker.asked) == asked + 1
+    page.click("#chat button[aria-label='Edit']")
+    page.fill("#chat textarea", "find the red ball")
+    page.click("#chat button[aria-label='Submit']")
+    expect(page.locator("#chat .user.message")).to_have_text("find the red ball")
+    expect(answer(page)).to_contain_text("Here is the red ball")
+    page.click("#undo")
+    expect(page.locator("#chat .message")).to_have_count(0)
 
 
 def test_the_page_opens_before_the_models_are_there(assistant, browser, serve):

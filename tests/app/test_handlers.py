@@ -57,6 +57,9 @@ def test_a_stop_before_the_first_word_leaves_an_empty_answer():
     timeline = Timeline().push(Scene(turns=(Turn("user", "what?"),)))
     assert handlers.stopped(timeline).scene.turns[-1] == Turn("assistant", "", unfinished=True)
     assert handlers.stopped(Timeline()) == Timeline()
+    # nothing of a question that still waited in the queue: the answer before it is whole
+    whole = Timeline().push(Scene(turns=(Turn("user", "what?"), Turn("assistant", "A ball."))))
+    assert handlers.stopped(whole) is whole
 
 
 def test_asking_again_goes_back_to_before_the_question(assistant, opened):

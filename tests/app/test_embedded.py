@@ -1,0 +1,201 @@
+"""The page over the embedded checkpoints in a real browser, against what a drawn picture truly shows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+import pipelines
+from model.training.world import draw
+from pipelines.parts import Speaker, SpeakerOptions
+from pipelines.scene import Box
+
+pytestmark = pytest.mark.browser
+
+SEED, KIND = 1_000_601, "table"  # never trained on: a blue clock, a purple book and a green fish
+SIDE = 256  # pixels
+
+
+class Gated:
+    """A speaker that waits before each forward pass, once `shut`, until the test lets it through."""
+
+    def __init__(self, speaker: Speaker) -> None:
+        self._speaker = speaker
+        self.name = speaker.name
+        self.gate = threading.Semaphore(0)
+        self.shut = False
+        self.closed = threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._speaker, name)  # forward_passes, familiar
+
+    def stream(self, *given: Any, options: SpeakerOptions) -> Generator[str, None, None]:
+        self.closed.clear()
+        replies = self._speaker.stream(*given, options=options)
+        try:
+            while True:
+                if self.shut:
+                    self.gate.acquire()
+                reply = next(replies, None)
+                if reply is None:
+                    return
+                yield reply
+        finally:
+            replies.close()
+            self.closed.set()
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    assistant = pipelines.load()
+    assistant.speaker = cast(Speaker, Gated(assistant.speaker))
+    return assistant
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    pixels, truth = draw(SEED, kind=KIND, style="synthetic", size_wh=(SIDE, SIDE))
+    path = tmp_path_factory.mktemp("world") / "picture.png"
+    Image.fromarray(pixels).save(path)
+    return path, truth
+
+
+def on_screen(page: Page, x: float, y: float) -> tuple[float, float]:
+    frame = page.locator(".canvas img.picture").bounding_box()
+    assert frame
+    return frame["x"] + (x + 0.5) / SIDE * frame["width"], frame["y"] + (y + 0.5) / SIDE * frame["height"]
+
+
+def drawn_box(page: Page, number: int) -> Box:
+    rectangle = page.locator(f".canvas .thing.region-{number} rect.box")
+    x, y, w, h = (float(rectangle.get_attribute(name) or "nan") for name in ("x", "y", "width", "height"))
+    return Box(int(x), int(y), int(x + w), int(y + h))
+
+
+def drawn_mask(page: Page, number: int) -> np.ndarray:
+    """The outline on the page, filled even-odd: bool (SIDE, SIDE)."""
+    path = page.locator(f".canvas .thing.region-{number} path.mask").get_attribute("d") or ""
+    plane = np.zeros((SIDE, SIDE), np.uint8)
+    for part in path.split("M")[1:]:
+        points = [[float(number) for number in pair.split()] for pair in part.rstrip("Z").split("L")]
+        filled = np.zeros_like(plane)
+        cv2.fillPoly(filled, [np.round(np.array(points) - 0.5).astype(np.int32)], 1)
+        plane ^= filled
+    return plane.astype(bool)
+
+
+def true_mask(thing: Any) -> np.ndarray:
+    plane = np.zeros((SIDE, SIDE), np.uint8)
+    for polygon in thing.outline:
+        cv2.fillPoly(plane, [np.round(np.array(polygon) - 0.5).astype(np.int32)], 1)
+    return plane.astype(bool)
+
+
+def true_box(thing: Any) -> Box:
+    return Box(*(round(number) for number in thing.box))
+
+
+def opened(page: Page, path: Any) -> None:
+    page.set_input_files(".canvas input.file", path)
+    expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
+    page.wait_for_function("document.querySelector('.canvas img.picture').naturalWidth > 0")
+    expect(page.locator("#chat .notice")).to_have_count(0)  # a drawn picture is nothing unfamiliar
+
+
+def say(page: Page, words: str) -> None:
+    """Send a message and see it arrive in the chat."""
+    messages = page.locator("#chat .user.message")
+    count = messages.count()
+    page.fill("#words textarea", words)
+    page.press("#words textarea", "Enter")
+    expect(messages).to_have_count(count + 1)
+
+
+def answered(page: Page) -> None:
+    """Wait until nothing is being written any more."""
+    expect(page.locator("#chat .dots, #chat .caret")).to_have_count(0)
+    expect(page.locator("#words .submit-button")).to_be_visible()
+
+
+def test_a_named_thing_gets_its_box_and_a_click_its_mask(embedded, scene, serve, visit):
+    path, truth = scene
+    page = visit(serve(embedded))
+    opened(page, path)
+    thing, *others = sorted(truth.things, key=lambda thing: -thing.visible)
+    say(page, f"find the {thing.phrase}")
+    answered(page)
+    expect(page.locator("#chat .bot.message").last).to_contain_text(thing.phrase)
+    found = drawn_box(page, 1)
+    assert found.iou(true_box(thing)) >= 0.5
+    assert found.iou(true_box(thing)) > max(found.iou(true_box(other)) for other in others)
+
+    # a click on another thing
+    other = others[0]
+    page.keyboard.press("Escape")
+    ys, xs = np.nonzero(cv2.erode(true_mask(other).astype(np.uint8), np.ones((9, 9))))
+    middle = len(xs) // 2
+    page.mouse.click(*on_screen(page, xs[middle], ys[middle]))
+    expect(page.locator(".canvas .thing.region-2 path.mask")).to_be_attached()
+    outlined, truly = drawn_mask(page, 2), true_mask(other)
+    assert (outlined & truly).sum() / (outlined | truly).sum() >= 0.5
+
+    # and the mask of what was named
+    say(page, f"segment the {thing.phrase}")
+    expect(page.locator(".canvas .thing.region-1 path.mask")).to_be_attached()
+    outlined, truly = drawn_mask(page, 1), true_mask(thing)
+    assert (outlined & truly).sum() / (outlined | truly).sum() >= 0.5
+
+
+def test_words_come_one_by_one_and_stop_stops_the_model(embedded, scene, serve, visit):
+    page = visit(serve(embedded))
+    opened(page, scene[0])
+    speaker = embedded.speaker
+    before = speaker.forward_passes
+    say(page, "describe the picture with boxes")
+    answered(page)
+    whole = speaker.forward_passes - before
+
+    speaker.shut = True
+    before = speaker.forward_passes
+    say(page, "describe the picture with boxes")
+    speaker.gate.release(8)
+    # the caret stands behind the first words, while the model has words to go
+    expect(page.locator("#chat .caret")).to_be_visible()
+    assert page.locator("#chat .bot.message").last.inner_text().strip()
+    at_stop = speaker.forward_passes
+    assert before < at_stop < before + whole
+    page.click("#words .stop-button")
+    expect(page.locator("#chat .stopped")).to_be_visible()
+    at_stop = speaker.forward_passes
+    speaker.shut = False
+    speaker.gate.release(1000)
+    assert speaker.closed.wait(60)
+    assert speaker.forward_passes <= at_stop + 1
+
+    speaker.gate = threading.Semaphore(0)
+    say(page, "describe the picture with boxes")
+    answered(page)
+    expect(page.locator("#chat .stopped")).to_have_count(1)
+
+
+def test_a_photograph_is_noticed_and_clicks_work_on_it(embedded, serve, visit, tmp_path):
+    noise = np.random.default_rng(7).normal(size=(48, 64, 3))
+    photo = cv2.resize(noise, (640, 480), interpolation=cv2.INTER_CUBIC) * 60 + 110
+    photo += np.random.default_rng(8).normal(size=photo.shape) * 12
+    cv2.circle(photo, (320, 240), 90, (40.0, 60.0, 190.0), -1)
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(np.clip(photo, 0, 255).astype(np.uint8)).save(path)
+    page = visit(serve(embedded))
+    page.set_input_files(".canvas input.file", path)
+    expect(page.locator("#chat .notice")).to_contain_text("outside what")
+    frame = page.locator(".canvas img.picture").bounding_box()
+    assert frame
+    page.mouse.click(frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2)
+    expect(page.locator(".canvas .thing path.mask")).to_be_attached()
