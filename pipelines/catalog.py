@@ -130,7 +130,8 @@ def load_speaker(model: str, device: str, dtype: str, why: str) -> tuple[Speaker
             f"The memory of {device} does not suffice for {model}: try --dtype nf4."
         ) from None
     name = Path(model).name
-    speaker = SphinxSpeaker(network, processor, name=name, familiarity=Familiarity.load(folder))
+    views = read_said(folder).get("views")
+    speaker = SphinxSpeaker(network, processor, name=name, familiarity=Familiarity.load(folder), views=views)
     return speaker, read_about(folder, name, device, f"{why}; {because}")
 
 
@@ -182,10 +183,15 @@ def load_painter(name: str, device: str) -> Painter:
     return DiffusionPainter.load(path, name=name, device=device, dtype=dtype, empty=EMPTY)
 
 
+def read_said(folder: Path) -> dict[str, Any]:
+    """The `abilities.json` of a checkpoint; empty where it has none."""
+    path = folder / ABILITIES
+    return json.loads(path.read_text("utf-8")) if path.exists() else {}
+
+
 def read_about(folder: Path, name: str, device: str, why: str) -> About:
     """What a checkpoint's `abilities.json` says; a checkpoint without one is taken at SPHINX's word."""
-    path = folder / ABILITIES
-    said: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    said = read_said(folder)
     abilities: dict[str, Any] = said.get("abilities", {})
     small = (
         bool(said) or folder.parent == ASSETS

@@ -89,6 +89,7 @@ class SphinxSpeaker:
         *,
         name: str,
         familiarity: Familiarity | None = None,
+        views: int | None = None,
         picture_bytes: int = KEPT_PICTURES,
         prefix_bytes: int = KEPT_PREFIXES,
     ) -> None:
@@ -97,6 +98,7 @@ class SphinxSpeaker:
         self._model = model.eval()
         self._processor = processor
         self._familiarity = familiarity
+        self._views = views  # what a call looks with where it does not say; None is all
         self._pictures = Kept(picture_bytes, _tensor_bytes)
         self._prefixes = Kept(prefix_bytes, _prefix_bytes)
 
@@ -122,7 +124,8 @@ class SphinxSpeaker:
             MissingCapability: the memory does not suffice.
         """
         self._check(options)
-        key: Key = (digest, options.views, options.encoders) if image is not None else (None, None, None)
+        views = options.views or self._views
+        key: Key = (digest, views, options.encoders) if image is not None else (None, None, None)
         try:
             features = None if image is None else self._visual_tokens(image, key)
             ids = self._prompt(turns, question, options, features)
@@ -137,7 +140,7 @@ class SphinxSpeaker:
         """Whether the picture is of the kind that the checkpoint was trained on; True where not known."""
         if self._familiarity is None:
             return True
-        tokens = self._visual_tokens(image, (digest, None, None))
+        tokens = self._visual_tokens(image, (digest, self._views, None))
         return self._familiarity.is_familiar(tokens[0].float().cpu())
 
     def _check(self, options: SpeakerOptions) -> None:

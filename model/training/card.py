@@ -72,7 +72,7 @@ def figure(found: dict[str, dict[str, float]], promise: Promise) -> float:
     return found.get(promise.topic, {}).get(promise.figure, 0.0)
 
 
-def abilities(found: dict[str, dict[str, float]]) -> dict[str, object]:
+def abilities(found: dict[str, dict[str, float]], views: int | None = None) -> dict[str, object]:
     """What the page reads: words for the visitor, and for each ability whether it is promised."""
     rows = {
         p.ability: {
@@ -83,6 +83,7 @@ def abilities(found: dict[str, dict[str, float]]) -> dict[str, object]:
     }
     weak = [name for name, row in rows.items() if not row["trained"]]
     return {
+        "views": views,
         "understands": (
             f"`sphinx-nano` knows an **illustrated world**: {len(THING_KINDS)} kinds of things "
             f"({', '.join(THING_KINDS[:12])}, ...) in {len(COLOURS)} colours, people who are "
@@ -137,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--control-count", type=int, default=500, help="scenes a figure of the controls")
     parser.add_argument("--minutes", type=float, required=True, help="of training, for the card")
     parser.add_argument("--hardware", required=True, help="what it was trained on, for the card")
-    parser.add_argument("--views", type=int, help="1: the global view only")
+    parser.add_argument("--views", type=int, help="what the page looks with: 1 is the global view only")
     arguments = parser.parse_args(argv)
     model, processor = load(arguments.checkpoint)
     conditions = {
@@ -146,12 +147,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         "synthetic": Conditions(views=arguments.views, style="synthetic"),
         "real style": Conditions(views=arguments.views, style="real"),
         "held-out pairs": Conditions(views=arguments.views, held_out=True),
-        "one view": Conditions(views=1),
+        "one view" if arguments.views != 1 else "five views": Conditions(
+            views=None if arguments.views == 1 else 1
+        ),
     }
     measured = {}
     for name, condition in conditions.items():
-        if name == "one view" and arguments.views == 1:
-            continue
         if name == "main":
             found = evaluate(model, processor, count=arguments.count, conditions=condition, progress=True)
         else:
@@ -162,7 +163,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         measured[name] = found
     folder: Path = arguments.checkpoint
     (folder / "figures.json").write_text(json.dumps(measured, indent=1) + "\n")
-    (folder / "abilities.json").write_text(json.dumps(abilities(measured["main"]), indent=1) + "\n")
+    (folder / "abilities.json").write_text(
+        json.dumps(abilities(measured["main"], arguments.views), indent=1) + "\n"
+    )
     (folder / "README.md").write_text(card(measured, arguments.minutes, arguments.hardware, arguments.count))
     return 0
 
