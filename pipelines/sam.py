@@ -40,11 +40,12 @@ MARGIN = 0.35  # of the thing's longer side, left around it in the second look
 SMALLEST_CUT = 24  # pixels, side of a cut-out
 SETTLE_SIDE = 128  # pixels, longer side of the cut-out on which the edge is settled
 PAD = 0.12  # of the thing's longer side, left around it there
-UNSURE = (0.02, 0.98)  # probabilities between which GrabCut decides
+UNSURE_CLICKED = (0.02, 0.98)  # probabilities between which GrabCut decides, after clicks
+UNSURE_BOXED = (0.02, 0.9)  # the same after a box alone
 GRABCUT_ROUNDS = 1
 CLICK_RADIUS = 2  # pixels of that cut-out that a click settles for good
 DOUBT = 0.2  # of that cut-out's longer side, around a click that takes away, where GrabCut decides
-ELLIPSE_SHARE = 0.3  # of the box's inscribed ellipse in the opinion that GrabCut starts from
+ELLIPSE_SHARE = 0.5  # of the box's inscribed ellipse in the opinion that GrabCut starts from
 GUIDED_RADIUS, GUIDED_EPSILON = 3, 1e-4  # pixels; variance of grey in 0..1 that counts as flat
 DOUBLE = 0.9  # IoU from which two candidates are one
 SOFTEN = 1.0  # pixels of that cut-out, blur of the edge before it is enlarged
@@ -344,24 +345,28 @@ class Outlines:
                 if _holds(place, click):
                     x, y = int((click.point.x - place.x1) * scale), int((click.point.y - place.y1) * scale)
                     cv2.circle(sure, (x, y), CLICK_RADIUS, (int(click.positive),), -1)  # type: ignore[call-overload]
-            chance = grabcut(pixels, chance, sure) if best else guided(pixels, chance)
+            unsure = UNSURE_CLICKED if clicks else UNSURE_BOXED
+            chance = grabcut(pixels, chance, sure, unsure) if best else guided(pixels, chance)
         plane = cv2.resize(chance, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
         return plane, place
 
 
-def grabcut(pixels: np.ndarray, chance: np.ndarray, sure: np.ndarray) -> np.ndarray:
+def grabcut(
+    pixels: np.ndarray, chance: np.ndarray, sure: np.ndarray, unsure: tuple[float, float]
+) -> np.ndarray:
     """Let GrabCut decide where `chance` is unsure.
 
     Args:
         pixels: uint8 (H, W, 3).
         chance: float32 (H, W), 0..1.
         sure: int8 (H, W): 1 and 0 where a click says what belongs and what does not, -1 elsewhere.
+        unsure: the probabilities between which GrabCut decides.
     Returns:
         float32 (H, W), its edges softened so that it can be enlarged.
     """
     labels = np.where(chance > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    labels[chance < UNSURE[0]] = cv2.GC_BGD
-    labels[chance > UNSURE[1]] = cv2.GC_FGD
+    labels[chance < unsure[0]] = cv2.GC_BGD
+    labels[chance > unsure[1]] = cv2.GC_FGD
     if (sure == 0).any():  # around a click that takes away, nothing is beyond doubt
         far = cv2.distanceTransform((sure != 0).astype(np.uint8), cv2.DIST_L2, 3) > DOUBT * max(sure.shape)
         labels[(labels == cv2.GC_FGD) & ~far] = cv2.GC_PR_FGD
