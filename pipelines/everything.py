@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from pipelines.merge import name_regions, need_picture
 from pipelines.parts import Scenes
@@ -21,8 +22,11 @@ SAME = 0.7  # IoU from which the answers to two clicks are one mask, which speak
 COVERED = 0.5  # of a mask that may lie under better ones
 VOTE = 0.15  # predicted IoU that another click with the same answer is worth
 MOST_VOTES = 4
-LEAST_SCORE = 0.6  # predicted IoU with votes, below which a mask is not taken
+LEAST_SCORE = 0.5  # predicted IoU with votes, below which a mask is not taken
 MOST = 40  # regions
+EDGE_SIDE = 512  # pixels, longer side of the picture in which edges are looked for
+EDGE = 12.0  # CIELAB units over two pixels, from which there is an edge
+SUPPORT = 0.5  # of a mask's outline that must lie on edges: a patch of plain sky has none
 
 
 @dataclass(slots=True)
@@ -54,6 +58,7 @@ def everything(assistant: Assistant, scene: Scene) -> Scenes:
             for mask, score in candidates[:2]:
                 _offer(offers, _Offer(_piece(mask, point), click, score, candidates), width * height)
         yield name_regions(scene, f"Looking: {100 * (row + 1) // GRID} % …", (), "everything", "")
+    edges = find_edges(image)
     covered = np.zeros((height, width), bool)
     for region in scene.regions:
         if region.mask:
@@ -61,6 +66,8 @@ def everything(assistant: Assistant, scene: Scene) -> Scenes:
     new: list[int] = []
     for offer in sorted(offers, key=lambda offer: -offer.worth):
         plane = offer.mask.array(picture.size_wh)
+        if support(plane, edges) < SUPPORT:
+            continue
         if len(new) == MOST or offer.worth < LEAST_SCORE or (plane & covered).sum() > COVERED * plane.sum():
             continue
         covered |= plane
@@ -78,6 +85,30 @@ def everything(assistant: Assistant, scene: Scene) -> Scenes:
         new.append(region.id)
     words = f"Outlined {len(new)}: " if new else "Nothing more could be told apart."
     yield replace(name_regions(scene, words, new, "everything", assistant.outliner.name), selected=None)
+
+
+def find_edges(image: Image.Image) -> np.ndarray:
+    """Where colours change: bool (h, w), at most EDGE_SIDE a side, a pixel wider than the change itself."""
+    scale = min(1.0, EDGE_SIDE / max(image.size))
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    pixels = np.asarray(image.resize(size, Image.Resampling.BOX), np.float32) / 255
+    lab = cv2.GaussianBlur(cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB), (0, 0), 0.8)
+    down = np.abs(np.diff(lab, n=1, axis=0, append=lab[-1:])) + np.abs(
+        np.diff(lab, n=1, axis=0, prepend=lab[:1])
+    )
+    across = np.abs(np.diff(lab, n=1, axis=1, append=lab[:, -1:])) + np.abs(
+        np.diff(lab, n=1, axis=1, prepend=lab[:, :1])
+    )
+    strong = np.maximum(down, across).sum(axis=2) >= EDGE
+    return cv2.dilate(strong.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+
+
+def support(plane: np.ndarray, edges: np.ndarray) -> float:
+    """The fraction of a mask's outline that lies on edges; the picture's own border counts as one."""
+    small = cv2.resize(plane.astype(np.uint8), (edges.shape[1], edges.shape[0]), interpolation=cv2.INTER_AREA)
+    inner = cv2.erode(small, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE)
+    rim = (small > 0) & (inner == 0)
+    return float(edges[rim].mean()) if rim.any() else 1.0
 
 
 def _offer(offers: list[_Offer], new: _Offer, pixels: int) -> None:

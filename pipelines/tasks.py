@@ -81,6 +81,10 @@ def boxes_in(group: Group, size_wh: tuple[int, int]) -> tuple[tuple[Box, ...], t
     boxes, notes = [], list(group.notes)
     for box in group.boxes:
         x1, y1, x2, y2 = to_picture(box, size_wh)
+        if x1 == x2 and 0 <= x1 <= width:  # thinner than a pixel: it takes one
+            x1, x2 = min(x1, width - 1), min(x1, width - 1) + 1
+        if y1 == y2 and 0 <= y1 <= height:
+            y1, y2 = min(y1, height - 1), min(y1, height - 1) + 1
         inside = Box(
             min(max(x1, 0), width), min(max(y1, 0), height), min(max(x2, 0), width), min(max(y2, 0), height)
         )
