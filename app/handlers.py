@@ -299,24 +299,33 @@ Begun = tuple[Timeline, str, Any, Any]
 class Page:
     """The events of one page. Holds no visitor's data: that comes in as a Timeline and goes out as one.
 
-    `examples`: the pictures offered, by name.
+    `examples`: the pictures offered, by name. `suggestions`: what can be said -> the ability it needs.
     """
 
-    def __init__(self, startup: Startup, examples: Mapping[str, Path]) -> None:
+    def __init__(
+        self, startup: Startup, examples: Mapping[str, Path], suggestions: Mapping[str, str]
+    ) -> None:
         self._startup = startup
         self._examples = examples
+        self._suggestions = suggestions
         self._folder = TemporaryDirectory(prefix="sphinx-live-", ignore_cleanup_errors=True)
 
-    async def welcome(self) -> AsyncIterator[tuple[Any, Any, Any]]:
-        """What the visitor reads about the models: their state, the empty chat, what they understand."""
+    async def welcome(self) -> AsyncIterator[tuple[Any, Any, Any, Any]]:
+        """What the visitor reads about the models: state, empty chat, what they understand, suggestions."""
         while not self._startup.ready:
-            yield render.waiting(self._startup.what, self._startup.seconds), gr.skip(), gr.skip()
+            yield render.waiting(self._startup.what, self._startup.seconds), gr.skip(), gr.skip(), gr.skip()
             await asyncio.sleep(POLL)
         if self._startup.failure:
-            yield render.failed(str(self._startup.failure)), gr.skip(), str(self._startup.failure)
+            reason = str(self._startup.failure)
+            yield render.failed(reason), gr.skip(), reason, gr.skip()
             return
         about = self._startup.assistant().about
-        yield render.ready(about), gr.Chatbot(placeholder=render.greeting(about)), render.understands(about)
+        yield (
+            render.ready(about),
+            gr.Chatbot(placeholder=render.greeting(about)),
+            render.understands(about),
+            render.chips(self._suggestions, about.untrained),
+        )
 
     def intake(self, timeline: Timeline, event: gr.EventData) -> Drawn:
         """A file was uploaded, dropped, pasted or taken; the event says where it lies."""

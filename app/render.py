@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -259,16 +259,21 @@ def taken(path: Path | None) -> dict[str, Any]:
     }
 
 
-def chips(suggestions: Sequence[str]) -> str:
-    """Buttons: a suggestion that ends in "..." is to be completed, any other is sent as it is."""
+def chips(suggestions: Mapping[str, str], untrained: Collection[str] = ()) -> str:
+    """Buttons: a suggestion with "..." in it is to be completed, any other is sent as it is.
+
+    Args:
+        suggestions: what can be said -> the ability it needs.
+        untrained: abilities that the loaded checkpoint does not have; their buttons say so.
+    """
     buttons = []
-    for words in suggestions:
-        begun = words.endswith("...")
-        sent = html.escape(words.removesuffix("...") if begun else words)
-        shown = html.escape(words.removesuffix("...")) + ("<i>…</i>" if begun else "")
-        buttons.append(
-            f'<button type="button" data-words="{sent}"{"" if begun else " data-send=1"}>{shown}</button>'
-        )
+    for words, ability in suggestions.items():
+        said = html.escape(words)
+        shown = said.replace("...", "<i>…</i>")
+        send = "" if "..." in words else ' data-send="1"'
+        doubt = ' class="doubt" title="The loaded checkpoint was not trained for this"'
+        marks = f"{send}{doubt if ability in untrained else ''}"
+        buttons.append(f'<button type="button" data-words="{said}"{marks}>{shown}</button>')
     more = '<button type="button" class="more" aria-expanded="false">More</button>'
     return f'<div class="chips" role="group" aria-label="Suggestions">{"".join(buttons)}{more}</div>'
 

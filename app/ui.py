@@ -25,26 +25,27 @@ STATE = 1800  # seconds a closed page's timeline is kept
 VISITORS = 100  # timelines kept at once
 FILE = "30mb"  # of an upload
 
-SUGGESTIONS = (
-    "Describe the picture with boxes",
-    "Find the ...",
-    "Segment the ...",
-    "Name every object",
-    "How many ...",
-    "Describe the picture in one sentence",
-    "Describe the picture in detail",
-    "Find all ...",
-    "Segment everything",
-    "Show the pose of everyone",
-    "Read all the text",
-    "Show the layout of the page",
-    "Convert the chart to a table",
-    "What is odd here?",
-    "What is #1?",
-    "What is the relationship between #1 and #2?",
-    "Remove the ...",
-    "Make it ...",
-)  # one an ability; those that end in "..." are for the visitor to complete
+SUGGESTIONS = {
+    "Describe the picture with boxes": "grounded_caption",
+    "Find the ...": "locate",
+    "Segment the ...": "locate",
+    "Name every object": "dense",
+    "How many ...": "short",
+    "Describe the picture in one sentence": "caption",
+    "Describe the picture in detail": "detail",
+    "Find all ...": "detect",
+    "Where is the ... button?": "screen",
+    "Segment everything": "",
+    "Show the pose of everyone": "pose",
+    "Read all the text": "text",
+    "Show the layout of the page": "layout",
+    "Convert the chart to a table": "chart",
+    "What is odd here?": "odd",
+    "What is #1?": "region",
+    "What is the relationship between #1 and #2?": "marks",
+    "Remove the ...": "",
+    "Make it ...": "",
+}  # what can be said -> the ability of SPHINX it needs; "..." is for the visitor to fill in
 GREETING = "Choose a picture, then ask about it or click a thing on it."
 SENT = """(timeline, words) => {
   const field = document.querySelector("#words textarea");
@@ -79,7 +80,7 @@ def head() -> str:
 
 def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
     """The page. `examples`: pictures to begin with, by name."""
-    on = Page(startup, examples)
+    on = Page(startup, examples, SUGGESTIONS)
     folder = files("app") / "canvas"
 
     with gr.Blocks(title=render.NAME, fill_width=True, delete_cache=CACHE, analytics_enabled=False) as page:
@@ -174,7 +175,7 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
         page.load(
             on.welcome,
             None,
-            [top, chat, understands],
+            [top, chat, understands, chips],
             concurrency_limit=None,
             show_progress="hidden",
             api_visibility="private",

@@ -15,8 +15,9 @@ element.addEventListener("click", (event) => {
     return;
   }
   const field = document.querySelector("#words textarea");
-  field.value = words;
+  const gap = words.indexOf("...");
+  field.value = words.replace("...", "");
   field.dispatchEvent(new Event("input", { bubbles: true }));
   field.focus();
-  field.setSelectionRange(words.length, words.length);
+  field.setSelectionRange(gap, gap);
 });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pipelines import request
 from pipelines.assistant import ReplyOptions
 from pipelines.errors import DemoError, MissingCapability
 from pipelines.scene import Box, Click, Mask, Point, Region, Scene, Timeline, Turn
+from pipelines.tasks import TASKS
 
 
 @pytest.fixture
@@ -189,9 +191,19 @@ def test_selecting_is_not_a_step(assistant, opened):
     assert handlers.select(assistant, away, None) is away
 
 
+def offered(words: str) -> bool:
+    """Whether a suggestion, filled in, says it."""
+    return any(re.fullmatch(re.escape(chip).replace(r"\.\.\.", ".+"), words) for chip in ui.SUGGESTIONS)
+
+
+def test_suggestions_name_abilities_that_exist():
+    assert set(ui.SUGGESTIONS.values()) - {""} <= set(TASKS)
+
+
 @pytest.mark.parametrize(
     ("words", "meant"),
     [
+        ("Where is the search button?", request.Find("search button", "screen")),
         ("Describe the picture with boxes", request.Look("grounded_caption")),
         ("Name every object", request.Look("dense")),
         ("Describe the picture in one sentence", request.Look("caption")),
@@ -206,7 +218,7 @@ def test_selecting_is_not_a_step(assistant, opened):
     ],
 )
 def test_a_suggestion_is_understood_as_what_it_offers(words, meant):
-    assert any(words.startswith(chip.removesuffix("...")) for chip in ui.SUGGESTIONS)
+    assert offered(words)
     assert request.understand(words, Scene()) == meant
 
 
@@ -223,7 +235,7 @@ def test_a_suggestion_is_understood_as_what_it_offers(words, meant):
     ],
 )
 def test_a_suggestion_about_things_is_understood(words, kind):
-    assert any(words.startswith(chip.removesuffix("...")) for chip in ui.SUGGESTIONS)
+    assert offered(words)
     scene = Scene(regions=(region(1, SMALL, masked=True), region(2, LARGE, masked=True)), selected=1)
     assert isinstance(request.understand(words, scene), kind)
 
