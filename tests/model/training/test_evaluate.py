@@ -1,0 +1,83 @@
+"""The shipped sphinx-nano truly sees: it must beat itself shown a grey picture, and a box that never moves.
+
+The same judgement over random weights must fail, or it would judge nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from model import SphinxForConditionalGeneration, SphinxProcessor
+from model.training.evaluate import Conditions, Exam, answer, evaluate, figures, load, set_paper
+from model.training.scoring import iou
+
+CHECKPOINT = Path(__file__).parents[3] / "assets" / "sphinx-nano"
+SEED = 71_000_000
+COUNT = 60
+BETTER = 0.20  # share of questions, above the same model shown a grey picture
+BETTER_BOX = 0.10  # mean IoU, above the best constant box
+NAMED = ("colour", "kind", "is-there-present", "is-there-absent")
+
+
+def views() -> int | None:
+    return json.loads((CHECKPOINT / "abilities.json").read_text())["views"]
+
+
+def best_constant_box(exams: list[Exam]) -> float:
+    """Mean IoU of the one box that would do best on these very questions."""
+    wanted = [exam.qa.exact[0] for exam in exams]
+    edges = [i / 10 for i in range(11)]
+    spans = [(a, b) for a, b in itertools.combinations(edges, 2) if b - a > 0.05]
+    return max(
+        sum(iou((x1, y1, x2, y2), box) for box in wanted) / len(wanted)
+        for x1, x2 in spans
+        for y1, y2 in spans
+    )
+
+
+def sees(model: SphinxForConditionalGeneration, processor: SphinxProcessor) -> dict[str, float]:
+    """How far the model is above its controls, by topic; is-there questions count together."""
+    above: dict[str, float] = {}
+    found = {}
+    for grey in (False, True):
+        conditions = Conditions(views=views(), grey=grey)
+        found[grey] = evaluate(model, processor, seed=SEED, count=COUNT, topics=NAMED, conditions=conditions)
+    for topic in ("colour", "kind"):
+        above[topic] = found[False][topic]["exact"] - found[True][topic]["exact"]
+    above["is-there"] = sum(
+        (found[False][topic]["right"] - found[True][topic]["right"]) / 2
+        for topic in ("is-there-present", "is-there-absent")
+    )
+    paper = set_paper(SEED, COUNT, ["locate"])
+    answer(model, processor, paper, Conditions(views=views()))
+    above["locate"] = figures(paper.exams)["locate"]["iou"] - best_constant_box(paper.exams)
+    return above
+
+
+def judge(above: dict[str, float]) -> None:
+    for topic in ("colour", "kind", "is-there"):
+        assert above[topic] >= BETTER, above
+    assert above["locate"] >= BETTER_BOX, above
+
+
+def test_the_shipped_checkpoint_truly_sees() -> None:
+    judge(sees(*load(CHECKPOINT, "cpu")))
+
+
+def test_random_weights_do_not_pass_for_seeing() -> None:
+    shipped, processor = load(CHECKPOINT, "cpu")
+    torch.manual_seed(0)
+    random: Any = SphinxForConditionalGeneration(shipped.config)
+    with pytest.raises(AssertionError):
+        judge(sees(random.eval(), processor))
+
+
+def test_training_seeds_are_refused() -> None:
+    with pytest.raises(ValueError, match="may have been trained on"):
+        set_paper(999_999, 1, ["kind"])
