@@ -23,7 +23,7 @@ QUEUE = 32  # visitors' requests that may wait
 CACHE = (600, 3600)  # seconds: how often old files are looked for, and how old they are
 STATE = 1800  # seconds a closed page's timeline is kept
 VISITORS = 100  # timelines kept at once
-FILE = "30mb"  # of an upload
+FILE = "50mb"  # of an upload
 
 SUGGESTIONS = {
     "Describe the picture with boxes": "grounded_caption",

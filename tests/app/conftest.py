@@ -16,6 +16,7 @@ CHROMIUM = "chromium"  # Debian's package
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
+    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",  # a camera that shows a test card
 )  # fmt: skip
 PATIENCE = 60_000  # milliseconds after which something is held never to happen; slow machines are not a fault
 DESKTOP = {"width": 1440, "height": 900}

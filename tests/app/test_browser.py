@@ -376,6 +376,15 @@ def test_a_picture_can_be_pasted_and_dropped(assistant, serve, visit, picture, k
 def test_a_file_that_is_too_large_is_refused_with_words(assistant, serve, visit, tmp_path):
     page = visit(serve(assistant))
     large = tmp_path / "large.png"
-    large.write_bytes(b"\x89PNG" + bytes(31 * 1024**2))
+    large.write_bytes(b"\x89PNG" + bytes(51 * 1024**2))
     page.set_input_files(".canvas input.file", large)
     expect(page.locator(".canvas .intake-message")).to_contain_text("maximum allowed size")
+
+
+def test_a_photo_can_be_taken(assistant, serve, visit):
+    page = visit(serve(assistant))
+    page.click(".canvas [data-act='camera']")
+    page.wait_for_function("document.querySelector('.camera video').videoWidth > 0")
+    page.click(".canvas [data-act='shoot']")
+    expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
+    expect(page.locator(".canvas.filming")).to_have_count(0)

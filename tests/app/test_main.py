@@ -28,7 +28,7 @@ def test_the_page_is_served_on_the_loopback_with_mcp_and_limits(assistant, serve
     assert address.startswith("http://127.0.0.1:")
     (page,) = serve.pages
     assert page.mcp_server
-    assert page.max_file_size == 30 * 1024**2
+    assert page.max_file_size == 50 * 1024**2
     assert page.state_session_capacity == ui.VISITORS
     assert page.run_history is False
     assert not page.share
