@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from model.training.evaluate import FIRST_SEED, Conditions, evaluate, load
+from model.training.evaluate import FIRST_SEED, Conditions, evaluate, load, set_paper
+from model.training.questions import TOPICS
+from model.training.scoring import best_constant_box
 from model.training.world import ACTIONS, COLOURS, HELD_OUT_PAIRS, THING_KINDS
 
 
@@ -61,10 +63,19 @@ sequence; a global view and 2 x 2 sub-images; a six-layer LLaMA. Trained from no
   then synthetic pictures with the language models mixed at beta 0.3, stage two on the task mix.
 * **Training**: {minutes:.0f} minutes on {device}. Measured on {today}.
 
-## Figures (at most {count} fresh scenes a figure, greedy; seeds from {seed:,})
+## Figures
+
+Fresh scenes, greedy, seeds from {seed:,}; {control} scenes for the first five, {count} for the others.
 
 """
-CONTROLS = ("kind", "colour", "is-there-present", "is-there-absent", "locate")
+# topic -> score: measured with its controls
+CONTROLS = {
+    "kind": "exact",
+    "colour": "exact",
+    "is-there-present": "right",
+    "is-there-absent": "right",
+    "locate": "hit",
+}
 
 
 def figure(found: dict[str, dict[str, float]], promise: Promise) -> float:
@@ -98,11 +109,17 @@ def abilities(found: dict[str, dict[str, float]], views: int | None = None) -> d
     }
 
 
+def _share(found: dict[str, dict[str, float]], topic: str, score: str) -> str:
+    return f"{100 * found[topic][score]:.0f} %" if topic in found else "-"
+
+
 def _percent(found: dict[str, dict[str, float]], promise: Promise) -> str:
-    return f"{100 * figure(found, promise):.0f} %" if promise.topic in found else "-"
+    return _share(found, promise.topic, promise.figure)
 
 
-def card(measured: dict[str, dict[str, dict[str, float]]], minutes: float, device: str, count: int) -> str:
+def card(
+    measured: dict[str, dict[str, dict[str, float]]], minutes: float, device: str, count: int, control: int
+) -> str:
     """The model card."""
     main = measured["main"]
     lines = INTRODUCTION.format(
@@ -111,11 +128,17 @@ def card(measured: dict[str, dict[str, dict[str, float]]], minutes: float, devic
         device=device,
         today=date.today().isoformat(),
         count=count,
+        control=control,
         seed=FIRST_SEED,
     ).splitlines()
     names = [name for name in measured if name != "main"]
     lines += [f"| ability | measured as | all | {' | '.join(names)} |", "|---|---|---|" + "---|" * len(names)]
+    for topic, score in CONTROLS.items():
+        cells = " | ".join(_share(measured[name], topic, score) for name in names)
+        lines.append(f"| {topic} | {score} | {_share(main, topic, score)} | {cells} |")
     for promise in PROMISES:
+        if promise.topic in CONTROLS:
+            continue
         cells = " | ".join(_percent(measured[name], promise) for name in names)
         lines.append(f"| {promise.ability} | {promise.says} | {_percent(main, promise)} | {cells} |")
     lines += ["", "Everything else that was measured is in `figures.json`. All of it, in words:", ""]
@@ -134,8 +157,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m model.training.card", description="Measure a checkpoint; write its card."
     )
     parser.add_argument("--checkpoint", type=Path, default=Path("assets/sphinx-nano"))
-    parser.add_argument("--count", type=int, default=500, help="scenes a figure")
-    parser.add_argument("--control-count", type=int, default=500, help="scenes a figure of the controls")
+    parser.add_argument("--count", type=int, default=500, help="scenes a figure of most figures")
+    parser.add_argument(
+        "--control-count", type=int, default=500, help="scenes of the figures that have controls"
+    )
     parser.add_argument("--minutes", type=float, required=True, help="of training, for the card")
     parser.add_argument("--hardware", required=True, help="what it was trained on, for the card")
     parser.add_argument("--views", type=int, help="what the page looks with: 1 is the global view only")
@@ -151,22 +176,32 @@ def main(argv: Sequence[str] | None = None) -> int:
             views=None if arguments.views == 1 else 1
         ),
     }
-    measured = {}
+    measured: dict[str, dict[str, dict[str, float]]] = {}
     for name, condition in conditions.items():
-        if name == "main":
-            found = evaluate(model, processor, count=arguments.count, conditions=condition, progress=True)
-        else:
-            count = arguments.control_count
-            found = evaluate(
-                model, processor, count=count, topics=CONTROLS, conditions=condition, progress=True
-            )
-        measured[name] = found
+        plain = name in ("main", "picture greyed out")
+        measured[name] = evaluate(
+            model,
+            processor,
+            count=arguments.control_count if plain else arguments.count,
+            topics=tuple(CONTROLS),
+            conditions=condition,
+            progress=True,
+        )
+    rest = [topic for topic in TOPICS if topic not in CONTROLS]
+    paper = set_paper(FIRST_SEED, arguments.control_count, ["locate"])
+    still = best_constant_box([exam.qa.exact[0] for exam in paper.exams])
+    measured["best constant box"] = {"locate": {"n": len(paper.exams), **still}}
+    measured["main"] |= evaluate(
+        model, processor, count=arguments.count, topics=rest, conditions=conditions["main"], progress=True
+    )
     folder: Path = arguments.checkpoint
     (folder / "figures.json").write_text(json.dumps(measured, indent=1) + "\n")
     (folder / "abilities.json").write_text(
         json.dumps(abilities(measured["main"], arguments.views), indent=1) + "\n"
     )
-    (folder / "README.md").write_text(card(measured, arguments.minutes, arguments.hardware, arguments.count))
+    (folder / "README.md").write_text(
+        card(measured, arguments.minutes, arguments.hardware, arguments.count, arguments.control_count)
+    )
     return 0
 
 
