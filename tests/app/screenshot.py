@@ -21,7 +21,6 @@ from app import main, ui
 from app.startup import Startup
 
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
-COLOURS = 255  # of the saved picture, which keeps it well under 300 KB
 PATIENCE = 120_000  # milliseconds
 
 
@@ -84,7 +83,7 @@ def run() -> None:
         chromium.close()
     page_.close(verbose=False)
     image = Image.open(io.BytesIO(shot)).convert("RGB")
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(said.target, optimize=True)
+    image.save(said.target, optimize=True)
     print(f"{said.target}: {said.target.stat().st_size // 1000} KB")
 
 
