@@ -107,7 +107,7 @@ def view(
     scale = side / max(cw, ch)
     to = (max(1, round(cw * scale)), max(1, round(ch * scale)))
     image = cv2.resize(image, to, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    parts = np.asarray(cv2.resize(parts, to, interpolation=cv2.INTER_NEAREST))
+    parts = cv2.resize(parts, to, interpolation=cv2.INTER_NEAREST).astype(np.uint8)
 
     things = sample.owner[parts]
     ids, counts = np.unique(things[things > 0], return_counts=True)
