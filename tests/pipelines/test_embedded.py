@@ -22,12 +22,6 @@ from pipelines.scene import Box, Click, Point, Scene
 NANO = ASSETS / "sphinx-nano"
 FIRST_SEED = 70_000_000  # training draws below 1,000,000
 
-pytestmark = pytest.mark.skipif(
-    not (NANO / "config.json").exists(),
-    reason="assets/sphinx-nano is not trained yet: python -m model.training sphinx",
-)
-
-
 @cache
 def loaded() -> Assistant:
     return load(Settings(painter="opencv", device="cpu"))
