@@ -33,7 +33,7 @@ class Promise:
 
 PROMISES = (
     Promise("ask", "kind", "exact", "names a thing"),
-    Promise("short", "colour", "exact", "names a colour"),
+    Promise("short", "colour", "exact", "names a colour", 0.7),
     Promise("caption", "caption", "exact", "caption right to the word", 0.3),
     Promise("detail", "detail", "exact", "description right to the word", 0.2),
     Promise("grounded_caption", "grounded", "look_f1", "things named and boxed, F1"),

@@ -38,8 +38,8 @@ def first_word(speaker: Speaker, image: Image.Image, digest: str) -> tuple[float
 
 
 def main(checkpoint: str) -> None:
-    device, dtype, why = find_device("auto", "auto")
-    speaker, _ = load_speaker(checkpoint, device, dtype, why)
+    device, why = find_device("auto")
+    speaker, _ = load_speaker(checkpoint, device, "auto", why)
     image = Image.open(PICTURE).convert("RGB")
     kept, fresh, rates = [], [], []
     for i in range(ROUNDS):

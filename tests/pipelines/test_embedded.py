@@ -22,6 +22,7 @@ from pipelines.scene import Box, Click, Point, Scene
 NANO = ASSETS / "sphinx-nano"
 FIRST_SEED = 70_000_000  # training draws below 1,000,000
 
+
 @cache
 def loaded() -> Assistant:
     return load(Settings(painter="opencv", device="cpu"))
