@@ -2,7 +2,8 @@
 
 Writes three files into the checkpoint's folder, all from the same measurement: `figures.json` (every figure
 under every condition), `abilities.json` (read by the page: what to promise, what to warn of) and `README.md`
-(the model card). No figure in them is written by hand.
+(the model card). What a run did differently from the recipe is to be
+added to the card by hand.
 """
 
 from __future__ import annotations
