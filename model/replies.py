@@ -26,6 +26,7 @@ _BARE = re.compile(r"(?P<word>[\w'-]+)?(?P<list>\[[\[\]\d.,;\s+-]*\])")
 _OPEN = re.compile(  # a list or a tag that has not ended yet
     r"(?:\s*\[(?:[\d.,;\s+-]|\[[\d.,;\s+-]*\])*\[?[\d.,;\s+-]*|</?p?)$"
 )
+_WORDS = re.compile(r"<|\s*\[(?!.*\.\d).*\d.*", re.DOTALL)  # the same once nothing follows: no positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,15 @@ def read_reply(raw: str) -> list[Group]:
     return sorted(groups, key=lambda group: group.start)
 
 
-def plain_text(raw: str, groups: Sequence[Group]) -> tuple[str, list[tuple[int, int]]]:
+def plain_text(
+    raw: str, groups: Sequence[Group], *, ended: bool = False
+) -> tuple[str, list[tuple[int, int]]]:
     """The reply as people read it: no tags, no lists of numbers, nothing half-written at its end.
+
+    Args:
+        raw: the reply.
+        groups: what `read_reply` found in it.
+        ended: nothing will follow, so that a bracket which never became positions is words.
 
     Returns:
         The text, and for each group where its phrase stands in it (start, end).
@@ -80,7 +88,10 @@ def plain_text(raw: str, groups: Sequence[Group]) -> tuple[str, list[tuple[int, 
         spans.append((len(text), len(text) + len(group.phrase)))
         text += group.phrase
         position = group.end
-    rest = _OPEN.sub("", raw[position:])
+    rest = raw[position:]
+    half = _OPEN.search(rest)
+    if half and not (ended and _WORDS.fullmatch(half[0])):
+        rest = rest[: half.start()]
     for tag in ("<p>", "</p>"):
         rest = rest.replace(tag, "")
     return text + rest, spans

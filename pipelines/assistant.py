@@ -370,5 +370,5 @@ class Assistant:
 
 def _read(ability: str, raw: str, size_wh: tuple[int, int] | None, phrase: str, *, ended: bool) -> Reading:
     if size_wh is None:
-        return Reading((Piece(plain_text(raw, read_reply(raw))[0]),))
+        return Reading((Piece(plain_text(raw, read_reply(raw), ended=ended)[0]),))
     return TASKS[ability].read(raw, size_wh, phrase, ended)

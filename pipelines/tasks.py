@@ -116,7 +116,7 @@ def found_in(
 def read_words(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> Reading:
     """Running text; phrases with boxes light up."""
     groups = read_reply(raw)
-    text, places = plain_text(raw, groups)
+    text, places = plain_text(raw, groups, ended=ended)
     pieces: list[Piece] = []
     findings: list[Finding] = []
     notes: list[str] = []
@@ -152,7 +152,7 @@ def read_found(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> 
     elif is_none(raw):
         pieces = [Piece(f"There is no {phrase} in the picture.")]
     else:
-        said = plain_text(raw, read_reply(raw))[0].strip()
+        said = plain_text(raw, read_reply(raw), ended=True)[0].strip()
         pieces = [Piece(f"No box was given for: {phrase}." + (f" SPHINX said: {said}" if said else ""))]
         if _LIST.search(raw) and not notes:
             notes.append(NOT_A_BOX)

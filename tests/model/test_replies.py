@@ -44,6 +44,10 @@ NOTHING: tuple[()] = ()
          [("text", [OTHER, BOX], []), ("figure", [(0.5, 0.5, 0.6, 0.6)], [])]),
         # citations and years stay words
         ("As shown [1], in [2023] and [2, 3].", "As shown [1], in [2023] and [2, 3].", []),
+        # so they do at the end
+        ("See [1] and [2, 3].", "See [1] and [2, 3].", []),
+        ("See [1] and [2, 3]", "See [1] and [2, 3]", []),
+        ("A <p>ball</p>[0.41,0.37,0.58,0.72], see [1]", "A ball, see [1]", [("ball", [BOX], [])]),
         # tags without a list
         ("<p>a ball</p> is red", "a ball is red", [("a ball", [], [])]),
         # corners swapped, numbers a little outside: mended
@@ -70,6 +74,25 @@ def test_replies(raw: str, text: str, groups: list[tuple[str, list[object], list
     shown, places = plain_text(raw, found)
     assert shown == text
     assert [shown[start:end] for start, end in places] == [g.phrase for g in found]
+
+
+@pytest.mark.parametrize(
+    ("raw", "growing", "ended"),
+    [
+        # an open bracket of whole numbers may still become a box; once nothing follows, it is words
+        ("See [1", "See", "See [1"),
+        ("See [1] and [2, 3", "See [1] and", "See [1] and [2, 3"),
+        ("Is 2 <", "Is 2 ", "Is 2 <"),
+        # a box that was cut off is no words
+        ("It is here [0.41,0.37,0.5", "It is here", "It is here"),
+        ("<p>balls</p>[[0.4,0.3,0.5,0.7],[0.1", "balls", "balls"),
+        ("It is <p", "It is ", "It is "),
+        ("It is here [", "It is here", "It is here"),
+    ],
+)
+def test_the_end_of_a_reply(raw: str, growing: str, ended: str) -> None:
+    assert plain_text(raw, read_reply(raw))[0].rstrip(",") == growing
+    assert plain_text(raw, read_reply(raw), ended=True)[0].rstrip(",") == ended
 
 
 @pytest.mark.parametrize(
