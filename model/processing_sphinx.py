@@ -31,7 +31,7 @@ CHAT_TEMPLATE = (
     "{% if message['content'] is string %}{% set words = message['content'] %}"
     "{% else %}{% set parts = message['content'] | selectattr('type', 'equalto', 'text') "
     "| map(attribute='text') | list %}{% set words = parts | join('\\n') %}{% endif %}"
-    "{{ ' ' + role + ': ' + (words | replace('<image>', '') | trim) + '\\n###' }}"
+    "{{ ' ' + role + ': ' + (words | replace('<image>', ' ') | replace('###', '# # # ') | trim) + '\\n###' }}"
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ ' Assistant:' }}{% endif %}"
 )
@@ -259,7 +259,7 @@ class SphinxProcessor(ProcessorMixin):
         """
         w, h = size_wh
         groups = read_reply(raw)
-        text, places = plain_text(raw, groups)
+        text, places = plain_text(raw, groups, ended=True)
         spans = []
         for group, (start, end) in zip(groups, places, strict=True):
             boxes, notes = [], list(group.notes)
@@ -283,7 +283,8 @@ class SphinxProcessor(ProcessorMixin):
 
 
 def _message(words: str) -> str:
-    return words.replace(IMAGE, "").strip()
+    """Words that stay within their turn: what separates turns is pulled apart, as in `CHAT_TEMPLATE`."""
+    return words.replace(IMAGE, " ").replace(SEPARATOR, "# # # ").strip()
 
 
 def _one_each(images: Any, count: int) -> list[Any]:
