@@ -2,10 +2,12 @@
 
 Each call stands for itself: a picture comes in, an answer with everything that was found goes out, nothing is
 kept of it. Coordinates are pixels of the given picture after EXIF rotation, origin top left, x to the right.
+Every answer is an object of the one schema ANSWER.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +16,8 @@ from typing import Any
 
 import gradio as gr
 from gradio.components.api_component import Api
+from gradio.processing_utils import add_root_url
+from mcp import types
 
 from app.handlers import explained
 from app.render import served
@@ -24,29 +28,48 @@ from pipelines.export import region_json
 from pipelines.scene import Box, Click, Picture, Point, Scene
 
 _NUMBERS = {"type": "array", "items": {"type": "integer"}}
+_WORDS = {"type": "string"}
+
+
+def _or_null(schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}], "description": description}
+
+
 _REGION = {
     "type": "object",
     "properties": {
         "id": {"type": "integer", "description": "what a message may call #3"},
-        "label": {"type": "string"},
+        "label": _WORDS,
         "box": {**_NUMBERS, "description": "x1, y1, x2, y2 in pixels; x2 and y2 are exclusive"},
-        "mask": {"description": "COCO run lengths {size: [H, W], counts: compressed}, or null"},
-        "keypoints": {"description": "17 COCO joints [x, y, visible], or null"},
-        "score": {"description": "SAM's predicted IoU, 0 to 1, or null"},
-        "note": {"description": "what was mended, or null"},
+        "mask": _or_null(
+            {
+                "type": "object",
+                "properties": {"size": _NUMBERS, "counts": _WORDS},
+                "required": ["size", "counts"],
+            },
+            "COCO run lengths: size is [H, W], counts are compressed",
+        ),
+        "keypoints": _or_null({"type": "array", "items": _NUMBERS}, "17 COCO joints [x, y, visible]"),
+        "score": _or_null({"type": "number"}, "SAM's predicted IoU, 0 to 1"),
+        "note": _or_null(_WORDS, "what was mended"),
     },
     "required": ["id", "label", "box", "mask", "keypoints", "score", "note"],
 }
 ANSWER = {
     "type": "object",
     "properties": {
-        "model": {"type": "string"},
-        "text": {"type": "string", "description": "the answer, as a visitor reads it"},
-        "raw": {"type": "string", "description": "SPHINX's own reply"},
-        "table": {"description": "a chart's rows, header first, or null"},
+        "model": _WORDS,
+        "text": {**_WORDS, "description": "the answer, as a visitor reads it"},
+        "raw": {**_WORDS, "description": "SPHINX's own reply"},
+        "table": _or_null(
+            {"type": "array", "items": {"type": "array", "items": _WORDS}}, "a chart's rows, header first"
+        ),
         "regions": {"type": "array", "items": _REGION},
-        "picture": {"description": "the edited picture as a file with its address, or null"},
-        "notices": {"type": "array", "items": {"type": "string"}},
+        "picture": _or_null(
+            {"type": "object", "properties": {"url": _WORDS}, "required": ["url"]},
+            "the edited picture, a file at its address",
+        ),
+        "notices": {"type": "array", "items": _WORDS},
         "seconds": {"type": "number"},
     },
     "required": ["model", "text", "raw", "table", "regions", "picture", "notices", "seconds"],
@@ -233,3 +256,34 @@ def declare(startup: Startup, events: dict[str, Any]) -> None:
             ],
             [said],
         )
+
+
+def answer_in_json(page: gr.Blocks) -> None:
+    """Have the MCP tools of a served page give ANSWER as JSON, and say so in their schema.
+
+    Left alone, Gradio writes an object to MCP as Python does, and does not say what a tool gives back.
+    """
+    tools: Any = page.mcp_server_obj
+    handlers = tools.mcp_server.request_handlers
+    listed, called = handlers[types.ListToolsRequest], handlers[types.CallToolRequest]
+
+    def written(data: Any, root_url: str) -> list[types.TextContent]:
+        return [
+            types.TextContent(type="text", text=json.dumps(output, ensure_ascii=False))
+            for output in add_root_url(data, root_url, None)
+        ]
+
+    async def tell(request: types.ListToolsRequest) -> types.ServerResult:
+        result = await listed(request)
+        for tool in result.root.tools:
+            tool.outputSchema = ANSWER
+        return result
+
+    async def call(request: types.CallToolRequest) -> types.ServerResult:
+        result = await called(request)
+        if not result.root.isError:
+            result.root.structuredContent = json.loads(result.root.content[0].text)
+        return result
+
+    tools.postprocess_output_data = written
+    handlers[types.ListToolsRequest], handlers[types.CallToolRequest] = tell, call

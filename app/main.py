@@ -8,13 +8,12 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import gradio as gr
 
 import pipelines
-from app import ui
+from app import api, ui
 from app.startup import Startup
 from pipelines import Settings
 
@@ -53,7 +52,7 @@ def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> st
     """
     _, address, _ = page.launch(
         server_port=port,
-        prevent_thread_lock=not wait,
+        prevent_thread_lock=True,
         theme=ui.theme(),
         head=ui.head(),
         allowed_paths=[str(EXAMPLES)],
@@ -62,8 +61,12 @@ def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> st
         run_history=False,
         enable_monitoring=False,
         ssr_mode=False,
-        mcp_server=find_spec("mcp") is not None,
+        mcp_server=True,
     )
+    assert page.mcp_server, "requirements.txt asks for gradio[mcp]; without it Gradio leaves MCP off"
+    api.answer_in_json(page)
+    if wait:
+        page.block_thread()
     return address
 
 

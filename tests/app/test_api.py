@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import base64
+import io
+import json
 from pathlib import Path
 
+import httpx
+import jsonschema
 import pytest
 from gradio_client import Client, handle_file
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
-from mcp.types import TextContent
+from mcp.types import CallToolResult, TextContent, Tool
 from PIL import Image
 
 from app.api import ANSWER
@@ -24,6 +27,12 @@ def picture(drawing, tmp_path) -> Path:
     path = tmp_path / "drawing.png"
     drawing.save(path)
     return path
+
+
+@pytest.fixture
+def shown(picture) -> str:
+    """The picture as an agent gives it."""
+    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
 
 
 @pytest.fixture
@@ -46,7 +55,8 @@ def test_the_endpoints_are_the_only_ones_and_are_documented(client):
 
 def test_ask(client, picture):
     said = client.predict(picture=handle_file(picture), words="segment the red ball", api_name="/ask")
-    assert set(said) == set(ANSWER["required"])
+    jsonschema.validate(said, ANSWER)
+    assert set(said) == set(ANSWER["properties"])
     (region,) = said["regions"]
     assert (region["id"], region["label"]) == (1, "red ball")
     assert region["mask"]["size"] == [200, 200]
@@ -83,6 +93,7 @@ def test_describe(client, picture):
 
 def test_pose(client, picture):
     said = client.predict(picture=handle_file(picture), api_name="/pose")
+    jsonschema.validate(said, ANSWER)
     assert len(said["regions"][0]["keypoints"]) == 17
 
 
@@ -94,37 +105,55 @@ def test_edit(client, picture):
         assert image.convert("RGB").getpixel((70, 100)) != (220, 30, 30)
 
 
-def test_mcp_lists_and_calls_every_endpoint(address, picture):
-    async def visit() -> dict[str, str]:
+def visited(address, calls):
+    """What an MCP client hears: the tools, and what each call (name, arguments) gives back."""
+
+    async def visit() -> tuple[dict[str, Tool], list[CallToolResult]]:
         async with (
             streamablehttp_client(f"{address}gradio_api/mcp/") as (read, write, _),
             ClientSession(read, write) as session,
         ):
             await session.initialize()
             tools = {tool.name.rsplit("_", 1)[-1]: tool for tool in (await session.list_tools()).tools}
-            assert set(tools) == NAMES
-            shown = "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
-            calls = {
-                "ask": {"picture": shown, "words": "what colour is it?"},
-                "outline": {"picture": shown, "phrase": "the red ball"},
-                "describe": {"picture": shown},
-                "pose": {"picture": shown},
-                "edit": {"picture": shown, "wish": "remove the red ball", "steps": 2},
-            }
-            said = {}
-            for name, values in calls.items():
-                result = await session.call_tool(tools[name].name, values)
-                assert not result.isError, result.content
-                (text, *_) = result.content
-                assert isinstance(text, TextContent)
-                said[name] = text.text
-            return said
+            results = [await session.call_tool(tools[name].name, values) for name, values in calls]
+            return tools, results
 
-    said = asyncio.run(visit())
-    assert set(said) == NAMES
-    # Gradio writes an object to MCP as Python does, not as JSON
-    answers = {name: ast.literal_eval(text) for name, text in said.items()}
-    for answer in answers.values():
-        assert set(answer) == set(ANSWER["required"]), answer
-    assert answers["edit"]["picture"]
+    return asyncio.run(visit())
+
+
+def test_mcp_lists_and_calls_every_endpoint(address, shown):
+    calls = {
+        "ask": {"picture": shown, "words": "convert the chart to a table"},
+        "outline": {"picture": shown, "phrase": "the red ball"},
+        "describe": {"picture": shown},
+        "pose": {"picture": shown},
+        "edit": {"picture": shown, "wish": "remove the red ball", "steps": 2},
+    }
+    tools, results = visited(address, calls.items())
+    assert set(tools) == NAMES
+    for tool in tools.values():
+        assert tool.outputSchema == ANSWER
+        assert tool.description
+        assert all(place.get("description") for place in tool.inputSchema["properties"].values())
+    answers = {}
+    for name, result in zip(calls, results):
+        assert not result.isError, result.content
+        (text,) = result.content
+        assert isinstance(text, TextContent)
+        answers[name] = json.loads(text.text)
+        assert answers[name] == result.structuredContent
+        jsonschema.validate(answers[name], ANSWER)
+    assert answers["ask"]["table"] == [["fruit", "count"], ["apples", "3"], ["pears", "5"]]
     assert answers["outline"]["regions"][0]["label"] == "red ball"
+    assert answers["outline"]["regions"][0]["mask"]["size"] == [200, 200]
+    assert [region["label"] for region in answers["describe"]["regions"]] == ["red ball", "blue cup"]
+    assert len(answers["pose"]["regions"][0]["keypoints"]) == 17
+    painted = Image.open(io.BytesIO(httpx.get(answers["edit"]["picture"]["url"]).content))
+    assert painted.convert("RGB").getpixel((70, 100)) != (220, 30, 30)
+
+
+def test_mcp_says_why_it_refuses(address, shown):
+    _, (result,) = visited(address, [("outline", {"picture": shown})])
+    assert result.isError
+    assert isinstance(result.content[0], TextContent)
+    assert "give a phrase, clicks, or a box" in result.content[0].text
