@@ -8,4 +8,4 @@ except ImportError:
 from app.main import main
 
 if __name__ == "__main__":
-    main(load_first=spaces is not None)
+    main(lend=spaces.GPU if spaces else None)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -70,12 +71,12 @@ def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> st
     return address
 
 
-def main(words: Sequence[str] | None = None, *, load_first: bool = False) -> None:
-    """Run the page. `load_first`: load before serving, as ZeroGPU wants it."""
+def main(words: Sequence[str] | None = None, *, lend: Callable[..., Any] | None = None) -> None:
+    """Run the page. `lend`: lends a GPU to each call, and wants the models loaded before the page is served."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     chosen, port = settings(words)
-    startup = Startup(lambda: pipelines.load(chosen), chosen.model)
-    if load_first:
+    startup = Startup(lambda: pipelines.load(chosen, lend=lend), chosen.model)
+    if lend:
         startup.run()
     else:
         startup.begin()

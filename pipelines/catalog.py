@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.assistant import REMEMBERED_TURNS, About, Assistant
+from pipelines.borrowed import borrow
 from pipelines.errors import MissingCapability
 from pipelines.tasks import TASKS
 
 if TYPE_CHECKING:
+    from pipelines.borrowed import Lend
     from pipelines.parts import Outliner, Painter, Speaker
 
 log = logging.getLogger(__name__)
@@ -43,9 +45,12 @@ class Settings:
     dtype: str = "auto"
 
 
-def load(settings: Settings | None = None) -> Assistant:
+def load(settings: Settings | None = None, *, lend: Lend | None = None) -> Assistant:
     """Put an assistant together.
 
+    Args:
+        settings: what is loaded.
+        lend: lends a GPU to each call (`spaces.GPU` on ZeroGPU); None computes here.
     Raises:
         MissingCapability: something is not there: weights, memory, a device; with what would work.
     """
@@ -55,6 +60,8 @@ def load(settings: Settings | None = None) -> Assistant:
     outliner = load_outliner(settings.segmenter, device)
     painter = load_painter(settings.painter, device)
     log.info("%s, %s and %s on %s: %s", about.model, outliner.name, painter.name, device, about.why)
+    if lend:
+        speaker, outliner, painter = borrow(lend, speaker, outliner, painter)
     return Assistant(speaker, outliner, painter, about)
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import runpy
+import sys
+from pathlib import Path
+from types import ModuleType
+
 import pytest
 
 from app import main, ui
@@ -35,6 +40,26 @@ def test_the_page_is_served_on_the_loopback_with_mcp_and_limits(assistant, serve
     # every event that is no documented endpoint is private
     public = [fn.api_name for fn in page.fns.values() if fn.api_visibility == "public"]
     assert sorted(public) == ["ask", "describe", "edit", "outline", "pose"]
+
+
+@pytest.mark.parametrize("lent", [True, False])
+def test_a_gpu_is_borrowed_where_one_is_lent(monkeypatch, lent):
+    spaces = ModuleType("spaces")
+    spaces.GPU = lambda **terms: lambda served: served  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "spaces", spaces if lent else None)  # None: it cannot be imported
+    began = []
+    monkeypatch.setattr(main, "main", lambda **given: began.append(given))
+    runpy.run_path(str(Path(main.__file__).parent.parent / "app.py"), run_name="__main__")
+    assert began == [{"lend": spaces.GPU if lent else None}]
+
+
+def test_a_lent_gpu_wants_the_models_loaded_before_the_page_is_served(monkeypatch, assistant):
+    order = []
+    monkeypatch.setattr(main.pipelines, "load", lambda *_, lend: order.append(lend) or assistant)
+    monkeypatch.setattr(main, "launch", lambda page, port: order.append("launched"))
+    lend = lambda **terms: lambda served: served  # noqa: E731
+    main.main([], lend=lend)
+    assert order == [lend, "launched"]
 
 
 def test_files_beside_the_pictures_are_not_served(assistant, serve):

@@ -1,0 +1,114 @@
+"""Parts behind a lent GPU: a stand-in for `spaces.GPU` that pickles whatever passes, as the real one does."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+from functools import wraps
+
+import numpy as np
+import pytest
+
+from pipelines import catalog
+from pipelines.assistant import Assistant
+from pipelines.borrowed import SECONDS, borrow
+from pipelines.errors import MissingCapability
+from pipelines.pictures import Pictures
+from pipelines.scene import Click, Point, Scene
+
+
+class Lender:
+    """Remembers what was borrowed, for how long, and what was given back early."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, int]] = []
+        self.closed: list[str] = []
+
+    def GPU(self, *, duration):  # noqa: N802
+        def decorate(task):
+            assert inspect.isgeneratorfunction(task)  # else the lender would wait for the last piece
+
+            @wraps(task)
+            def served(*given, **named):
+                given, named = pickle.loads(pickle.dumps((given, named)))
+                self.calls.append((given[0], duration(*given, **named)))
+                pieces = task(*given, **named)
+                while True:
+                    try:
+                        piece = next(pieces)
+                    except StopIteration:
+                        return
+                    except Exception as error:
+                        raise RuntimeError(type(error).__name__) from None
+                    try:
+                        yield pickle.loads(pickle.dumps(piece))
+                    except GeneratorExit:
+                        pieces.close()
+                        self.closed.append(given[0])
+                        raise
+
+            return served
+
+        return decorate
+
+
+@pytest.fixture
+def lender() -> Lender:
+    return Lender()
+
+
+@pytest.fixture
+def borrowing(lender, speaker, outliner, painter, about, tmp_path) -> Assistant:
+    return Assistant(*borrow(lender.GPU, speaker, outliner, painter), about, Pictures(tmp_path / "lent"))
+
+
+def test_every_verb_borrows_and_answers_the_same(assistant, borrowing, lender, drawing):
+    for words in ("segment the red ball", "describe the picture with boxes", "remove the red ball"):
+        scene = borrowing.answer(borrowing.open(drawing), words)
+        here = assistant.answer(assistant.open(drawing), words)
+        assert scene.turns[-1].text == here.turns[-1].text
+        assert scene.regions == here.regions
+        assert np.array_equal(
+            np.asarray(borrowing.image(scene.picture)), np.asarray(assistant.image(here.picture))
+        )
+    scene = borrowing.click(borrowing.open(drawing), Click(Point(70, 100)))
+    assert scene.regions[0].mask
+    assert {verb for verb, _ in lender.calls} == set(SECONDS)
+    assert all(seconds == SECONDS[verb] for verb, seconds in lender.calls)
+    assert borrowing.speaker.name == "fake-sphinx"
+
+
+def test_words_stream_and_closing_gives_the_gpu_back(borrowing, lender, speaker, drawing):
+    speaker.otherwise = "word " * 200
+    scenes = borrowing.reply(borrowing.open(drawing), "tell me a story")
+    texts = [next(scenes).turns[-1].text for _ in range(4)]
+    assert len(set(texts)) == 4
+    passes = speaker.forward_passes
+    assert borrowing.forward_passes == passes == 3
+    scenes.close()
+    assert speaker.forward_passes == passes
+    assert speaker.closed == 1
+    assert lender.closed == ["stream"]
+
+
+def test_a_refusal_keeps_its_words(borrowing, painter, drawing):
+    painter.cannot.add("star")
+    scene = borrowing.answer(borrowing.open(drawing), "segment the red ball")
+    with pytest.raises(MissingCapability, match="cannot paint “star”"):
+        borrowing.answer(scene, "replace it with a star")
+
+
+def test_a_fault_stays_a_fault(borrowing, outliner, drawing):
+    outliner.outline = lambda *given, **named: 1 / 0
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        borrowing.click(borrowing.open(drawing), Click(Point(70, 100)))
+
+
+def test_the_catalogue_borrows_where_a_gpu_is_lent(monkeypatch, lender, speaker, outliner, painter, about):
+    monkeypatch.setattr(catalog, "load_speaker", lambda *_: (speaker, about))
+    monkeypatch.setattr(catalog, "load_outliner", lambda *_: outliner)
+    monkeypatch.setattr(catalog, "load_painter", lambda *_: painter)
+    lent = catalog.load(lend=lender.GPU)
+    assert lent.answer(Scene(), "hello").turns[-1].text
+    assert lender.calls == [("stream", SECONDS["stream"])]
+    assert catalog.load().speaker is speaker
