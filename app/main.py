@@ -72,7 +72,7 @@ def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> st
 
 
 def main(words: Sequence[str] | None = None, *, lend: Callable[..., Any] | None = None) -> None:
-    """Run the page. `lend`: lends a GPU to each call, and wants the models loaded before the page is served."""
+    """Run the page. `lend`: lends a GPU to each call, and wants the models loaded before anything else."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     chosen, port = settings(words)
     startup = Startup(lambda: pipelines.load(chosen, lend=lend), chosen.model)
