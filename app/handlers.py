@@ -103,16 +103,27 @@ def question_of(scene: Scene, index: int) -> tuple[int, str]:
 
 def stopped(timeline: Timeline) -> Timeline:
     """The answer as far as it came. One that is being written says so itself; an empty one is added here."""
+    timeline = _unpainted(timeline)
     scene = timeline.scene
     if not scene.turns or scene.turns[-1].role != "user":
         return timeline
     return timeline.amend(scene.with_turn(Turn("assistant", "", unfinished=True)))
 
 
+def _unpainted(timeline: Timeline) -> Timeline:
+    """The picture as it was, where a painting was left on its way: a preview is not to be worked on."""
+    turn = timeline.scene.turns[-1] if timeline.scene.turns else None
+    if turn and turn.unfinished and turn.record and turn.record.ability == "edit" and not turn.record.details:
+        return timeline.amend(replace(timeline.scene, picture=timeline.undo().scene.picture))
+    return timeline
+
+
 def refused(timeline: Timeline, words: str, reason: str) -> Timeline:
-    """The question with the reason why it has no answer."""
+    """The question with the reason why it has no answer, after what there is of one."""
+    timeline = _unpainted(timeline)
     turns = timeline.scene.turns
-    if turns and turns[-1].role == "user" and turns[-1].text == words:
+    asked = turns[:-1] if turns and turns[-1].unfinished else turns
+    if asked and asked[-1].role == "user" and asked[-1].text == words:
         return timeline.amend(timeline.scene.with_turn(Turn("notice", reason)))
     return _push(timeline, timeline.scene.with_turn(Turn("user", words)).with_turn(Turn("notice", reason)))
 

@@ -145,7 +145,7 @@ def marks(assistant: Assistant, scene: Scene, request: Marks, options: ReplyOpti
     raw = ""
     with closing(assistant.stream(scene, question, options)) as replies:
         for raw in replies:
-            yield _marked(scene, raw, request.region_ids, replace(turn, raw=raw, unfinished=True))
+            yield _marked(scene, raw, request.region_ids, replace(turn, raw=raw))
     yield _marked(scene, raw, request.region_ids, replace(turn, raw=raw))
 
 

@@ -22,7 +22,6 @@ from pipelines.merge import name_regions, need_picture, need_region, show, witho
 from pipelines.nouns import plural, singular
 from pipelines.parts import (
     GUIDANCE,
-    MAX_NEW_TOKENS,
     STEPS,
     Outliner,
     Painter,
@@ -65,26 +64,13 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplyOptions:
-    """The visitor's dials for one message. `candidates` is how many paintings an edit makes."""
+class ReplyOptions(SpeakerOptions):
+    """The visitor's dials for one message: the speaker's, and an edit's; `candidates` are its paintings."""
 
-    seed: int = 0
-    temperature: float = 0.0
-    top_p: float = 0.75
-    max_new_tokens: int = MAX_NEW_TOKENS
-    views: int | None = None
-    encoders: tuple[str, ...] | None = None
     steps: int = STEPS
     guidance: float = GUIDANCE
     negative: str = ""
     candidates: int = 1
-
-    @property
-    def speaker(self) -> SpeakerOptions:
-        """What of them the speaker needs."""
-        return SpeakerOptions(
-            self.seed, self.temperature, self.top_p, self.max_new_tokens, self.views, self.encoders
-        )
 
     @property
     def painter(self) -> PainterOptions:
@@ -217,23 +203,27 @@ class Assistant:
     def reply(self, scene: Scene, words: str, *, options: ReplyOptions | None = None) -> Scenes:
         """Serve a message: scenes that grow, the last one whole. Closing the iterator cancels at once.
 
+        The answer's turn is `unfinished` in all but the last.
+
         Raises:
             DemoError: the request cannot be served, with the reason and what would work.
         """
         options = options or ReplyOptions()
         started = time.monotonic()
         request = req.understand(words, scene)
-        scene = scene.with_turn(Turn("user", words.strip()))
+        asked = Turn("user", words.strip())
+        scene = scene.with_turn(asked)
         yield scene
         last = scene
         with closing(self._serve(scene, request, options)) as scenes:
             for last in scenes:
-                yield last
+                turn = last.turns[-1]
+                yield replace(last, turns=(*last.turns[:-1], replace(turn, unfinished=turn is not asked)))
         seconds = time.monotonic() - started
         turn = last.turns[-1]
         if turn.record:
             turn = replace(turn, record=replace(turn.record, seconds=round(seconds, 3)))
-            yield replace(last, turns=(*last.turns[:-1], turn))
+        yield replace(last, turns=(*last.turns[:-1], turn))
         log.info("%s: %.2f s, %d regions", type(request).__name__, seconds, len(last.regions))
 
     def answer(self, scene: Scene, words: str, *, options: ReplyOptions | None = None) -> Scene:
@@ -281,9 +271,7 @@ class Assistant:
         picture = scene.picture
         image = self.image(picture) if picture else None
         digest = picture.digest if picture else None
-        with closing(
-            self.speaker.stream(image, digest, history, question, options=options.speaker)
-        ) as replies:
+        with closing(self.speaker.stream(image, digest, history, question, options=options)) as replies:
             yield from replies
 
     def hear(self, scene: Scene, question: str, options: ReplyOptions) -> str:
@@ -315,7 +303,7 @@ class Assistant:
         raw, tokens = "", 0
         for raw in self.stream(scene, question, options, history):
             tokens += 1
-            turn = Turn("assistant", "", raw=raw, record=replace(record, tokens=tokens), unfinished=True)
+            turn = Turn("assistant", "", raw=raw, record=replace(record, tokens=tokens))
             yield show(scene, _read(ability, raw, size_wh, phrase, ended=False), turn)
         turn = Turn("assistant", "", raw=raw, record=replace(record, tokens=tokens))
         yield show(scene, _read(ability, raw, size_wh, phrase, ended=True), turn)

@@ -30,20 +30,6 @@ if TYPE_CHECKING:
 MARGIN = 0.008  # of the picture's longer side: masks grow by it, so that no rim of the old thing stays
 LEAST_MARGIN = 2  # pixels
 MOST_CANDIDATES = 4  # paintings of one edit
-_PREPOSITIONS = (
-    "on",
-    "in",
-    "with",
-    "of",
-    "under",
-    "over",
-    "at",
-    "by",
-    "near",
-    "behind",
-    "holding",
-    "wearing",
-)
 DONE = {
     "remove": "Removed ",
     "replace": "Replaced ",
@@ -155,9 +141,7 @@ def _on_the_way(
     if preview is not None:
         scene = replace(scene, picture=assistant.pictures.add(preview))
     record = Record("edit", assistant.painter.name)
-    return scene.with_turn(
-        Turn("assistant", f"Painting, step {step} of {steps} …", record=record, unfinished=True)
-    )
+    return scene.with_turn(Turn("assistant", f"Painting, step {step} of {steps} …", record=record))
 
 
 def _after(assistant: Assistant, scene: Scene, request: Edit, ids: Sequence[int], wish: str) -> Scene:
@@ -229,5 +213,5 @@ def _told(
     text += f" (by {assistant.painter.name})."
     details = (("action", request.action), ("wish", wish), *options.painter.said())
     record = Record("edit", assistant.painter.name, options.seed, details=details)
-    turn = Turn("assistant", text + (verdict or ""), tuple(spans), record=record, unfinished=verdict is None)
+    turn = Turn("assistant", text + (verdict or ""), tuple(spans), record=record)
     return scene.with_turn(replace(turn, pictures=paintings if len(paintings) > 1 else ()))

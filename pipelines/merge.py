@@ -1,7 +1,7 @@
 """Findings join a scene: each gets a number, or keeps the one it had; and what a turn says of regions.
 
-A finding that overlaps an old region of the same label is that region; numbers are never reused. This module
-knows no model and no request.
+A finding that overlaps an old region of the same name is that region ("ball" and "red ball" are one name);
+numbers are never reused. This module knows no model and no request.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipelines.errors import DemoError
+from pipelines.nouns import noun, singular
 from pipelines.scene import Picture, Record, Region, Scene, Span, Turn
 from pipelines.tasks import Finding, Reading
 
-SAME = 0.7  # intersection over union from which two boxes of one label are one region
+SAME = 0.7  # intersection over union from which two boxes of one name are one region
 
 
 def merge(
@@ -36,7 +37,7 @@ def merge(
 def _same(scene: Scene, finding: Finding, taken: Sequence[int]) -> Region | None:
     best, overlap = None, 0.0
     for region in scene.regions:
-        if region.id in taken or region.label.lower() not in ("", finding.label.lower()):
+        if region.id in taken or (region.label and _named(region.label) != _named(finding.label)):
             continue
         seen = max(
             region.box.iou(finding.box), region.prompt_box.iou(finding.box) if region.prompt_box else 0.0
@@ -44,6 +45,10 @@ def _same(scene: Scene, finding: Finding, taken: Sequence[int]) -> Region | None
         if seen >= SAME and seen > overlap:
             best, overlap = region, seen
     return best
+
+
+def _named(label: str) -> str:
+    return singular(noun(label)).lower() or label.lower()
 
 
 def render(reading: Reading, ids: Sequence[int]) -> tuple[str, tuple[Span, ...]]:

@@ -81,6 +81,39 @@ def test_a_refusal_keeps_its_question(assistant):
     assert len(handlers.refused(began, "find it", "No.").scene.turns) == 2
 
 
+def test_a_painting_that_was_stopped_or_broke_leaves_the_picture_as_it_was(assistant, opened):
+    opened = last(handlers.ask(assistant, opened, "segment the red ball", ReplyOptions()))
+    for growing in handlers.ask(assistant, opened, "replace it with a star", ReplyOptions(steps=8)):
+        if growing.scene.picture != opened.scene.picture:
+            break
+    assert "Painting, step" in growing.scene.turns[-1].text
+    left = handlers.stopped(growing)
+    assert left.scene.picture == opened.scene.picture
+    assert left.scene.turns[-1].unfinished
+    broken = handlers.refused(growing, "replace it with a star", "The memory does not suffice.")
+    assert broken.scene.picture == opened.scene.picture
+    assert [turn.role for turn in broken.scene.turns[-3:]] == ["user", "assistant", "notice"]
+    assert broken.undo().scene == opened.scene
+    # a painting that is done stays, even where what SPHINX thinks of it was not waited for
+    *_, judged, whole = handlers.ask(assistant, opened, "replace it with a star", ReplyOptions(steps=8))
+    assert judged.scene.turns[-1].unfinished
+    assert handlers.stopped(judged).scene.picture == whole.scene.picture != opened.scene.picture
+
+
+def test_one_undo_goes_over_words_clicks_and_edits(assistant, opened):
+    words = last(handlers.ask(assistant, opened, "find the red ball", ReplyOptions()))
+    clicked = handlers.click(assistant, words, Click(Point(140, 100)))
+    edited = last(handlers.ask(assistant, clicked, "remove the red ball", ReplyOptions()))
+    back = edited
+    for earlier in (clicked, words, opened):
+        assert back.scene != earlier.scene
+        back = back.undo()
+        assert back.scene == earlier.scene
+    for later in (words, clicked, edited):
+        back = back.redo()
+        assert back.scene == later.scene
+
+
 def region(region_id: int, box: tuple[int, int, int, int], *, masked: bool) -> Region:
     plane = np.zeros((100, 100), bool)
     plane[box[1] : box[3], box[0] : box[2]] = True

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from pipelines.assistant import ReplyOptions
+from pipelines.diffusion import OpenCVPainter
 from pipelines.errors import DemoError
-from pipelines.parts import Painting
+from pipelines.parts import PainterOptions, Painting
 from pipelines.scene import Box, Click, Keypoint, Mask, Point, Region, Scene
 
 
@@ -58,7 +59,7 @@ def test_segment_finds_and_outlines(assistant, drawing):
     (found,) = scene.regions
     assert found.mask
     assert found.score == 0.9
-    assert len(found.candidates) == 2
+    assert [score for _, score in found.candidates] == [0.9, 0.5]
     assert found.mask.box == Box(50, 80, 90, 120)
 
 
@@ -86,6 +87,49 @@ def test_a_region_that_moved_a_little_keeps_its_number(assistant, speaker, drawi
     assert len(last(assistant, scene, "find the red ball").regions) == 1
     speaker.replies["describes:"] = "[0.46,0.40,0.66,0.60]"
     assert [r.id for r in last(assistant, scene, "find the red ball").regions] == [1, 2]
+
+
+def test_a_region_by_a_shorter_name_keeps_its_number(assistant, speaker, drawing):
+    scene = last(assistant, assistant.open(drawing), "find the red ball")
+    scene = last(assistant, scene, "find the ball")
+    assert [(found.id, found.label) for found in scene.regions] == [(1, "red ball")]
+    # another thing at the same place is another region
+    assert len(last(assistant, scene, "find the face").regions) == 2
+
+
+def test_numbers_survive_edits(assistant, drawing):
+    scene = last(assistant, assistant.open(drawing), "name every object")
+    scene = last(assistant, scene, "segment #2")
+    scene = last(assistant, scene, "remove #1")
+    assert [(found.id, found.label) for found in scene.regions] == [(2, "blue cup")]
+    scene = last(assistant, scene, "make #2 green")
+    assert [(found.id, found.label) for found in scene.regions] == [(2, "green cup")]
+    scene = last(assistant, scene, "find the blue cup")
+    assert [found.id for found in scene.regions] == [2]
+    # a number that was given back is not given away again
+    assert [found.id for found in last(assistant, scene, "find the red ball").regions] == [2, 3]
+    assert "is @2 large?" in [turn.text for turn in last(assistant, scene, "is @2 large?").turns]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "what colour is it?",
+        "segment the blue cup",
+        "show the pose of everyone",
+        "segment everything",
+        "what is the relationship between #1 and #2?",
+        "remove it",
+        "grow #1",
+    ],
+)
+def test_all_but_the_last_scene_are_unfinished(assistant, drawing, words):
+    scene = last(assistant, last(assistant, assistant.open(drawing), "name every object"), "segment #1")
+    first, *growing, done = assistant.reply(scene, words)
+    assert first.turns[-1].role == "user"
+    assert growing
+    assert all(step.turns[-1].unfinished for step in growing)
+    assert not any(turn.unfinished for turn in done.turns)
 
 
 def test_dense_layout_and_text_are_lists(assistant, drawing):
@@ -250,10 +294,15 @@ def test_recolour_and_replace(assistant, painter, speaker, drawing):
     assert region(blue, 1).label == "blue ball"
     assert "not what was wished for" in said(blue)
     speaker.replies["short description for this region"] = "large blue star"
-    star = last(assistant, scene, "replace the red ball with a blue star", seed=3, steps=4)
-    assert painter.asked[-1][0] == "blue star"
-    assert painter.asked[-1][1].steps == 4
+    dials = {"seed": 3, "steps": 4, "guidance": 5.0, "negative": "text"}
+    star = last(assistant, scene, "replace the red ball with a blue star", candidates=2, **dials)
+    assert painter.asked[-2:] == [
+        ("blue star", PainterOptions(**dials)),
+        ("blue star", PainterOptions(**{**dials, "seed": 4})),
+    ]
     assert "the wish came true" in said(star)
+    # the question must not hold the answer
+    assert speaker.asked[-1].startswith("Please provide a short description for this region: [")
     assert region(star, 1).source == "edit"
 
 
@@ -275,6 +324,23 @@ def test_several_paintings_are_offered(assistant, drawing):
     assert assistant.choose_painting(scene, offered[2]).picture == offered[2]
     with pytest.raises(DemoError, match="not one of"):
         assistant.choose_painting(scene, assistant.open(drawing).picture)
+
+
+def test_a_painting_is_watched_as_it_grows(assistant, drawing):
+    scene = last(assistant, assistant.open(drawing), "segment the red ball")
+    steps = list(assistant.reply(scene, "replace it with a star", options=ReplyOptions(steps=6)))
+    told = [step.turns[-1].text for step in steps]
+    assert [text for text in told if "step" in text] == [f"Painting, step {i} of 6 …" for i in range(1, 6)]
+    previewed = steps[told.index("Painting, step 3 of 6 …")].picture
+    assert previewed != scene.picture
+
+
+def test_removing_without_a_painting_model_says_so(assistant, drawing):
+    assistant.painter = OpenCVPainter()
+    scene = last(assistant, assistant.open(drawing), "remove the red ball")
+    assert "(by OpenCV, no painting model)" in said(scene)
+    with pytest.raises(DemoError, match="--painter"):
+        last(assistant, scene, "replace the blue cup with a star")
 
 
 def test_a_painting_can_be_cancelled(assistant, painter, drawing):
