@@ -6,7 +6,7 @@ from PIL import Image
 
 from model.familiarity import Familiarity
 from model.generation_sphinx import stream as plain_stream
-from pipelines.errors import DemoError
+from pipelines.errors import DemoError, MissingCapability
 from pipelines.parts import SpeakerOptions
 from pipelines.sphinx import Kept, SphinxSpeaker
 from tests.model.tiny import tiny_config, tiny_model, tiny_processor
@@ -155,3 +155,12 @@ def test_familiarity(parts, picture):
     far = Familiarity(torch.zeros(width), torch.eye(width), 0.0)
     assert SphinxSpeaker(*parts, name="tiny", familiarity=near).familiar(picture, "digest")
     assert not SphinxSpeaker(*parts, name="tiny", familiarity=far).familiar(picture, "digest")
+
+
+def test_memory_that_does_not_suffice_is_explained(speaker, picture, monkeypatch):
+    def full(*given, **named):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(speaker._model, "get_image_features", full)
+    with pytest.raises(MissingCapability, match="memory does not suffice for tiny: use fewer views"):
+        ask(speaker, picture)
