@@ -34,6 +34,7 @@ SUGGESTIONS = {
     "Describe the picture in one sentence": "caption",
     "Describe the picture in detail": "detail",
     "Find all ...": "detect",
+    "Find the ... left of the ...": "relation",
     "Where is the ... button?": "screen",
     "Segment everything": "",
     "Show the pose of everyone": "pose",
@@ -45,6 +46,8 @@ SUGGESTIONS = {
     "What is the relationship between #1 and #2?": "marks",
     "Remove the ...": "",
     "Make it ...": "",
+    "Replace the ... with ...": "",
+    "Change the background to ...": "",
 }  # what can be said -> the ability of SPHINX it needs; "..." is for the visitor to fill in
 GREETING = "Choose a picture, then ask about it or click a thing on it."
 SENT = """(timeline, words) => {

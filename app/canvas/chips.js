@@ -16,7 +16,7 @@ element.addEventListener("click", (event) => {
   }
   const field = document.querySelector("#words textarea");
   const gap = words.indexOf("...");
-  field.value = words.replace("...", "");
+  field.value = words.replaceAll("...", "");
   field.dispatchEvent(new Event("input", { bubbles: true }));
   field.focus();
   field.setSelectionRange(gap, gap);

@@ -180,7 +180,8 @@ def test_clicks_and_boxes_outline_and_every_step_can_be_undone(assistant, outlin
     # a click on a dot takes it back
     page.locator(".canvas .dot.minus").first.click()
     expect(page.locator(".canvas .dot.minus")).to_have_count(1)
-    # SAM's other answer
+    # SAM's other answer, offered with its score
+    expect(page.locator(".canvas .row .choices button")).to_have_text(["A 0.90", "B 0.50"])
     page.locator(".canvas .row .choices button").nth(1).click()
     expect(page.locator(".canvas .row .choices button").nth(1)).to_have_class("chosen")
     # a drag elsewhere is a box
@@ -272,6 +273,9 @@ def test_an_example_and_a_suggestion_are_enough(assistant, serve, visit, picture
     page.click("#chips button >> text=Describe the picture with boxes")
     expect(answer(page)).to_contain_text("blue cup")
     # an unfinished suggestion waits in the text field
+    page.click("#chips .more")
+    page.click("#chips button >> text=Replace the")
+    expect(page.locator("#words textarea")).to_have_value("Replace the  with ")
     page.click("#chips button >> text=Segment the")
     expect(page.locator("#words textarea")).to_be_focused()
     page.keyboard.type("blue cup")

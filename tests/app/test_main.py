@@ -37,6 +37,7 @@ def test_the_page_is_served_on_the_loopback_with_mcp_and_limits(assistant, serve
     assert page.state_session_capacity == ui.VISITORS
     assert page.run_history is False
     assert not page.share
+    assert page._queue.max_size == ui.QUEUE
     # every event that is no documented endpoint is private
     public = [fn.api_name for fn in page.fns.values() if fn.api_visibility == "public"]
     assert sorted(public) == ["ask", "describe", "edit", "outline", "pose"]

@@ -264,6 +264,25 @@ def test_a_removal_changes_only_the_thing(assistant):
     assert "opencv" in said(after)
 
 
+def test_a_recolouring_keeps_the_outline_and_turns_the_colour(assistant):
+    image, truth, _ = next(cases("beach", 1))
+    thing = max(truth.things, key=lambda thing: chain.box_of(thing).area)
+    scene = assistant.box(assistant.open(image), chain.box_of(thing))
+    mask = scene.regions[0].mask
+    assert mask
+    plane = mask.array(image.size)
+    wish = "blue" if chain.nearest_colour(chain.colour_seen(image, plane)) != "blue" else "red"
+    after = assistant.answer(scene, f"make it {wish}")
+    assert after.picture
+    edited = assistant.image(after.picture)
+    assert (np.asarray(edited)[~plane] == np.asarray(image)[~plane]).all()
+    # judged by the pixels alone: the colour is the wished one, what is outlined there has the old shape
+    assert chain.nearest_colour(chain.colour_seen(edited, plane)) == wish
+    (again,) = assistant.box(assistant.open(edited), chain.box_of(thing)).regions
+    assert again.mask
+    assert chain.plane_iou(again.mask.array(image.size), plane) >= 0.6
+
+
 def test_chat_without_a_picture(assistant):
     assert said(assistant.answer(Scene(), "hello"))
 

@@ -157,6 +157,19 @@ def test_wrong_zips_are_refused(assistant, data, says):
     assert says in str(error.value)
 
 
+def test_a_locked_zip_is_refused(assistant, saved):
+    at = saved.index(b"PK\x01\x02") + 8  # the flags of the first file in the list of contents
+    with pytest.raises(BrokenSession, match="password"):
+        open_session(assistant, saved[:at] + bytes([saved[at] | 1]) + saved[at + 1 :])
+
+
+def test_a_zip_that_unpacks_to_too_much_is_refused_before_it_is_read(assistant, saved, monkeypatch):
+    monkeypatch.setattr(export, "MOST_BYTES", 1000)
+    monkeypatch.setattr(export, "_read", lambda *_: pytest.fail("it was read"))
+    with pytest.raises(BrokenSession, match="unpacks to more"):
+        open_session(assistant, saved)
+
+
 def first_region(session) -> dict:
     return next(step["scene"]["regions"][0] for step in session["steps"] if step["scene"]["regions"])
 

@@ -51,6 +51,16 @@ def test_a_click_outlines_a_disc(outlines: Outlines) -> None:
     assert all(0 <= score <= 1 for _, score in found)
 
 
+def test_several_outlines_are_offered_best_first(outlines: Outlines, things: list[Question]) -> None:
+    counts = []
+    for thing in things[:5]:
+        found = outlines.outline(thing.image, thing.name, clicks=(Click(Point(*deepest(thing.target))),))
+        assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
+        assert len({mask.bits for mask, _ in found}) == len(found) <= 3
+        counts.append(len(found))
+    assert max(counts) == 3
+
+
 def test_a_box_outlines_a_disc(outlines: Outlines) -> None:
     image, disc = still_life()
     found = outlines.outline(image, "still life", box=Box(*extent(disc)))
