@@ -1,0 +1,454 @@
+"""Train the small painter: an autoencoder, then an inpainting UNet with its text encoder on its latents.
+
+The parts are diffusers' own (`AutoencoderKL`, `UNet2DConditionModel` with 9 input channels, a CLIP text model
+and tokenizer), shipped as a `StableDiffusionInpaintPipeline`. The stages, with their share of the time:
+
+    autoencoder   pictures of the world through 16 x 16 x 4 latents and back (left out by --from)
+    painter       the UNet and the text encoder, on the latents of wishes that are encoded once beforehand
+
+An empty wish is a removal, and at the same time what guidance leads away from. The wishes come from
+`diffusion_data`; optimisers and curves from `loop`.
+
+    python -m model.training diffusion --minutes 60
+    python -m model.training diffusion --resume
+    python -m model.training diffusion --from assets/diffusion-nano --minutes 30
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers.models.attention_processor import AttnProcessor
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_inpaint import (
+    StableDiffusionInpaintPipeline,
+)
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from model.training.convolution import quick_gradients
+from model.training.data import worker_setup
+from model.training.diffusion_data import SCENES, SIDE, Wish, Wishes
+from model.training.loop import SAVE_EVERY, Clock, Curve, Optimizers, progress_bar, save_state
+from model.training.world import COLOURS, PATTERNS, THING_KINDS
+
+log = logging.getLogger(__name__)
+
+LATENT = 16  # cells of a latent's side: SIDE / 8
+WIDTH = 128  # of the text encoder
+WORDS = 16  # tokens of a wish at most
+VOCABULARY = 700
+STAGES = ("autoencoder", "painter")
+AUTOENCODER_SHARE = 0.3  # of the time of a run from nothing
+AUTOENCODER_BATCH, PAINTER_BATCH, ENCODING_BATCH = 16, 48, 32
+AUTOENCODER_RATE, PAINTER_RATE = 2e-3, 1e-3
+EDGES = 0.5  # weight of the differences between neighbours beside those of pixels
+DIVERGENCE = 1e-4  # weight of the latents' divergence from a normal distribution, a latent value
+OUTSIDE = 0.15  # weight of the latents outside the hole, whose picture is known
+PICTURES = 12_000  # whose wishes the painter learns from, about three each
+FIRST = 300_000  # number of the first of them
+KEPT = 0.995  # of the averaged weights, a step
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One run. `steps` (a stage) ends stages by count, exactly repeatable; else `minutes` by the clock."""
+
+    minutes: float = 60.0
+    steps: int | None = None
+    halt: int | None = None  # stop in the painter's stage after this step, as if killed
+    seed: int = 0
+    pictures: int = PICTURES
+    workers: int = 1
+    device: str = "cpu"
+
+
+def new_autoencoder() -> AutoencoderKL:
+    """0.98 million parameters: SIDE x SIDE x 3 -> 16 x 16 x 4 -> SIDE x SIDE x 3."""
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(16, 32, 64, 64), layers_per_block=1, latent_channels=4, norm_num_groups=8,
+        sample_size=SIDE,
+    )  # fmt: skip
+
+
+def new_unet() -> UNet2DConditionModel:
+    """3.1 million parameters; sees noisy latents (4), the hole (1) and what is around it (4)."""
+    return UNet2DConditionModel(
+        sample_size=LATENT, in_channels=9, out_channels=4,
+        down_block_types=("CrossAttnDownBlock2D",) * 2, up_block_types=("CrossAttnUpBlock2D",) * 2,
+        block_out_channels=(48, 112), layers_per_block=1, cross_attention_dim=WIDTH, attention_head_dim=4,
+        norm_num_groups=8,
+    )  # fmt: skip
+
+
+def new_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    """0.3 million parameters: two layers of CLIP's text transformer."""
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=WIDTH, num_hidden_layers=2,
+            num_attention_heads=4, max_position_embeddings=WORDS, projection_dim=WIDTH,
+            bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )  # fmt: skip
+
+
+def new_tokenizer() -> CLIPTokenizer:
+    """CLIP's byte-level BPE with a vocabulary of the world's own words; everything else falls to letters."""
+    words = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token="<|endoftext|>"))
+    words.normalizer = normalizers.Lowercase()
+    words.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    words.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY, special_tokens=["<|startoftext|>", "<|endoftext|>"], end_of_word_suffix="</w>",
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False,
+    )  # fmt: skip
+    said = [*THING_KINDS, *COLOURS, *PATTERNS, *SCENES, "person", "person in", "a", "an", "the"]
+    words.train_from_iterator([word for word in said for _ in range(5)], trainer)
+    model = json.loads(words.to_str())["model"]
+    vocabulary = dict(model["vocab"])
+    for letter in pre_tokenizers.ByteLevel.alphabet():  # a word may end in any letter
+        vocabulary.setdefault(letter + "</w>", len(vocabulary))
+    merges = [tuple(pair) for pair in model["merges"]]
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=WORDS)  # type: ignore[arg-type]
+
+
+def to_pixels(cuts: Sequence[np.ndarray]) -> Tensor:
+    """uint8 (H, W, 3) each -> float (B, 3, H, W) in -1..1."""
+    return torch.from_numpy(np.stack(cuts)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+class Painter:
+    """What is trained: the pipeline's networks, and the averaged weights that are shipped."""
+
+    def __init__(self, start: Path | None, device: str) -> None:
+        """Args: start: a pipeline in diffusers' layout to begin from, or None for new networks."""
+        if start:
+            pipeline = StableDiffusionInpaintPipeline.from_pretrained(str(start), torch_dtype=torch.float32)
+            self.tokenizer, self.vae = pipeline.tokenizer, pipeline.vae
+            self.unet, self.text = pipeline.unet, pipeline.text_encoder
+        else:
+            self.tokenizer, self.vae, self.unet = new_tokenizer(), new_autoencoder(), new_unet()
+            self.text = new_text_encoder(self.tokenizer)
+        self.device = torch.device(device)
+        for network in (self.vae, self.unet, self.text):
+            network.to(self.device)
+        if self.device.type == "cpu":
+            quick_gradients(self.vae)
+            quick_gradients(self.unet)
+            self.unet.set_attn_processor(AttnProcessor())
+        self.trained = nn.ModuleDict({"unet": self.unet, "text": self.text})
+        self.averaged = AveragedModel(self.trained, multi_avg_fn=get_ema_multi_avg_fn(KEPT))
+        self.noise = DDPMScheduler(
+            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", prediction_type="v_prediction"
+        )
+
+    def state(self) -> dict[str, Any]:
+        """All weights and the latents' scale."""
+        return {
+            "vae": self.vae.state_dict(), "averaged": self.averaged.state_dict(),
+            "trained": self.trained.state_dict(), "scale": self.vae.config.scaling_factor,
+        }  # fmt: skip
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """The opposite of `state`."""
+        self.vae.load_state_dict(state["vae"])
+        self.vae.register_to_config(scaling_factor=state["scale"])
+        self.trained.load_state_dict(state["trained"])
+        self.averaged.load_state_dict(state["averaged"])
+
+    def export(self, folder: Path) -> None:
+        """Write the pipeline with averaged weights, in fp16 safetensors, in diffusers' layout."""
+        unet, text = new_unet(), new_text_encoder(self.tokenizer)
+        kept = nn.ModuleDict({"unet": unet, "text": text})
+        kept.load_state_dict(self.averaged.module.state_dict())
+        vae = new_autoencoder()
+        vae.load_state_dict(self.vae.state_dict())
+        vae.register_to_config(scaling_factor=self.vae.config.scaling_factor)
+        scheduler = DPMSolverMultistepScheduler.from_config(
+            self.noise.config, timestep_spacing="trailing", steps_offset=1
+        )
+        pipeline = StableDiffusionInpaintPipeline(
+            vae=vae.half(), text_encoder=text.half(), tokenizer=self.tokenizer, unet=unet.half(),
+            scheduler=scheduler, safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+        )  # type: ignore[arg-type]  # fmt: skip
+        pipeline.save_pretrained(folder, safe_serialization=True)
+
+    def ids(self, wishes: Sequence[str]) -> Tensor:
+        """Tokens (B, WORDS), as the pipeline makes them."""
+        asked = self.tokenizer(
+            list(wishes), padding="max_length", max_length=WORDS, truncation=True, return_tensors="pt"
+        )
+        return asked.input_ids
+
+    def autoencoder_loss(self, pixels: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Args: pixels (B, 3, S, S) in -1..1."""
+        posterior = self.vae.encode(pixels).latent_dist  # type: ignore[union-attr]
+        back = self.vae.decode(posterior.sample()).sample.float()  # type: ignore[union-attr]
+        off = (back - pixels).abs().mean()
+        wrong = back - pixels
+        edges = wrong.diff(dim=2).abs().mean() + wrong.diff(dim=3).abs().mean()
+        mean, spread = posterior.mean.float(), posterior.logvar.float()
+        divergence = 0.5 * (mean.square() + spread.exp() - 1 - spread).mean()
+        loss = off + EDGES * edges + DIVERGENCE * divergence
+        return loss, {"off": off.item(), "edges": edges.item(), "divergence": divergence.item()}
+
+    def painter_loss(
+        self, batch: dict[str, Tensor], dice: torch.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The squared error of the velocity, most of it inside the holes."""
+        goal, around = batch["goal"].float(), batch["around"].float()
+        hole = batch["hole"].float()
+        noise = torch.randn(goal.shape, generator=dice).to(goal)
+        times = torch.randint(0, len(self.noise.betas), (len(goal),), generator=dice).to(goal.device)
+        noisy = self.noise.add_noise(goal, noise, times)  # type: ignore[arg-type]
+        wanted = self.noise.get_velocity(goal, noise, times)  # type: ignore[arg-type]
+        said = self.text(batch["ids"].long())[0]
+        seen = self.unet(torch.cat([noisy, hole, around], 1), times, said).sample.float()
+        error = (seen - wanted).square()
+        weight = (OUTSIDE + (1 - OUTSIDE) * hole).expand_as(error)
+        loss = (error * weight).sum() / weight.sum()
+        named = (batch["named"] > 0).view(-1, 1, 1, 1) & (hole > 0)
+        inside = error.mean(1, keepdim=True)
+        return loss, {
+            "things": (inside * named).sum().item() / max(1, int(named.sum())),
+            "nothing": (inside * (hole > 0) * ~named).sum().item() / max(1, int(((hole > 0) & ~named).sum())),
+        }
+
+    @torch.no_grad()
+    def encoded(self, wishes: Sequence[Wish]) -> dict[str, Tensor]:
+        """Wishes as the painter learns them: scaled latents, holes, tokens. Half precision."""
+        holes = torch.from_numpy(np.stack([wish.hole for wish in wishes]))[:, None]
+        pixels = to_pixels([wish.cut for wish in wishes])
+        with torch.autocast(self.device.type, torch.bfloat16):
+            both = torch.cat([pixels, pixels * ~holes]).to(self.device)
+            latents = self.vae.encode(both).latent_dist.mean.float()  # type: ignore[union-attr]
+        goal, around = latents.cpu().half().chunk(2)
+        return {
+            "goal": goal, "around": around, "hole": F.interpolate(holes.half(), size=(LATENT, LATENT)),
+            "ids": self.ids([wish.words for wish in wishes]).short(),
+            "named": torch.tensor([bool(wish.words) for wish in wishes]),
+        }  # fmt: skip
+
+
+def drawn(first: int, count: int | None, workers: int) -> Iterator[list[Wish]]:
+    """The wishes of pictures `first`, `first` + 1, ..., a list a picture."""
+    numbers = range(first, first + count if count else 1 << 30)
+    return iter(
+        DataLoader(
+            Wishes(), batch_size=None, sampler=numbers, num_workers=workers, worker_init_fn=worker_setup,
+            prefetch_factor=16 if workers else None, collate_fn=_as_it_is,
+        )
+    )  # fmt: skip
+
+
+def _as_it_is(wishes: list[Wish]) -> list[Wish]:
+    return wishes
+
+
+def pool(painter: Painter, recipe: Recipe, folder: Path) -> dict[str, Tensor]:
+    """The encoded wishes of a run, made once and kept in `folder`; latents scaled to a spread of one."""
+    file = folder / "wishes.pt"
+    if not file.exists():
+        parts: list[dict[str, Tensor]] = []
+        waiting: list[Wish] = []
+        first = FIRST + recipe.seed * recipe.pictures
+        for wishes in tqdm(
+            drawn(first, recipe.pictures, recipe.workers), "wishes", recipe.pictures, mininterval=5
+        ):
+            waiting += wishes
+            while len(waiting) >= ENCODING_BATCH:
+                parts.append(painter.encoded(waiting[:ENCODING_BATCH]))
+                del waiting[:ENCODING_BATCH]
+        if waiting:
+            parts.append(painter.encoded(waiting))
+        save_state(file, {name: torch.cat([part[name] for part in parts]) for name in parts[0]})
+    kept: dict[str, Tensor] = torch.load(file, weights_only=True)
+    scale = painter.vae.config.scaling_factor
+    return {**kept, "goal": kept["goal"] * scale, "around": kept["around"] * scale}
+
+
+@dataclass(slots=True)
+class Run:
+    """One training run: its folder, its painter, and how far it is."""
+
+    folder: Path
+    painter: Painter
+    recipe: Recipe
+    shares: dict[str, float]
+
+    def go(self, resumed: dict[str, Any] | None) -> dict[str, float]:
+        """The stages that are left. Returns the last running averages."""
+        averages: dict[str, float] = {}
+        if resumed:
+            self.painter.load_state(resumed["painter"])
+        stage = resumed["stage"] if resumed else "autoencoder"
+        if stage == "autoencoder" and self.shares["autoencoder"] > 0:
+            averages = self._autoencoder(resumed)
+            resumed = None
+            self._scale()
+        elif stage == "autoencoder":
+            resumed = None
+        averages |= self._painter(resumed)
+        self.painter.export(self.folder / "checkpoint")
+        return averages
+
+    def _start(
+        self, stage: str, modules: Sequence[nn.Module], rate: float, resumed: dict[str, Any] | None
+    ) -> tuple[Optimizers, Clock, Curve]:
+        for network in (self.painter.vae, self.painter.unet, self.painter.text):
+            network.requires_grad_(network in modules)
+            network.train(network in modules)
+        optimizers = Optimizers([(module, rate) for module in modules])
+        clock = Clock(self.recipe.minutes * 60 * self.shares[stage], self.recipe.steps)
+        if resumed:
+            optimizers.load_state_dict(resumed["optimizers"])
+            clock.elapsed, clock.step = resumed["elapsed"], resumed["step"]
+        return optimizers, clock, Curve(self.folder, stage, append=bool(resumed))
+
+    def _autoencoder(self, resumed: dict[str, Any] | None) -> dict[str, float]:
+        optimizers, clock, curve = self._start("autoencoder", [self.painter.vae], AUTOENCODER_RATE, resumed)
+        averages: dict[str, float] = {}
+        waiting: list[Wish] = []
+        saved = clock.elapsed
+        pictures = drawn(self.recipe.seed * 1_000 + AUTOENCODER_BATCH * clock.step, None, self.recipe.workers)
+        with progress_bar(clock, "autoencoder") as bar:
+            clock.start()
+            while clock.progress < 1:
+                torch.manual_seed(clock.step)
+                waiting = []
+                for _ in range(
+                    AUTOENCODER_BATCH
+                ):  # a picture each, so that a step's pictures are its number's
+                    waiting += next(pictures)[:1]
+                pixels = to_pixels([wish.cut for wish in waiting]).to(self.painter.device)
+                with torch.autocast(self.painter.device.type, torch.bfloat16):
+                    loss, figures = self.painter.autoencoder_loss(pixels)
+                optimizers.step(loss, clock)
+                clock.tick()
+                averages = curve.add(clock.step, {**figures, "loss": loss.item()})
+                bar.n = int(clock.progress * 1000)
+                bar.set_postfix({name: f"{value:.4f}" for name, value in averages.items()})
+                if clock.elapsed - saved > SAVE_EVERY:
+                    saved = clock.elapsed
+                    self._save("autoencoder", clock, optimizers)
+                    curve.draw()
+        curve.draw()
+        return {f"autoencoder_{name}": value for name, value in averages.items()}
+
+    @torch.no_grad()
+    def _scale(self) -> None:
+        """Latents shall have a spread of one."""
+        wishes = [wish for wishes in drawn(FIRST - 40, 40, 0) for wish in wishes]
+        latents = self.painter.vae.encode(to_pixels([wish.cut for wish in wishes]).to(self.painter.device))
+        spread = float(latents.latent_dist.mean.std())  # type: ignore[union-attr]
+        self.painter.vae.register_to_config(scaling_factor=1 / spread)
+        (self.folder / "wishes.pt").unlink(missing_ok=True)
+        self._save("painter", None, None)
+
+    def _painter(self, resumed: dict[str, Any] | None) -> dict[str, float]:
+        wishes = pool(self.painter, self.recipe, self.folder)
+        modules = [self.painter.unet, self.painter.text]
+        going = resumed if resumed and "optimizers" in resumed else None
+        optimizers, clock, curve = self._start("painter", modules, PAINTER_RATE, going)
+        averages: dict[str, float] = {}
+        saved = clock.elapsed
+        with progress_bar(clock, "painter") as bar:
+            clock.start()
+            while clock.progress < 1 and (self.recipe.halt is None or clock.step < self.recipe.halt):
+                dice = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + clock.step)
+                chosen = torch.randint(0, len(wishes["ids"]), (PAINTER_BATCH,), generator=dice)
+                batch = {name: value[chosen].to(self.painter.device) for name, value in wishes.items()}
+                with torch.autocast(self.painter.device.type, torch.bfloat16):
+                    loss, figures = self.painter.painter_loss(batch, dice)
+                optimizers.step(loss, clock)
+                self.painter.averaged.update_parameters(self.painter.trained)
+                clock.tick()
+                averages = curve.add(clock.step, {**figures, "loss": loss.item()})
+                bar.n = int(clock.progress * 1000)
+                bar.set_postfix({name: f"{value:.4f}" for name, value in averages.items()})
+                if clock.elapsed - saved > SAVE_EVERY:
+                    saved = clock.elapsed
+                    self._save("painter", clock, optimizers)
+                    self.painter.export(self.folder / "checkpoint")
+                    curve.draw()
+        self._save("painter", clock, optimizers)
+        curve.draw()
+        return averages
+
+    def _save(self, stage: str, clock: Clock | None, optimizers: Optimizers | None) -> None:
+        state: dict[str, Any] = {
+            "stage": stage,
+            "painter": self.painter.state(),
+            "minutes": self.recipe.minutes,
+        }
+        if clock and optimizers:
+            state |= {"optimizers": optimizers.state_dict(), "elapsed": clock.elapsed, "step": clock.step}
+        save_state(self.folder / "state.pt", state)
+
+
+def train(
+    recipe: Recipe, folder: Path, *, start: Path | None = None, resume: bool = False
+) -> dict[str, float]:
+    """Run the recipe; state, curves and the pipeline (`checkpoint/`) go to `folder`.
+
+    Args:
+        start: a pipeline to begin from; its autoencoder stays as it is.
+        resume: go on from the folder's own state, exactly: every step draws from (seed, step).
+
+    Returns the last running averages.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(recipe.seed)
+    painter = Painter(start, recipe.device)
+    share = 0.0 if start else AUTOENCODER_SHARE
+    resumed = None
+    if resume:
+        resumed = torch.load(folder / "state.pt", weights_only=True, map_location=recipe.device)
+    run = Run(folder, painter, recipe, {"autoencoder": share, "painter": 1 - share})
+    return run.go(resumed)
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command line; returns an exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m model.training diffusion", description="Train diffusion-nano."
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=60.0, help="of training; encoding wishes is not counted"
+    )
+    parser.add_argument(
+        "--from", dest="start", type=Path, help="a pipeline to begin from, its autoencoder kept"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on where the run in --folder stopped")
+    parser.add_argument("--folder", type=Path, default=Path("runs/diffusion"))
+    parser.add_argument("--pictures", type=int, default=PICTURES, help="whose wishes are learnt from")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw pictures")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    args = parser.parse_args(argv)
+    device = args.device if args.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    recipe = Recipe(
+        minutes=args.minutes, seed=args.seed, pictures=args.pictures, workers=args.workers, device=device
+    )  # fmt: skip
+    train(recipe, args.folder, start=args.start, resume=args.resume)
+    return 0

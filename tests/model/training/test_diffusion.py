@@ -1,0 +1,92 @@
+"""The painter's training: wishes that fit their holes, a run that lowers its losses and resumes exactly."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.training import diffusion, loop
+from model.training.diffusion import Painter, Recipe
+from model.training.diffusion_data import SIDE, wishes
+from model.training.world import COLOURS, THING_KINDS
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diffusion, "AUTOENCODER_BATCH", 4)
+    monkeypatch.setattr(diffusion, "PAINTER_BATCH", 8)
+    monkeypatch.setattr(loop, "WARM_UP", 3)
+
+
+def test_wishes_are_their_number_and_name_what_the_hole_holds() -> None:
+    found = [wish for number in range(12) for wish in wishes(number)]
+    again = [wish for number in range(12) for wish in wishes(number)]
+    for one, other in zip(found, again, strict=True):
+        np.testing.assert_array_equal(one.cut, other.cut)
+        np.testing.assert_array_equal(one.hole, other.hole)
+        assert one.words == other.words
+        assert one.cut.shape == (SIDE, SIDE, 3)
+        assert one.hole.any()
+    assert {wish.words for wish in found} & {""}
+    named = [wish for wish in found if any(kind in wish.words.split() for kind in THING_KINDS)]
+    assert len(named) > 5
+    coloured = [wish for wish in named if "red" in wish.words.split() or "blue" in wish.words.split()]
+    for wish in coloured:  # the colour that is named is in the hole
+        inside = wish.cut[wish.hole].astype(float)
+        red = "red" in wish.words.split()
+        lead = inside[:, 0] - inside[:, 2] if red else inside[:, 2] - inside[:, 0]
+        assert (lead > 30).mean() > 0.03, wish.words
+    assert set(COLOURS) & {word for wish in named for word in wish.words.split()}
+
+
+def curve(file: Path, figure: str) -> list[float]:
+    with file.open() as lines:
+        return [float(value) for _, name, value in csv.reader(lines) if name == figure]
+
+
+def test_a_run_lowers_its_losses_and_ships_a_pipeline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "AVERAGE", 0.5)
+    diffusion.train(Recipe(steps=30, pictures=30, workers=0), tmp_path)
+    for stage in diffusion.STAGES:
+        losses = curve(tmp_path / f"{stage}.csv", "loss")
+        assert losses[-1] < 0.9 * losses[0], stage
+    size = sum(file.stat().st_size for file in (tmp_path / "checkpoint").rglob("*") if file.is_file())
+    assert size < 9.3e6  # with sam-nano under 16 MB
+    painter = Painter(tmp_path / "checkpoint", "cpu")
+    assert painter.unet.config.in_channels == 9
+    kept = painter.averaged.module.state_dict()
+    for name, value in torch.load(tmp_path / "state.pt", weights_only=True)["painter"]["averaged"].items():
+        if name.startswith("module."):
+            torch.testing.assert_close(kept[name.removeprefix("module.")], value.half().float(), msg=name)
+
+
+def test_killed_and_resumed_it_ends_where_the_whole_run_ends(tmp_path: Path) -> None:
+    recipe = Recipe(steps=4, pictures=6, workers=0)
+    diffusion.train(recipe, tmp_path / "whole")
+    diffusion.train(Recipe(steps=4, pictures=6, workers=0, halt=2), tmp_path / "broken")
+    diffusion.train(recipe, tmp_path / "broken", resume=True)
+    one, other = (
+        torch.load(tmp_path / name / "state.pt", weights_only=True)["painter"] for name in ("whole", "broken")
+    )
+    for part in ("vae", "trained", "averaged"):
+        for name, tensor in one[part].items():
+            torch.testing.assert_close(tensor, other[part][name], rtol=0, atol=0, msg=name)
+
+
+def test_a_warm_start_keeps_the_autoencoder(tmp_path: Path) -> None:
+    diffusion.train(Recipe(steps=2, pictures=6, workers=0), tmp_path / "first")
+    diffusion.train(
+        Recipe(steps=2, pictures=6, workers=0), tmp_path / "next", start=tmp_path / "first" / "checkpoint"
+    )
+    one, other = (Painter(tmp_path / name / "checkpoint", "cpu") for name in ("first", "next"))
+    for (name, before), after in zip(
+        one.vae.state_dict().items(), other.vae.state_dict().values(), strict=True
+    ):
+        torch.testing.assert_close(before, after, rtol=0, atol=0, msg=name)
+    assert one.vae.config.scaling_factor == other.vae.config.scaling_factor
