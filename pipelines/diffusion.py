@@ -23,6 +23,7 @@ from pipelines.parts import PainterOptions, Painting, Paintings
 from pipelines.scene import Box, Mask
 
 CONTEXT = 0.6  # of the mask's longer side, left around it for the painter to see
+LEAST_SHARE = 2  # a cut-out is blown up at most so many times to the painter's own size
 FEATHER = 0.02  # of the mask's longer side; the seam is blended over so many pixels inside the mask
 LEAST_FEATHER, MOST_FEATHER = 1, 24  # pixels
 PREVIEWS = 4  # decoded on the way
@@ -195,7 +196,7 @@ class DiffusionPainter:
         _check(image, mask)
         if not 1 <= options.steps <= MOST_STEPS:
             raise DemoError(f"A painting takes 1 to {MOST_STEPS} steps, not {options.steps}.")
-        cut = cut_out(mask, self._side)
+        cut = cut_out(mask, self._side // LEAST_SHARE)
         size = self._size(cut)
         shown = image.crop(cut).resize(size, Image.Resampling.LANCZOS)
         hole = (

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 MARGIN = 0.008  # of the picture's longer side: masks grow by it, so that no rim of the old thing stays
 LEAST_MARGIN = 2  # pixels
+ROOM = 0.04  # of a mask's longer side: by so much the hull of what is replaced grows
 MOST_CANDIDATES = 4  # paintings of one edit
 DONE = {
     "remove": "Removed ",
@@ -118,7 +120,23 @@ def _plane(scene: Scene, ids: Sequence[int], request: Edit) -> np.ndarray:
         return ~plane
     if request.action == "recolour":
         return plane
+    if request.action == "replace":
+        plane = np.logical_or.reduce([_room(region.mask.array(size_wh)) for region in regions if region.mask])
+        others = [r.mask.array(size_wh) for r in scene.regions if r.mask and r.id not in ids]
+        plane &= ~np.logical_or.reduce([np.zeros_like(plane), *others])
+        if not plane.any():
+            raise DemoError("What is to be replaced lies wholly under other regions: forget those first.")
+        return plane
     return grown(plane, max(LEAST_MARGIN, round(MARGIN * max(size_wh))))
+
+
+def _room(plane: np.ndarray) -> np.ndarray:
+    """Where a new thing may lie: it has an outline of its own, so the old one's hull, grown."""
+    points = cv2.findNonZero(plane.astype(np.uint8))
+    hull = np.zeros(plane.shape, np.uint8)
+    cv2.fillConvexPoly(hull, cv2.convexHull(points), 1)
+    _, _, width, height = cv2.boundingRect(points)
+    return grown(hull.astype(bool), max(LEAST_MARGIN, round(ROOM * max(width, height))))
 
 
 def _name(assistant: Assistant, scene: Scene, number: int, options: ReplyOptions) -> str:
