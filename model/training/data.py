@@ -35,7 +35,8 @@ VIEWS = (
     (0.5, 0.5, 1.0, 1.0),
 )
 ROW = 384  # text tokens of a row at most, the system text among them
-LONGEST_FIRST = 0.5  # of the rows begin with their longest answer, or a pose would never fit
+STRIDE = 128  # tokens: few lengths of a batch, so that a compiled model meets few shapes
+LONGEST_FIRST = 0.4  # of the rows begin with their longest answer, or a pose would never fit
 IGNORED = -100
 SQUARE_SHARE = 0.5  # of the pictures are square, the rest wide or tall
 KIND_WEIGHTS = {
@@ -143,8 +144,8 @@ class Conversations:
 
 
 def pack(rows: Sequence[dict[str, np.ndarray]]) -> dict[str, Tensor]:
-    """Pad rows to the longest; padding has segment -1 and is seen by nobody."""
-    length = -(-max(len(row["ids"]) for row in rows) // 16) * 16
+    """Pad rows to the longest, in steps of STRIDE; padding has segment -1 and is seen by nobody."""
+    length = -(-max(len(row["ids"]) for row in rows) // STRIDE) * STRIDE
     fill = {"ids": 0, "positions": 0, "segments": -1, "labels": IGNORED, "weights": 0}
     return {
         key: torch.from_numpy(

@@ -67,7 +67,7 @@ class Stage:
 
 STAGES = (
     Stage("language", 0.04, Diet(24, text_every=1, per_picture=12), 0.0, 3e-3, 0),
-    Stage("encoders", 0.34, Diet(40, dense_only=True), 2e-3, 0.0, 0),
+    Stage("encoders", 0.34, Diet(64, dense_only=True), 2e-3, 0.0, 0),
     Stage("one-real", 0.05, Diet(16, "real", CAPTIONS, 10, single_view=0.9), 1e-3, 2e-3, 2 * SPARE_SEEDS),
     Stage(
         "one-synthetic",
@@ -77,10 +77,12 @@ STAGES = (
         1.5e-3,
         3 * SPARE_SEEDS,
     ),
-    Stage("two", 0.54, Diet(16, text_every=24, single_view=0.95), 1e-3, 2e-3, 4 * SPARE_SEEDS),
+    Stage("two", 0.54, Diet(24, text_every=24, single_view=0.95), 1e-3, 2e-3, 4 * SPARE_SEEDS),
     Stage("two-high", 0.0, Diet(16, text_every=24, single_view=0.4), 4e-4, 8e-4, 9 * SPARE_SEEDS // 2),
 )
-WARM_SHARES = {"encoders": 0.15, "two": 0.6, "two-high": 0.25}  # of a run that starts from a checkpoint
+WARM_RATE = 0.7  # of the peak learning rates, in a run that starts from a checkpoint
+SEED_STRIDE = 37_000  # pictures by which a run's --seed moves every stage's first one
+WARM_SHARES = {"encoders": 0.2, "two": 0.8, "two-high": 0.0}  # of a run that starts from a checkpoint
 
 
 class Nano(nn.Module):
@@ -324,14 +326,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=90.0, help="of training in all")
     parser.add_argument("--steps", type=int, help="steps a stage, instead of --minutes")
     parser.add_argument(
-        "--from", dest="start", type=Path, help="checkpoint to start from, such as assets/sphinx-nano"
+        "--from", dest="start", type=Path,
+        help="what to start from: a checkpoint such as assets/sphinx-nano, or an after-*.pt of a run,"
+        " which has the dense heads too",
+    )  # fmt: skip
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the language model: quicker, needs a C++ compiler",
     )
     parser.add_argument("--resume", action="store_true", help="go on where the run in --folder stopped")
     parser.add_argument("--stages", nargs="+", choices=[stage.name for stage in STAGES], help="only these")
     parser.add_argument("--folder", type=Path, default=Path("runs/sphinx"))
     parser.add_argument("--device", default="auto")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw pictures")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="other weights and other pictures")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     found = "cuda" if torch.cuda.is_available() else "cpu"
@@ -344,13 +353,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         resumed = torch.load(folder / "state.pt", weights_only=True, map_location="cpu")
         arguments.minutes, arguments.steps = resumed["minutes"], resumed["steps"]
     if arguments.start:
-        shutil.copy(arguments.start / "tokenizer.model", folder / "tokenizer.model")
-        model = SphinxForConditionalGeneration.from_pretrained(arguments.start, dtype=torch.float32)
-        stages = tuple(replace(stage, share=WARM_SHARES.get(stage.name, 0.0)) for stage in STAGES)
+        whole_run = arguments.start.is_file()
+        home = arguments.start.parent if whole_run else arguments.start
+        if home != folder:
+            shutil.copy(home / "tokenizer.model", folder / "tokenizer.model")
+        if whole_run:
+            model = SphinxForConditionalGeneration(new_config(folder))
+        else:
+            model = SphinxForConditionalGeneration.from_pretrained(arguments.start, dtype=torch.float32)
+        stages = tuple(
+            replace(
+                stage, share=WARM_SHARES.get(stage.name, 0.0),
+                vision_rate=WARM_RATE * stage.vision_rate, language_rate=WARM_RATE * stage.language_rate,
+            )
+            for stage in STAGES
+        )  # fmt: skip
     else:
         prepare_tokenizer(folder)
         model = SphinxForConditionalGeneration(new_config(folder))
         stages = STAGES
+    stages = tuple(replace(s, first=s.first + SEED_STRIDE * arguments.seed) for s in stages)
     if arguments.stages:
         stages = tuple(replace(s, share=s.share if s.name in arguments.stages else 0.0) for s in stages)
         whole = sum(stage.share for stage in stages)
@@ -359,6 +381,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     nano = Nano(model).to(device)
     if resumed:
         nano.load_state_dict(resumed["nano"])
+    elif arguments.start and arguments.start.is_file():
+        nano.load_state_dict(torch.load(arguments.start, weights_only=True, map_location="cpu"))
+    if arguments.compile:
+        core = nano.model.model.language_model
+        core.forward = torch.compile(core.forward, dynamic=False)
     processor = new_processor(folder, model.config)
     run = Run(folder, nano, processor, device, arguments.minutes, arguments.steps, stages, arguments.workers)
     run.go(resumed)
