@@ -17,6 +17,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -41,6 +42,8 @@ LEAST_SIDE = 14  # pixels of a thing's box, to be asked about
 SIGMAS = np.array(
     [26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89]
 ) / 1000.0  # fmt: skip  # COCO's spread of each joint
+WISHED_KINDS = ("star", "ball", "cup", "heart")  # that things are replaced with
+SILHOUETTE = 64  # pixels, side of a shape that is compared
 DIFFERENT = 30.0  # CIELAB distance from which two colours count as different
 
 Scores = dict[str, list[float]]
@@ -102,6 +105,34 @@ def nearest_colour(lab: Sequence[float]) -> str:
     names = list(COLOURS)
     table = cv2.cvtColor(np.array([list(COLOURS.values())], np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
     return names[int(np.linalg.norm(table - np.array(lab), axis=1).argmin())]
+
+
+def in_own_box(plane: np.ndarray) -> np.ndarray:
+    """A bool plane's shape alone: cut to its box and stretched to SILHOUETTE x SILHOUETTE, bool."""
+    crop = Mask.from_array(plane).crop.astype(np.uint8)
+    return cv2.resize(crop, (SILHOUETTE, SILHOUETTE), interpolation=cv2.INTER_AREA).astype(bool)
+
+
+@cache
+def silhouette(kind: str) -> np.ndarray:
+    """The shape of a kind of thing as the world draws it: bool (SILHOUETTE, SILHOUETTE)."""
+    from model.training.world.shapes import SHAPES
+
+    plane = np.zeros((256, 256), np.uint8)
+    for part in SHAPES[kind].parts:
+        if not part.width:
+            corners = part.points * 200 + (128, 228)  # the origin is the middle of its foot
+            cv2.fillPoly(plane, [np.round(corners).astype(np.int32)], (1,))
+    return in_own_box(plane.astype(bool))
+
+
+def nearest_kind(plane: np.ndarray, kinds: Sequence[str]) -> str:
+    """The kind whose shape a mask has most of, mirrored or not: a judge that is no model."""
+    shape = in_own_box(plane)
+    return max(
+        kinds,
+        key=lambda kind: max(plane_iou(shape, silhouette(kind)), plane_iou(shape[:, ::-1], silhouette(kind))),
+    )
 
 
 # --- what is measured ----------------------------------------------------------------------------------
@@ -183,7 +214,7 @@ def edits(assistant: Assistant, case: Case, scores: Scores) -> None:
     before = _described(assistant, opened, region.box)
     scores["control: unedited thing named"].append(float(noun(thing.phrase) in before))
     colour = case.dice.choice([name for name in ("red", "blue", "green", "yellow") if name != thing.colour])
-    kind = case.dice.choice([kind for kind in ("star", "ball", "cup", "heart") if kind != thing.kind])
+    kind = case.dice.choice([kind for kind in WISHED_KINDS if kind != thing.kind])
     for action, words, wish in (
         ("remove", "remove #1", ""),
         ("recolour", f"make #1 {colour}", colour),
@@ -215,6 +246,15 @@ def edits(assistant: Assistant, case: Case, scores: Scores) -> None:
                 float(all(word in before for word in wish.split()))
             )
             scores[f"{action}: colour of the pixels as wished"].append(float(nearest_colour(seen) == colour))
+            outlined = assistant.outline(scene, Region(0, "", region.box)).mask
+            shape = outlined.array(case.image.size) if outlined else np.zeros_like(plane)
+            if action == "recolour":
+                scores["recolour: outline kept, mean IoU"].append(plane_iou(shape, plane))
+            else:
+                near = nearest_kind(shape, WISHED_KINDS) if shape.any() else ""
+                scores[f"replace: outline as wished, of {len(WISHED_KINDS)} kinds"].append(
+                    float(near == kind)
+                )
 
 
 Measure = Callable[[Assistant, Case, Scores], None]

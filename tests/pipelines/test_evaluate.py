@@ -66,6 +66,9 @@ def test_who_knows_nothing_scores_low(assistant):
     assert found["pose, mean OKS"]["mean"] < 0.4
     assert found["remove: pixels outside changed"]["mean"] == 0
     assert found["remove: colour gone from the pixels"]["n"] >= 3
+    # the fake outliner sees ellipses everywhere, whatever was painted
+    assert found["replace: outline as wished, of 4 kinds"]["mean"] < 0.8
+    assert found["replace: outline as wished, of 4 kinds"]["n"] == found["recolour: named as wished"]["n"]
 
 
 def test_training_seeds_are_refused(assistant):
@@ -87,6 +90,17 @@ def test_perfect_joints_score_one():
 def test_colours_are_judged_from_the_pixels():
     image = Image.new("RGB", (20, 20), (214, 40, 40))
     assert chain.nearest_colour(chain.colour_seen(image, np.ones((20, 20), bool))) == "red"
+
+
+def test_outlines_are_judged_by_their_shape():
+    right: dict[str, list[bool]] = {kind: [] for kind in chain.WISHED_KINDS}
+    for i in range(60):
+        array, truth = draw(60_000_000 + i, kind=chain.SCENES[i % len(chain.SCENES)])
+        for thing in truth.things:
+            if thing.kind in right and thing.visible > 0.95:
+                plane = chain.outline(thing, (array.shape[1], array.shape[0]))
+                right[thing.kind].append(chain.nearest_kind(plane, chain.WISHED_KINDS) == thing.kind)
+    assert all(len(hits) >= 4 and np.mean(hits) >= 0.75 for hits in right.values()), right
 
 
 def test_the_command(assistant, monkeypatch, capsys):
