@@ -30,6 +30,7 @@ from tqdm import tqdm
 from model import segmenter
 from model.segmenter import PIXEL_MEAN, PIXEL_STD, SegmenterConfig
 from model.training import sam_data
+from model.training.convolution import quick_gradients
 from model.training.loop import Clock, Curve, Optimizers, progress_bar, save_state
 from model.training.sam_data import SHARD, SMALLEST, Pool, Sample
 
@@ -395,6 +396,8 @@ def train(
     config = segmenter.load_config(described) if described else SegmenterConfig()
     sam = (segmenter.load(start) if start else segmenter.build(config)).to(recipe.device).train()
     sam.image_encoder.to(memory_format=torch.channels_last)
+    if recipe.device == "cpu":
+        quick_gradients(sam)
     optimizers = Optimizers([(sam, recipe.rate)])
     clock = Clock(recipe.minutes * 60, recipe.steps)
     checkpoint = folder / "checkpoint.pt"
