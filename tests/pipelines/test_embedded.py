@@ -214,7 +214,8 @@ def cells_read(ask, truth) -> list[bool]:
 
 def element_found(ask, truth) -> list[bool]:
     names = [element_name(element) for element in truth.elements]
-    element = next(e for e, name in zip(truth.elements, names) if names.count(name) == 1)
+    unique = [e for e, name in zip(truth.elements, names) if names.count(name) == 1]
+    element = random.Random(truth.seed).choice(unique)
     return [found(ask(f"where is the {element_name(element)}?"), element)]
 
 
