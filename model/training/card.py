@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from model.training.evaluate import FIRST_SEED, Conditions, evaluate, load, set_paper
+from model.training.evaluate import FIRST_SEED, Conditions, evaluate, load, set_paper, untrained
 from model.training.questions import TOPICS
 from model.training.scoring import best_constant_box
 from model.training.world import ACTIONS, COLOURS, HELD_OUT_PAIRS, THING_KINDS
@@ -66,7 +66,7 @@ sequence; a global view and 2 x 2 sub-images; a six-layer LLaMA. Trained from no
 
 ## Figures
 
-Fresh scenes, greedy, seeds from {seed:,}; {control} scenes for the first five, {count} for the others.
+Fresh scenes, greedy, seeds from {seed:,}; {control} scenes for the first {controls}, {count} for the others.
 
 """
 # topic -> score: measured with its controls
@@ -76,7 +76,9 @@ CONTROLS = {
     "is-there-present": "right",
     "is-there-absent": "right",
     "locate": "hit",
+    "locate-small": "hit",
 }
+RANDOM_COUNT = 60  # scenes a figure of the control with random weights, whose replies never end
 
 
 def figure(found: dict[str, dict[str, float]], promise: Promise) -> float:
@@ -114,6 +116,12 @@ def _share(found: dict[str, dict[str, float]], topic: str, score: str) -> str:
     return f"{100 * found[topic][score]:.0f} %" if topic in found else "-"
 
 
+def is_there_f1(found: dict[str, dict[str, float]], absent: str) -> float:
+    """F1 of "yes" over as many questions about present things as about absent ones of that topic."""
+    present, wrong = found["is-there-present"]["yes"], found[absent]["yes"]
+    return 2 * present / (1 + present + wrong)
+
+
 def _percent(found: dict[str, dict[str, float]], promise: Promise) -> str:
     return _share(found, promise.topic, promise.figure)
 
@@ -130,6 +138,7 @@ def card(
         today=date.today().isoformat(),
         count=count,
         control=control,
+        controls=len(CONTROLS),
         seed=FIRST_SEED,
     ).splitlines()
     names = [name for name in measured if name != "main"]
@@ -142,6 +151,11 @@ def card(
             continue
         cells = " | ".join(_percent(measured[name], promise) for name in names)
         lines.append(f"| {promise.ability} | {promise.says} | {_percent(main, promise)} | {cells} |")
+    lines += [
+        "",
+        f"Is-there questions, half of them about absent things: F1 {is_there_f1(main, 'is-there-absent'):.2f}; where "
+        f"the absent thing differs from a present one in one word: {is_there_f1(main, 'is-there-near-miss'):.2f}.",
+    ]
     lines += ["", "Everything else that was measured is in `figures.json`. All of it, in words:", ""]
     for topic in sorted(main):
         shown = ", ".join(f"{name} {value:.2f}" for name, value in main[topic].items() if name != "n")
@@ -188,6 +202,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             conditions=condition,
             progress=True,
         )
+    measured["random weights"] = evaluate(
+        untrained(model), processor, count=RANDOM_COUNT, topics=tuple(CONTROLS), conditions=conditions["main"]
+    )
     rest = [topic for topic in TOPICS if topic not in CONTROLS]
     paper = set_paper(FIRST_SEED, arguments.control_count, ["locate"])
     still = best_constant_box([exam.qa.exact[0] for exam in paper.exams])

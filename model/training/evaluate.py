@@ -199,6 +199,13 @@ def load(checkpoint: Path, device: str = "auto") -> tuple[SphinxForConditionalGe
     return cast(Any, model).to(found).eval(), SphinxProcessor.from_pretrained(checkpoint)
 
 
+def untrained(model: SphinxForConditionalGeneration) -> SphinxForConditionalGeneration:
+    """The same architecture with random weights: a control."""
+    torch.manual_seed(0)
+    fresh: Any = SphinxForConditionalGeneration(model.config)
+    return fresh.to(device=model.device, dtype=model.dtype).eval()
+
+
 def table(found: dict[str, dict[str, float]]) -> str:
     """The figures, a line a topic."""
     lines = []
@@ -231,9 +238,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     model, processor = load(arguments.checkpoint, arguments.device)
     if arguments.random_weights:
-        torch.manual_seed(0)
-        fresh: Any = SphinxForConditionalGeneration(model.config)
-        model = fresh.to(device=model.device, dtype=model.dtype).eval()
+        model = untrained(model)
     conditions = Conditions(
         arguments.views,
         tuple(arguments.encoders) if arguments.encoders else None,

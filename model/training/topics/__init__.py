@@ -25,6 +25,7 @@ TOPICS: dict[str, tuple[Callable[[Quiz], QA | None], float]] = {
     "relation-true": (places.relation_true, 0.4),
     "on-what": (places.on_what, 0.4),
     "locate": (places.locate, 3.5),
+    "locate-small": (places.locate_small, 1.0),
     "locate-absent": (places.locate_absent("locate-absent", near=False), 0.6),
     "locate-near-miss": (places.locate_absent("locate-near-miss", near=True), 0.7),
     "locate-word": (pages.locate_word, 0.6),

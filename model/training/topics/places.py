@@ -9,8 +9,10 @@ from model.training.quiz import QA, SEEN, Quiz, fits, lies_on, middle
 from model.training.scoring import iou
 from model.training.wordings import BETWEEN, ON_WHAT, RELATED, RIDER
 from model.training.world.phrases import plural
+from model.training.world.truth import Thing
 
 NEEDED_SHARE = 0.7  # of the phrases with a relation prefer a kind of which there are several
+SMALL = 0.1  # of the picture's side: what is smaller is what sub-images are for
 MOST_BOXES = 8  # boxes of one kind that one reply finds
 
 
@@ -60,6 +62,19 @@ def locate(quiz: Quiz) -> QA | None:
         return None
     box = quiz.box(found[0].box)
     return quiz.task("locate", "locate", Found((box,)), exact=(box,), phrase=found[1])
+
+
+def locate_small(quiz: Quiz) -> QA | None:
+    """The box of a phrase that fits one thing, a small one."""
+
+    def small(thing: Thing) -> bool:
+        x1, y1, x2, y2 = quiz.box(thing.box)
+        return max(x2 - x1, y2 - y1) < SMALL
+
+    if (found := quiz.any_named(among=small)) is None:
+        return None
+    box = quiz.box(found[0].box)
+    return quiz.task("locate-small", "locate", Found((box,)), exact=(box,), phrase=found[1])
 
 
 def locate_absent(topic: str, *, near: bool) -> Callable[[Quiz], QA | None]:

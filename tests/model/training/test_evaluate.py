@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 
 from model import SphinxForConditionalGeneration, SphinxProcessor
-from model.training.evaluate import Conditions, answer, evaluate, figures, load, set_paper
+from model.training.evaluate import Conditions, answer, evaluate, figures, load, set_paper, untrained
 from model.training.scoring import best_constant_box
 
 CHECKPOINT = Path(__file__).parents[3] / "assets" / "sphinx-nano"
 SEED = 71_000_000
 COUNT = 50
 BETTER = 0.20  # share of questions, above the same model shown a grey picture
-BETTER_BOX = 0.05  # mean IoU, above the best constant box
+BETTER_BOX = 0.10  # mean IoU, above the best constant box
 NAMED = ("colour", "kind", "is-there-present", "is-there-absent")
 
 
@@ -49,9 +47,8 @@ def sees(model: SphinxForConditionalGeneration, processor: SphinxProcessor) -> d
 
 
 def judge(above: dict[str, float]) -> None:
-    assert above["colour"] >= BETTER, above
-    assert above["kind"] >= BETTER, above
-    assert (above["colour"] + above["kind"] + above["is-there"]) / 3 >= BETTER, above
+    for topic in ("colour", "kind", "is-there"):
+        assert above[topic] >= BETTER, (topic, above)
     assert above["locate"] >= BETTER_BOX, above
 
 
@@ -61,10 +58,8 @@ def test_the_shipped_checkpoint_truly_sees() -> None:
 
 def test_random_weights_do_not_pass_for_seeing() -> None:
     shipped, processor = load(CHECKPOINT, "cpu")
-    torch.manual_seed(0)
-    random: Any = SphinxForConditionalGeneration(shipped.config)
     with pytest.raises(AssertionError):
-        judge(sees(random.eval(), processor))
+        judge(sees(untrained(shipped), processor))
 
 
 def test_training_seeds_are_refused() -> None:
