@@ -151,11 +151,9 @@ def card(
             continue
         cells = " | ".join(_percent(measured[name], promise) for name in names)
         lines.append(f"| {promise.ability} | {promise.says} | {_percent(main, promise)} | {cells} |")
-    lines += [
-        "",
-        f"Is-there questions, half of them about absent things: F1 {is_there_f1(main, 'is-there-absent'):.2f}; where "
-        f"the absent thing differs from a present one in one word: {is_there_f1(main, 'is-there-near-miss'):.2f}.",
-    ]
+    far, near = (is_there_f1(main, f"is-there-{kind}") for kind in ("absent", "near-miss"))
+    lines += ["", f"Is-there questions, half of them about absent things: F1 {far:.2f};"]
+    lines += [f"where the absent thing differs from a present one in one word: F1 {near:.2f}."]
     lines += ["", "Everything else that was measured is in `figures.json`. All of it, in words:", ""]
     for topic in sorted(main):
         shown = ", ".join(f"{name} {value:.2f}" for name, value in main[topic].items() if name != "n")
