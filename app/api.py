@@ -93,7 +93,7 @@ class Endpoints:
             words: the message, such as "what is the person doing?" or "segment the red ball".
             seed: of the random numbers, where there are any.
         """
-        with explained():
+        with explained(str):
             return self._said(self._opened(picture, needed=False), words, seed)
 
     def outline(
@@ -108,7 +108,7 @@ class Endpoints:
             box: x1, y1, x2, y2 in pixels.
         """
         began = time.monotonic()
-        with explained():
+        with explained(str):
             scene = self._opened(picture)
             points = [_click(click) for click in clicks or ()]
             if phrase.strip() and not points and not box:
@@ -130,7 +130,7 @@ class Endpoints:
             box: x1, y1, x2, y2 in pixels of the region to describe; left out for the whole picture.
             detail: a long description instead of one with places.
         """
-        with explained():
+        with explained(str):
             scene = self._opened(picture)
             if box:
                 scene = self._startup.assistant().box(scene, _box(box))
@@ -144,7 +144,7 @@ class Endpoints:
         Args:
             picture: the picture they are on.
         """
-        with explained():
+        with explained(str):
             return self._said(self._opened(picture), "show the pose of everyone")
 
     def edit(
@@ -166,7 +166,7 @@ class Endpoints:
             guidance: how closely the painting follows the words.
             negative: what should not be seen.
         """
-        with explained():
+        with explained(str):
             dials = {"steps": int(steps), "guidance": float(guidance), "negative": negative}
             return self._said(self._opened(picture), wish, seed, dials)
 

@@ -547,13 +547,16 @@ def _unedited(timeline: Timeline) -> Picture | None:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """A refusal becomes a message on the page; anything else is a fault of ours, and is said to be one."""
+def explained(written: Callable[[str], str] = html.escape) -> Iterator[None]:
+    """A refusal becomes a message; anything else is a fault of ours, and is said to be one.
+
+    Args: written: how words are written where the message is read; on the page it is HTML.
+    """
     try:
         yield
     except DemoError as error:
         log.info("refused: %s", error)
-        raise gr.Error(html.escape(str(error)), title="That did not work", print_exception=False) from error
+        raise gr.Error(written(str(error)), title="That did not work", print_exception=False) from error
 
 
 def _data(event: gr.EventData) -> Mapping[str, Any]:
