@@ -129,6 +129,31 @@ def test_words_arrive_while_the_model_still_works_and_stop_stops_it(assistant, g
     expect(page.locator("#words .submit-button")).to_be_visible()
 
 
+def test_who_closes_the_page_stops_the_model(assistant, gated, serve, visit, picture):
+    page = visit(serve(assistant))
+    upload(page, picture)
+    say(page, "Describe the picture with boxes")
+    gated.let_through(3)
+    expect(answer(page)).to_contain_text("red ball")
+    page.close()
+    for _ in range(6):
+        gated.let_through(1)
+        if gated.closed.wait(1):
+            break
+    assert gated.closed.is_set()
+    assert gated.forward_passes < 10 < len(REPLY.split())
+
+
+def test_what_was_mended_is_said_beside_the_region(assistant, speaker, serve, visit, picture):
+    speaker.replies["describes:"] = "[-0.10,0.40,0.25,0.60]"
+    page = visit(serve(assistant))
+    upload(page, picture)
+    say(page, "find the red ball")
+    expect(page.locator(".canvas .row .note")).to_contain_text("moved to the picture's edge")
+    page.click("#chat details.raw summary")
+    expect(page.locator("#chat details.raw code").last).to_have_text("[-0.10,0.40,0.25,0.60]")
+
+
 def test_phrases_and_regions_light_each_other(assistant, gated, serve, visit, picture):
     gated.run_free()
     page = visit(serve(assistant))
