@@ -195,6 +195,7 @@ class Batches(Dataset[dict[str, Any]]):
             "dense": stack(targets),
             "caption_ids": [self.conversations.encode(caption)[:CAPTION_LIMIT] for caption in captions],
             "left_out": left_out,
+            "number": step,
         }
         if diet.dense_only:
             batch["chosen"] = torch.tensor(chosen)

@@ -4,7 +4,8 @@ The stages, in order, with the share of the time each gets:
 
     language         the language model alone, on text about the world
     encoders         the four encoders and the projections, on dense targets of single views (and, for the
-                     CLIP-like one, captions told apart); the heads are dropped from what is shipped
+                     CLIP-like one, captions told apart, for the DINO-like one, self-distillation); the heads
+                     are dropped from what is shipped
     one-real         captions and grounded captions on real-style pictures, language model unfrozen,
                      text-only batches mixed in -> A
     one-synthetic    the same on synthetic pictures, starting from A -> B;
@@ -41,6 +42,7 @@ from model import (
 )
 from model.training.data import CAPTIONS, Batches, Diet, corpus, worker_setup
 from model.training.dense import DenseHeads
+from model.training.distillation import SelfDistillation
 from model.training.loop import SAVE_EVERY, Clock, Curve, Optimizers, progress_bar, save_state
 from model.training.nano import nano_config, train_tokenizer
 
@@ -51,6 +53,7 @@ BATCH_LIMIT = 1000  # pictures of a batch at most
 CURVE_EVERY = 10  # steps between points of a curve
 DENSE_WEIGHT = 0.3  # of the dense loss beside the language loss in stages one and two
 CONTRAST_WEIGHT = 0.1
+DISTILLATION_WEIGHT = 0.1
 CORPUS = 1500  # pictures whose conversations the tokenizer is trained on
 SPARE_SEEDS = 200_000  # pictures between the stages' first seeds
 
@@ -96,9 +99,20 @@ class Nano(nn.Module):
         clip_width = config.clip_config.hidden_size
         self.caption = nn.EmbeddingBag(config.text_config.vocab_size, clip_width, mode="mean")
         self.picture = nn.Linear(clip_width, clip_width, bias=False)
+        self.distillation = SelfDistillation(model.model.dinov2, config.dinov2_config.hidden_size)
         mean, std = SphinxImageProcessor().image_mean, SphinxImageProcessor().image_std
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255, persistent=False)
+
+    def load(self, weights: dict[str, Tensor]) -> None:
+        """Take another run's weights; what was not yet trained there starts as it is.
+
+        Raises:
+            ValueError: they are not of this shape.
+        """
+        missing, surplus = self.load_state_dict(weights, strict=False)
+        if surplus or any(not name.startswith("distillation.") for name in missing):
+            raise ValueError(f"these are not weights of a sphinx-nano run: {(surplus + missing)[:3]} ...")
 
     def views(self, pixels: Tensor, views: int | None) -> dict[str, Tensor]:
         """uint8 squares (B, 3, S, S) -> what `split_views` makes of them, (B * V, ...) each, image-major."""
@@ -181,6 +195,11 @@ class Nano(nn.Module):
                 contrast = self.contrast(features["clip"][whole, 0], captions)
                 figures["contrast"] = contrast.item()
                 loss = loss + CONTRAST_WEIGHT * contrast
+            if "dinov2" in kept:
+                dice = torch.Generator().manual_seed(batch["number"])
+                distilled = self.distillation(core.dinov2, core._for_dinov2(views["vit"]), dice)
+                figures["distilled"] = distilled.item()
+                loss = loss + DISTILLATION_WEIGHT * distilled
             return loss, {**figures, "dense_loss": dense.item()}
         image_tokens = core.enclose(tokens).reshape(len(batch["pixels"]), -1, tokens.shape[-1])
         language, right = self.language_loss(image_tokens, batch["rows"])
@@ -253,6 +272,7 @@ class Run:
         if stage.vision_rate:
             parts += [(module, stage.vision_rate) for module in vision]
             parts += [(self.nano.heads, 2e-3), (self.nano.caption, 2e-3), (self.nano.picture, 2e-3)]
+            parts.append((self.nano.distillation.head, 2e-3))
         for parameter in self.nano.parameters():
             parameter.requires_grad_(False)
         for module, _ in parts:
@@ -382,7 +402,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if resumed:
         nano.load_state_dict(resumed["nano"])
     elif arguments.start and arguments.start.is_file():
-        nano.load_state_dict(torch.load(arguments.start, weights_only=True, map_location="cpu"))
+        nano.load(torch.load(arguments.start, weights_only=True, map_location="cpu"))
     if arguments.compile:
         core = nano.model.model.language_model
         core.forward = torch.compile(core.forward, dynamic=False)

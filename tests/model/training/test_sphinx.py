@@ -36,7 +36,11 @@ def run(folder: Path, *more: str) -> None:
     assert sphinx.main(["--folder", str(folder), "--workers", "0", "--device", "cpu", *more]) == 0
 
 
-def test_a_minute_of_training_lowers_the_loss(tmp_path: Path, tokenizer: Path) -> None:
+def test_a_minute_of_training_lowers_the_loss(
+    tmp_path: Path, tokenizer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sphinx, "BATCH_LIMIT", 24)  # a slow machine shall still take some steps
+    monkeypatch.setattr(sphinx, "CURVE_EVERY", 5)
     folder = started(tmp_path / "minute", tokenizer)
     run(folder, "--minutes", "1", "--stages", "encoders")
     seen = losses(folder, "encoders")
@@ -76,3 +80,17 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     first = torch.load(whole / f"after-{stage}.pt", weights_only=True)
     second = torch.load(cut / f"after-{stage}.pt", weights_only=True)
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_run_starts_from_another_runs_weights_with_its_heads(
+    tmp_path: Path, tokenizer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sphinx, "BATCH_LIMIT", 2)
+    first, second = started(tmp_path / "first", tokenizer), tmp_path / "second"
+    run(first, "--steps", "1", "--stages", "encoders")
+    weights = torch.load(first / "after-encoders.pt", weights_only=True)
+    monkeypatch.setattr(sphinx.Optimizers, "step", lambda *_: 0.0)
+    run(second, "--steps", "1", "--from", str(first / "after-encoders.pt"), "--stages", "encoders")
+    after = torch.load(second / "after-encoders.pt", weights_only=True)
+    moved = {name for name in weights if not torch.equal(weights[name], after[name])}
+    assert not {name for name in moved if not name.startswith("distillation.")}
