@@ -16,7 +16,7 @@ import random
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -46,16 +46,32 @@ WISHED_KINDS = ("star", "ball", "cup", "heart")  # that things are replaced with
 SILHOUETTE = 64  # pixels, side of a shape that is compared
 DIFFERENT = 30.0  # CIELAB distance from which two colours count as different
 
+SHEET_EDITS, SHEET_ROW, SHEET_SIDE = (
+    48,
+    6,
+    150,
+)  # edits of a sheet, in a row of it, pixels of a picture's side
+
 Scores = dict[str, list[float]]
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """An edit for the sheet: what was said, the picture before and after."""
+
+    words: str
+    before: Image.Image
+    after: Image.Image
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
-    """A fresh scene: its picture, its truth, and the dice for what is asked about it."""
+    """A fresh scene: picture, truth, the dice for what is asked about it, and where edits are kept."""
 
     image: Image.Image
     truth: Truth
     dice: random.Random
+    album: list[Shown] = field(default_factory=list)
 
 
 def outline(thing: Thing, size_wh: tuple[int, int]) -> np.ndarray:
@@ -228,9 +244,11 @@ def edits(assistant: Assistant, case: Case, scores: Scores) -> None:
             continue
         assert scene.picture
         after = assistant.image(scene.picture)
+        case.album.append(Shown(words.replace("#1", f"the {thing.phrase}"), case.image, after))
         said = _described(assistant, scene, region.box)
         changed = np.any(np.asarray(after) != np.asarray(case.image), axis=2)
-        grown = cv2.dilate(plane.astype(np.uint8), np.ones((15, 15), np.uint8)).astype(bool)
+        allowed = _hull(plane) if action == "replace" else plane
+        grown = cv2.dilate(allowed.astype(np.uint8), np.ones((15, 15), np.uint8)).astype(bool)
         scores[f"{action}: pixels outside changed"].append(float((changed & ~grown).any()))
         seen = colour_seen(after, plane)
         if action == "remove":
@@ -274,8 +292,12 @@ def evaluate(
     seed: int = FIRST_SEED,
     count: int = 100,
     measures: Sequence[str] = tuple(MEASURES),
+    album: list[Shown] | None = None,
 ) -> dict[str, dict[str, float]]:
     """Every figure with its mean and how many answers it is over.
+
+    Args:
+        album: takes every edit that is made.
 
     Raises:
         ValueError: the seeds reach into those of training.
@@ -289,14 +311,39 @@ def evaluate(
             f"seeds below {TRAINING_SEEDS.stop} are for training: choose a larger one, got {seed}"
         )
     scores: Scores = defaultdict(list)
+    kept = album if album is not None else []
     with tqdm(total=count * len(measures), unit="scene", file=sys.stderr) as bar:
         for name in measures:
             measure, kinds = MEASURES[name]
             for i in range(count):
                 array, truth = draw(seed + i, kind=kinds[i % len(kinds)])
-                measure(assistant, Case(Image.fromarray(array), truth, random.Random(seed + i)), scores)
+                case = Case(Image.fromarray(array), truth, random.Random(seed + i), kept)
+                measure(assistant, case, scores)
                 bar.update()
     return {name: {"mean": float(np.mean(values)), "n": len(values)} for name, values in scores.items()}
+
+
+def sheet(album: Sequence[Shown]) -> Image.Image:
+    """Edits before and after, side by side, each under what was said."""
+    from PIL import ImageDraw
+
+    wide, high = 2 * SHEET_SIDE + 12, SHEET_SIDE + 26
+    rows = -(-len(album) // SHEET_ROW)
+    page = Image.new("RGB", (SHEET_ROW * wide, rows * high), "white")
+    pen = ImageDraw.Draw(page)
+    for number, shown in enumerate(album):
+        x, y = number % SHEET_ROW * wide, number // SHEET_ROW * high
+        pen.text((x + 4, y + 4), shown.words[:52], fill="black")
+        for side, picture in enumerate((shown.before, shown.after)):
+            small = picture.resize((SHEET_SIDE, SHEET_SIDE), Image.Resampling.LANCZOS)
+            page.paste(small, (x + 4 + side * (SHEET_SIDE + 2), y + 22))
+    return page
+
+
+def _hull(plane: np.ndarray) -> np.ndarray:
+    hull = np.zeros(plane.shape, np.uint8)
+    cv2.fillConvexPoly(hull, cv2.convexHull(cv2.findNonZero(plane.astype(np.uint8))), 1)
+    return hull.astype(bool)
 
 
 def _askable(thing: Thing) -> bool:
@@ -337,11 +384,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--painter", default=defaults.painter)
     parser.add_argument("--device", default=defaults.device)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--sheet", help=f"a picture to write, of the first {SHEET_EDITS} edits")
     given = parser.parse_args(arguments)
     quieten()
     try:
         assistant = load(Settings(given.model, given.segmenter, given.painter, given.device))
-        found = evaluate(assistant, seed=given.seed, count=given.count, measures=given.measures)
+        album: list[Shown] = []
+        found = evaluate(assistant, seed=given.seed, count=given.count, measures=given.measures, album=album)
+        if given.sheet:
+            sheet(album[:SHEET_EDITS]).save(given.sheet)
     except (DemoError, ValueError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

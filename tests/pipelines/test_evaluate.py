@@ -109,3 +109,13 @@ def test_the_command(assistant, monkeypatch, capsys):
     report = json.loads(capsys.readouterr().out)
     assert report["figures"]["absent thing gets a box"]["n"] == 1
     assert chain.main(["--seed", "5"]) == 2
+
+
+def test_the_command_writes_a_sheet_of_edits(assistant, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(chain, "load", lambda settings: assistant)
+    path = tmp_path / "sheet.png"
+    assert chain.main(["--count", "2", "--measures", "edits", "--sheet", str(path)]) == 0
+    with Image.open(path) as page:
+        assert page.width == chain.SHEET_ROW * (2 * chain.SHEET_SIDE + 12)
+        assert np.asarray(page).std() > 10
+    capsys.readouterr()
