@@ -307,6 +307,19 @@ def test_recolour_and_replace(assistant, painter, speaker, drawing):
     assert region(star, 1).source == "edit"
 
 
+def test_a_replacement_may_use_the_old_things_hull_but_no_other_region(assistant, drawing):
+    scene = last(assistant, assistant.open(drawing), "segment the red ball")
+    ball = region(scene, 1).mask.array(drawing.size)
+    upper = ball & (np.arange(drawing.height)[:, None] < np.flatnonzero(ball.any(1)).mean())
+    other = Region(2, "lid", Mask.from_array(upper).box, Mask.from_array(upper))
+    scene = last(assistant, scene.with_region(other), "replace #1 with a star")
+    changed = np.any(np.asarray(assistant.image(scene.picture)) != np.asarray(drawing), axis=2)
+    assert not changed[upper].any()
+    assert changed[ball & ~upper].any()
+    beside = changed & ~ball
+    assert beside.any()  # the hull is grown: a new thing has an outline of its own
+
+
 def test_the_background(assistant, painter, drawing):
     scene = last(assistant, assistant.open(drawing), "segment the red ball")
     after = last(assistant, scene, "change the background to a beach")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipelines.diffusion import DiffusionPainter, OpenCVPainter, cut_out, paste, tinted
+from pipelines.diffusion import LEAST_SHARE, DiffusionPainter, OpenCVPainter, cut_out, paste, tinted
 from pipelines.errors import DemoError, MissingCapability
 from pipelines.parts import PainterOptions
 
@@ -192,3 +192,17 @@ def test_paste_never_leaves_the_mask(width, height, data):
     assert 0 <= cut.y1 < cut.y2 <= height
     after = paste(image, Image.new("RGB", (7, 9), "white"), cut, mask)
     assert outside_is_identical(image, after, mask)
+
+
+def test_full_memory_is_explained(painter, monkeypatch):
+    def full(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(type(painter._pipeline.unet), "forward", full)
+    with pytest.raises(MissingCapability, match="memory"):
+        done(painter, noise(64, 64), disc(64, 64, 32, 32, 14))
+
+
+def test_a_small_thing_is_painted_larger_than_it_is(painter):
+    cut = cut_out(disc(256, 256, 60, 60, 3), painter._side // LEAST_SHARE)
+    assert cut.x2 - cut.x1 == painter._side // LEAST_SHARE
