@@ -2,8 +2,7 @@
 
 Writes three files into the checkpoint's folder, all from the same measurement: `figures.json` (every figure
 under every condition), `abilities.json` (read by the page: what to promise, what to warn of) and `README.md`
-(the model card). What a run did differently from the recipe is to be
-added to the card by hand.
+(the model card). What a run did differently from the recipe is given by `--note`.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ sequence; a global view and 2 x 2 sub-images; a six-layer LLaMA. Trained from no
 * **Recipe**: `model/training/sphinx.py`: language, encoders on dense targets, stage one on real-style and
   then synthetic pictures with the language models mixed at beta 0.3, stage two on the task mix.
 * **Training**: {minutes:.0f} minutes on {device}. Measured on {today}.
-
+{note}
 ## Figures
 
 Fresh scenes, greedy, seeds from {seed:,}; {control} scenes for the first {controls}, {count} for the others.
@@ -127,7 +126,12 @@ def _percent(found: dict[str, dict[str, float]], promise: Promise) -> str:
 
 
 def card(
-    measured: dict[str, dict[str, dict[str, float]]], minutes: float, device: str, count: int, control: int
+    measured: dict[str, dict[str, dict[str, float]]],
+    minutes: float,
+    device: str,
+    count: int,
+    control: int,
+    note: str = "",
 ) -> str:
     """The model card."""
     main = measured["main"]
@@ -140,6 +144,7 @@ def card(
         control=control,
         controls=len(CONTROLS),
         seed=FIRST_SEED,
+        note=f"* **Departures from that recipe**: {note}\n" if note else "",
     ).splitlines()
     names = [name for name in measured if name != "main"]
     lines += [f"| ability | measured as | all | {' | '.join(names)} |", "|---|---|---|" + "---|" * len(names)]
@@ -176,6 +181,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--minutes", type=float, required=True, help="of training, for the card")
     parser.add_argument("--hardware", required=True, help="what it was trained on, for the card")
+    parser.add_argument(
+        "--note", default="", help="what the run did differently from the recipe, for the card"
+    )
     parser.add_argument("--views", type=int, help="what the page looks with: 1 is the global view only")
     arguments = parser.parse_args(argv)
     model, processor = load(arguments.checkpoint)
@@ -216,7 +224,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         json.dumps(abilities(measured["main"], arguments.views), indent=1) + "\n"
     )
     (folder / "README.md").write_text(
-        card(measured, arguments.minutes, arguments.hardware, arguments.count, arguments.control_count)
+        card(
+            measured,
+            arguments.minutes,
+            arguments.hardware,
+            arguments.count,
+            arguments.control_count,
+            arguments.note,
+        )
     )
     return 0
 
