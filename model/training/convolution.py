@@ -39,7 +39,7 @@ class _Convolution(torch.autograd.Function):
                 for_x = F.conv2d(grad, turned, padding=side - 1 - padding)
             else:
                 columns = torch.matmul(weight.flatten(1).T, grad.flatten(2))
-                for_x = F.fold(columns, list(x.shape[-2:]), side, padding=padding, stride=stride)
+                for_x = F.fold(columns, (x.shape[-2], x.shape[-1]), side, padding=padding, stride=stride)
         if ctx.needs_input_grad[1]:
             height, width = grad.shape[-2:]
             rows = F.pad(x.permute(0, 2, 3, 1), (0, 0, padding, padding, padding, padding)).contiguous()

@@ -85,7 +85,8 @@ class Recipe:
 
 def new_autoencoder() -> AutoencoderKL:
     """0.98 million parameters: SIDE x SIDE x 3 -> 16 x 16 x 4 -> SIDE x SIDE x 3."""
-    return AutoencoderKL(
+    build: Any = AutoencoderKL  # its annotations know only tuples of one
+    return build(
         down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
         block_out_channels=(16, 32, 64, 64), layers_per_block=1, latent_channels=4, norm_num_groups=8,
         sample_size=SIDE,
@@ -102,7 +103,7 @@ def new_unet() -> UNet2DConditionModel:
     )  # fmt: skip
 
 
-def new_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
+def new_text_encoder(tokenizer: Any) -> CLIPTextModel:
     """0.3 million parameters: two layers of CLIP's text transformer."""
     return CLIPTextModel(
         CLIPTextConfig(
@@ -133,7 +134,8 @@ def new_tokenizer() -> CLIPTokenizer:
     for letter in pre_tokenizers.ByteLevel.alphabet():  # a word may end in any letter
         vocabulary.setdefault(letter + "</w>", len(vocabulary))
     merges = [tuple(pair) for pair in model["merges"]]
-    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=WORDS)  # type: ignore[arg-type]
+    build: Any = CLIPTokenizer
+    return build(vocab=vocabulary, merges=merges, model_max_length=WORDS)
 
 
 def to_pixels(cuts: Sequence[np.ndarray]) -> Tensor:
@@ -146,6 +148,11 @@ class Painter:
 
     def __init__(self, start: Path | None, device: str) -> None:
         """Args: start: a pipeline in diffusers' layout to begin from, or None for new networks."""
+        self.vae: Any  # diffusers' networks and their configurations are typed too loosely to be checked
+        self.unet: Any
+        self.text: Any
+        self.noise: Any
+        self.tokenizer: Any
         if start:
             pipeline = StableDiffusionInpaintPipeline.from_pretrained(str(start), torch_dtype=torch.float32)
             self.tokenizer, self.vae = pipeline.tokenizer, pipeline.vae
@@ -188,13 +195,14 @@ class Painter:
         vae = new_autoencoder()
         vae.load_state_dict(self.vae.state_dict())
         vae.register_to_config(scaling_factor=self.vae.config.scaling_factor)
-        scheduler = DPMSolverMultistepScheduler.from_config(
+        scheduler: Any = DPMSolverMultistepScheduler.from_config(
             self.noise.config, timestep_spacing="trailing", steps_offset=1
         )
-        pipeline = StableDiffusionInpaintPipeline(
+        build: Any = StableDiffusionInpaintPipeline
+        pipeline = build(
             vae=vae.half(), text_encoder=text.half(), tokenizer=self.tokenizer, unet=unet.half(),
             scheduler=scheduler, safety_checker=None, feature_extractor=None, requires_safety_checker=False,
-        )  # type: ignore[arg-type]  # fmt: skip
+        )  # fmt: skip
         pipeline.save_pretrained(folder, safe_serialization=True)
 
     def ids(self, wishes: Sequence[str]) -> Tensor:
@@ -206,8 +214,8 @@ class Painter:
 
     def autoencoder_loss(self, pixels: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Args: pixels (B, 3, S, S) in -1..1."""
-        posterior = self.vae.encode(pixels).latent_dist  # type: ignore[union-attr]
-        back = self.vae.decode(posterior.sample()).sample.float()  # type: ignore[union-attr]
+        posterior = self.vae.encode(pixels).latent_dist
+        back = self.vae.decode(posterior.sample()).sample.float()
         wrong = back - pixels
         off = wrong.abs().mean()
         edges = wrong.diff(dim=2).abs().mean() + wrong.diff(dim=3).abs().mean()
@@ -224,8 +232,8 @@ class Painter:
         hole = batch["hole"].float()
         noise = torch.randn(goal.shape, generator=dice).to(goal)
         times = torch.randint(0, len(self.noise.betas), (len(goal),), generator=dice).to(goal.device)
-        noisy = self.noise.add_noise(goal, noise, times)  # type: ignore[arg-type]
-        wanted = self.noise.get_velocity(goal, noise, times)  # type: ignore[arg-type]
+        noisy = self.noise.add_noise(goal, noise, times)
+        wanted = self.noise.get_velocity(goal, noise, times)
         said = self.text(batch["ids"].long())[0]
         seen = self.unet(torch.cat([noisy, hole, around], 1), times, said).sample.float()
         error = (seen - wanted).square()
@@ -245,7 +253,7 @@ class Painter:
         pixels = to_pixels([wish.cut for wish in wishes])
         with torch.autocast(self.device.type, torch.bfloat16):
             both = torch.cat([pixels, pixels * ~holes]).to(self.device)
-            latents = self.vae.encode(both).latent_dist.mean.float()  # type: ignore[union-attr]
+            latents = self.vae.encode(both).latent_dist.mean.float()
         goal, around = latents.cpu().half().chunk(2)
         return {
             "goal": goal, "around": around, "hole": F.interpolate(holes.half(), size=(LATENT, LATENT)),
@@ -369,7 +377,7 @@ class Run:
         """Latents shall have a spread of one."""
         wishes = [wish for wishes in drawn(FIRST - 40, 40, 0) for wish in wishes]
         latents = self.painter.vae.encode(to_pixels([wish.cut for wish in wishes]).to(self.painter.device))
-        spread = float(latents.latent_dist.mean.std())  # type: ignore[union-attr]
+        spread = float(latents.latent_dist.mean.std())
         self.painter.vae.register_to_config(scaling_factor=1 / spread)
         (self.folder / "wishes.pt").unlink(missing_ok=True)
         self._save("painter", None, None)

@@ -309,7 +309,9 @@ def test_recolour_and_replace(assistant, painter, speaker, drawing):
 
 def test_a_replacement_may_use_the_old_things_hull_but_no_other_region(assistant, drawing):
     scene = last(assistant, assistant.open(drawing), "segment the red ball")
-    ball = region(scene, 1).mask.array(drawing.size)
+    mask = region(scene, 1).mask
+    assert mask
+    ball = mask.array(drawing.size)
     upper = ball & (np.arange(drawing.height)[:, None] < np.flatnonzero(ball.any(1)).mean())
     other = Region(2, "lid", Mask.from_array(upper).box, Mask.from_array(upper))
     scene = last(assistant, scene.with_region(other), "replace #1 with a star")
