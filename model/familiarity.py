@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 FILE = "familiarity.safetensors"
-SHRINKAGE = 0.1  # of the covariance towards its diagonal
-ACCEPTED = 0.97  # of the training world's pictures count as familiar
+SHRINKAGE = 0.02  # of the covariance towards its diagonal
+ACCEPTED = 0.96  # of the training world's pictures count as familiar
 
 
 def summary(tokens: Tensor) -> Tensor:

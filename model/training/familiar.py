@@ -19,7 +19,7 @@ from model import SphinxForConditionalGeneration, SphinxProcessor
 from model.familiarity import Familiarity, summary
 from model.training.data import draw_for_training
 
-PICTURES = 2000
+PICTURES = 3000
 FIRST = 700_000  # number of the first picture
 SIZES = (256, 320, 384, 512)  # pixels: visitors see the world at more sizes than training does
 
