@@ -22,7 +22,7 @@ from pipelines.scene import Scene
 from pipelines.tasks import TASKS
 
 EXAMPLES = ASSETS / "examples"
-WIDTH = 240  # pixels of a picture in the table
+WIDTH, SHOWN = 240, 160  # pixels of a picture, and of its width in the table
 MOST_WORDS = 90  # characters of an answer in the table
 
 
@@ -60,9 +60,9 @@ SHOTS = (
     _ability("screen", "09-screen", "where is the search button?"),
     Shot("Segment", "01-park", ("segment the house",)),
     Shot("Segment everything", "05-table", ("segment everything",)),
-    Shot("Remove", "01-park", ("remove the bird",)),
+    Shot("Remove", "05-table", ("remove the fish",)),
     Shot("Recolour", "01-park", ("make the house red",)),
-    Shot("Replace", "01-park", ("replace the bird with a blue star",)),
+    Shot("Replace", "05-table", ("replace the fish with a blue star",)),
     Shot("Change the background", "05-table", ("segment everything", "change the background to a beach")),
 )
 
@@ -111,7 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sentence = f"`{' '.join(shot.sentence.split())}`" if shot.sentence else ""
         words = "<br>".join(f"“{words}”" for words in shot.words)
         shown = path.relative_to(ASSETS.parent) if path.is_relative_to(ASSETS.parent) else path
-        lines.append(f"| **{shot.title}** | {words} | {sentence} | {said} | ![{shot.title}]({shown}) |")
+        image = f'<img src="{shown}" alt="{shot.title}" width="{SHOWN}">'
+        lines.append(f"| **{shot.title}** | {words} | {sentence} | {said} | {image} |")
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
