@@ -3,8 +3,12 @@
 The parts are diffusers' own (`AutoencoderKL`, `UNet2DConditionModel` with 9 input channels, a CLIP text model
 and tokenizer), shipped as a `StableDiffusionInpaintPipeline`. The stages, with their share of the time:
 
-    autoencoder   pictures of the world through 16 x 16 x 4 latents and back (left out by --from)
+    autoencoder   pictures of the world through 24 x 24 x 4 latents and back (left out by --from)
     painter       the UNet and the text encoder, on the latents of wishes that are encoded once beforehand
+
+Three of the autoencoder's four latents are told to it: a cell's light and its two colour differences, which
+the encoder learns to make and the decoder to undo, each on its own. The fourth they find, and only the end of
+the stage trains all as one. Left to find a whole code together they need several times as long on a CPU.
 
 An empty wish is a removal, and at the same time what guidance leads away from. The wishes come from
 `diffusion_data`; optimisers and curves from `loop`.
@@ -17,7 +21,7 @@ An empty wish is a removal, and at the same time what guidance leads away from. 
 from __future__ import annotations
 
 import argparse
-import json
+import itertools
 import logging
 import random
 from collections.abc import Iterator, Sequence
@@ -35,7 +39,7 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_inpaint impo
 )
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import pre_tokenizers
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -51,21 +55,25 @@ from model.training.world import COLOURS, PATTERNS, THING_KINDS
 
 log = logging.getLogger(__name__)
 
-LATENT = 16  # cells of a latent's side: SIDE / 8
+PATCH = 4  # pixels of a latent cell's side
+LATENT = SIDE // PATCH  # cells of a latent's side
 WIDTH = 128  # of the text encoder
 WORDS = 16  # tokens of a wish at most
-VOCABULARY = 700
 STAGES = ("autoencoder", "painter")
-AUTOENCODER_SHARE = 0.3  # of the time of a run from nothing
-AUTOENCODER_BATCH, PAINTER_BATCH, ENCODING_BATCH = 12, 48, 32  # of the first: pictures
-PIECE = 64  # pixels, side of what the autoencoder learns from: it is a convolution, and four times as quick
-PIECES = 2  # of a picture
+AUTOENCODER_SHARE = 0.18  # of the time of a run from nothing
+AUTOENCODER_BATCH, PAINTER_BATCH, ENCODING_BATCH = 4, 32, 32  # of the first: pictures
+PIECE = 48  # pixels, side of what the autoencoder learns from: it is a convolution, and four times as quick
+PIECES = 3  # of a picture
 AUTOENCODER_RATE, PAINTER_RATE = 2e-3, 1e-3
 SQUARES = 2.0  # weight of squared differences of pixels beside absolute ones: far-off colours come first
 EDGES = 0.5  # weight of the differences between neighbours beside those of pixels
-DIVERGENCE = 1e-4  # weight of the latents' divergence from a normal distribution, a latent value
+OPPONENTS = ((1.07, 1.07, 1.07), (3.2, 0.0, -3.2), (-3.5, 7.0, -3.5))  # of R, G, B: light, two differences
+LIGHT = 1.7  # is taken from the first: the world is bright
+TOLD = 0.7  # of the autoencoder's stage: the decoder starts from what is told, not from the encoder
+SPREAD = -6.0  # log variance of the latents that a picture is encoded to: noise of 0.05
+AIM = 0.01  # weight of the squared error of that log variance, and of the fourth latent's size
 OUTSIDE = 0.15  # weight of the latents outside the hole, whose picture is known
-PICTURES = 12_000  # whose wishes the painter learns from, about three each
+PICTURES = 10_000  # whose wishes the painter learns from, about three each
 FIRST = 300_000  # number of the first of them
 KEPT = 0.995  # of the averaged weights, a step
 
@@ -84,21 +92,26 @@ class Recipe:
 
 
 def new_autoencoder() -> AutoencoderKL:
-    """0.98 million parameters: SIDE x SIDE x 3 -> 16 x 16 x 4 -> SIDE x SIDE x 3."""
+    """0.78 million parameters: SIDE x SIDE x 3 -> 24 x 24 x 4 -> SIDE x SIDE x 3."""
     build: Any = AutoencoderKL  # its annotations know only tuples of one
-    return build(
-        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(16, 32, 64, 64), layers_per_block=1, latent_channels=4, norm_num_groups=8,
+    vae = build(
+        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=(16, 48, 64), layers_per_block=1, latent_channels=4, norm_num_groups=8,
         sample_size=SIDE,
     )  # fmt: skip
+    with torch.no_grad():  # else its first latents are noise with a little picture in it
+        vae.quant_conv.weight[4:] *= 0.1
+        vae.quant_conv.bias[4:] = SPREAD
+    return vae
 
 
 def new_unet() -> UNet2DConditionModel:
-    """3.1 million parameters; sees noisy latents (4), the hole (1) and what is around it (4)."""
+    """3.4 million parameters; sees noisy latents (4), the hole (1) and what is around it (4)."""
     return UNet2DConditionModel(
         sample_size=LATENT, in_channels=9, out_channels=4,
-        down_block_types=("CrossAttnDownBlock2D",) * 2, up_block_types=("CrossAttnUpBlock2D",) * 2,
-        block_out_channels=(48, 112), layers_per_block=1, cross_attention_dim=WIDTH, attention_head_dim=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=(48, 80, 96), layers_per_block=1, cross_attention_dim=WIDTH, attention_head_dim=4,
         norm_num_groups=8,
     )  # fmt: skip
 
@@ -116,26 +129,30 @@ def new_text_encoder(tokenizer: Any) -> CLIPTextModel:
 
 
 def new_tokenizer() -> CLIPTokenizer:
-    """CLIP's byte-level BPE with a vocabulary of the world's own words; everything else falls to letters."""
-    words = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token="<|endoftext|>"))
-    words.normalizer = normalizers.Lowercase()
-    words.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    words.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY, special_tokens=["<|startoftext|>", "<|endoftext|>"], end_of_word_suffix="</w>",
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False,
-    )  # fmt: skip
-    said = [*THING_KINDS, *COLOURS, *PATTERNS, *SCENES, "person", "person in", "a", "an", "the"]
-    words.train_from_iterator([word for word in said for _ in range(5)], trainer)
-    model = json.loads(words.to_str())["model"]
-    vocabulary = dict(model["vocab"])
-    for letter in pre_tokenizers.ByteLevel.alphabet():  # a word may end in any letter
-        vocabulary.setdefault(letter + "</w>", len(vocabulary))
-    merges = [tuple(pair) for pair in model["merges"]]
+    """CLIP's byte-level BPE in which each of the world's own words is one token; others fall to pieces."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())  # which come in another order every time
+    tokens = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{letter}</w>" for letter in letters)]
+    merges: dict[tuple[str, str], int] = {}
+    for word in " ".join([*THING_KINDS, *COLOURS, *PATTERNS, *SCENES, "person in an the"]).split():
+        pieces = _merged([*word[:-1], word[-1] + "</w>"], merges)
+        while len(pieces) > 1:  # later merges never change how earlier words fall
+            merges.setdefault((pieces[0], pieces[1]), len(merges))
+            pieces = _merged(pieces, merges)
+    tokens += ["".join(pair) for pair in merges]
     build: Any = CLIPTokenizer
-    return build(vocab=vocabulary, merges=merges, model_max_length=WORDS)
+    return build(
+        vocab={token: number for number, token in enumerate(dict.fromkeys(tokens))}, merges=list(merges),
+        model_max_length=WORDS,
+    )  # fmt: skip
+
+
+def _merged(pieces: list[str], merges: dict[tuple[str, str], int]) -> list[str]:
+    """A word's pieces after all merges that apply, the earliest first, as byte-pair encoding does it."""
+    while known := [pair for pair in itertools.pairwise(pieces) if pair in merges]:
+        first = min(known, key=merges.__getitem__)
+        at = next(i for i, pair in enumerate(itertools.pairwise(pieces)) if pair == first)
+        pieces = [*pieces[:at], "".join(first), *pieces[at + 2 :]]
+    return pieces
 
 
 def to_pixels(cuts: Sequence[np.ndarray]) -> Tensor:
@@ -212,17 +229,25 @@ class Painter:
         )
         return asked.input_ids
 
-    def autoencoder_loss(self, pixels: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """Args: pixels (B, 3, S, S) in -1..1."""
+    def autoencoder_loss(self, pixels: Tensor, *, told: bool) -> tuple[Tensor, dict[str, float]]:
+        """Args: pixels (B, 3, S, S) in -1..1. told: decode OPPONENTS, not what was encoded of them."""
+        opponents = torch.tensor(OPPONENTS, device=pixels.device)
+        goal = torch.einsum("or,brhw->bohw", opponents, F.avg_pool2d(pixels, PATCH))
+        goal[:, 0] -= LIGHT
         posterior = self.vae.encode(pixels).latent_dist
-        back = self.vae.decode(posterior.sample()).sample.float()
+        mean, spread = posterior.mean.float(), posterior.logvar.float()
+        code = posterior.sample().float()
+        if told:
+            code = torch.cat([goal + (code - mean).detach()[:, :3], code[:, 3:]], 1)
+        back = self.vae.decode(code).sample.float()
         wrong = back - pixels
         off = wrong.abs().mean()
         edges = wrong.diff(dim=2).abs().mean() + wrong.diff(dim=3).abs().mean()
-        mean, spread = posterior.mean.float(), posterior.logvar.float()
-        divergence = 0.5 * (mean.square() + spread.exp() - 1 - spread).mean()
-        loss = off + SQUARES * wrong.square().mean() + EDGES * edges + DIVERGENCE * divergence
-        return loss, {"off": off.item(), "edges": edges.item(), "divergence": divergence.item()}
+        code_off = (mean[:, :3] - goal).square().mean()
+        size = (mean[:, 3].square().mean() - 1).square()  # the fourth is as large as the others
+        loss = off + SQUARES * wrong.square().mean() + EDGES * edges
+        loss = loss + code_off + AIM * ((spread - SPREAD).square().mean() + size)
+        return loss, {"off": off.item(), "edges": edges.item(), "code": code_off.item()}
 
     def painter_loss(
         self, batch: dict[str, Tensor], dice: torch.Generator
@@ -359,7 +384,7 @@ class Run:
                 found = [next(pictures) for _ in range(AUTOENCODER_BATCH)]
                 pixels = to_pixels(pieces(found, random.Random(clock.step))).to(self.painter.device)
                 with torch.autocast(self.painter.device.type, torch.bfloat16):
-                    loss, figures = self.painter.autoencoder_loss(pixels)
+                    loss, figures = self.painter.autoencoder_loss(pixels, told=clock.progress < TOLD)
                 optimizers.step(loss, clock)
                 clock.tick()
                 averages = curve.add(clock.step, {**figures, "loss": loss.item()})

@@ -18,10 +18,10 @@ from torch.utils.data import Dataset
 from model.training.data import COMPOSED
 from model.training.world import STYLES, TRAINING_SEEDS, Thing, Truth, draw
 
-SIDE = 128  # pixels of a cut-out, as the painter sees it
+SIDE = 96  # pixels of a cut-out, as the painter sees it
 PICTURE = 256  # pixels of a drawn picture's side
 SCENES = (*COMPOSED, "people")
-LEAST_CUT = 64  # pixels of a picture that a cut-out shows at least
+LEAST_CUT = 48  # pixels of a picture that a cut-out shows at least
 CONTEXT = (1.5, 3.2)  # a cut-out's side, in longer sides of its hole
 LEAST_VISIBLE = 0.8  # of a thing that is asked for
 LEAST_SIDE = 18  # pixels of its box

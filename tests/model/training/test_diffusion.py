@@ -43,6 +43,16 @@ def test_wishes_are_their_number_and_name_what_the_hole_holds() -> None:
     assert set(COLOURS) & {word for wish in named for word in wish.words.split()}
 
 
+def test_the_tokenizer_is_the_same_every_time_and_knows_the_worlds_words() -> None:
+    one, other = diffusion.new_tokenizer(), diffusion.new_tokenizer()
+    assert one.get_vocab() == other.get_vocab()
+    for word in (*THING_KINDS, *COLOURS, "striped", "beach", "person"):
+        assert len(one(word).input_ids) == 3, word  # beginning, the word, end
+    for words in ("a striped blue cup", "an Übung zqx", ""):
+        assert one(words).input_ids == other(words).input_ids
+        assert one.decode(one(words).input_ids, skip_special_tokens=True).strip() == words.lower()
+
+
 def curve(file: Path, figure: str) -> list[float]:
     with file.open() as lines:
         return [float(value) for _, name, value in csv.reader(lines) if name == figure]
