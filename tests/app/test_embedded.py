@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Generator
 from typing import Any, cast
@@ -19,8 +20,10 @@ from pipelines.scene import Box
 
 pytestmark = pytest.mark.browser
 
-SEED, KIND = 1_000_616, "table"  # never trained on: a brown flower and a black lamp
+FIRST_SEED, KIND = 1_000_600, "table"  # never trained on
+SCENES = 4  # that are asked about
 SIDE = 256  # pixels
+LARGE = 48  # pixels, shorter side of a box: what is small is the card's to say
 
 
 class Gated:
@@ -60,11 +63,19 @@ def embedded():
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory):
-    pixels, truth = draw(SEED, kind=KIND, style="synthetic", size_wh=(SIDE, SIDE))
-    path = tmp_path_factory.mktemp("world") / "picture.png"
-    Image.fromarray(pixels).save(path)
-    return path, truth
+def scenes(tmp_path_factory):
+    """The first few pictures with two or three things, each of another kind, the largest two not small."""
+    folder, found = tmp_path_factory.mktemp("world"), []
+    for seed in itertools.count(FIRST_SEED):
+        pixels, truth = draw(seed, kind=KIND, style="synthetic", size_wh=(SIDE, SIDE))
+        things = sorted(truth.things, key=lambda thing: -true_box(thing).area)
+        kinds = {thing.kind for thing in things}
+        if len(things) not in (2, 3) or len(kinds) < len(things) or min(map(shorter, things[:2])) < LARGE:
+            continue
+        Image.fromarray(pixels).save(folder / f"{seed}.png")
+        found.append((folder / f"{seed}.png", things))
+        if len(found) == SCENES:
+            return found
 
 
 def on_screen(page: Page, x: float, y: float) -> tuple[float, float]:
@@ -102,6 +113,11 @@ def true_box(thing: Any) -> Box:
     return Box(*(round(number) for number in thing.box))
 
 
+def shorter(thing: Any) -> float:
+    box = true_box(thing)
+    return min(box.x2 - box.x1, box.y2 - box.y1) if thing.visible > 0.9 else 0
+
+
 def opened(page: Page, path: Any) -> None:
     page.set_input_files(".canvas input.file", path)
     expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
@@ -124,20 +140,30 @@ def answered(page: Page) -> None:
     expect(page.locator("#words .submit-button")).to_be_visible()
 
 
-def test_a_named_thing_gets_its_box_and_a_click_its_mask(embedded, scene, serve, visit):
-    path, truth = scene
+def test_named_things_get_their_boxes_and_masks_and_a_click_its_own(embedded, scenes, serve, visit):
     page = visit(serve(embedded))
+    right = []
+    for path, (thing, *others) in scenes:
+        opened(page, path)
+        say(page, f"find the {thing.phrase}")
+        answered(page)
+        expect(page.locator("#chat .bot.message").last).to_contain_text(thing.phrase)
+        if not page.locator(".canvas .thing rect.box").count():
+            continue
+        found = drawn_box(page, 1)
+        if found.iou(true_box(thing)) >= 0.5:
+            assert found.iou(true_box(thing)) > max(found.iou(true_box(other)) for other in others)
+            right.append((path, thing, others[0]))
+    assert len(right) >= 0.7 * SCENES
+    path, thing, other = right[-1]
     opened(page, path)
-    thing, *others = sorted(truth.things, key=lambda thing: -thing.visible)
-    say(page, f"find the {thing.phrase}")
+    say(page, f"segment the {thing.phrase}")
+    expect(page.locator(".canvas .thing.region-1 path.mask")).to_be_attached()
     answered(page)
-    expect(page.locator("#chat .bot.message").last).to_contain_text(thing.phrase)
-    found = drawn_box(page, 1)
-    assert found.iou(true_box(thing)) >= 0.5
-    assert found.iou(true_box(thing)) > max(found.iou(true_box(other)) for other in others)
+    outlined, truly = drawn_mask(page, 1), true_mask(thing)
+    assert (outlined & truly).sum() / (outlined | truly).sum() >= 0.5
 
     # a click on another thing
-    other = others[0]
     page.keyboard.press("Escape")
     ys, xs = np.nonzero(cv2.erode(true_mask(other).astype(np.uint8), np.ones((9, 9))))
     middle = len(xs) // 2
@@ -146,16 +172,10 @@ def test_a_named_thing_gets_its_box_and_a_click_its_mask(embedded, scene, serve,
     outlined, truly = drawn_mask(page, 2), true_mask(other)
     assert (outlined & truly).sum() / (outlined | truly).sum() >= 0.5
 
-    # and the mask of what was named
-    say(page, f"segment the {thing.phrase}")
-    expect(page.locator(".canvas .thing.region-1 path.mask")).to_be_attached()
-    outlined, truly = drawn_mask(page, 1), true_mask(thing)
-    assert (outlined & truly).sum() / (outlined | truly).sum() >= 0.5
 
-
-def test_words_come_one_by_one_and_stop_stops_the_model(embedded, scene, serve, visit):
+def test_words_come_one_by_one_and_stop_stops_the_model(embedded, scenes, serve, visit):
     page = visit(serve(embedded))
-    opened(page, scene[0])
+    opened(page, scenes[0][0])
     speaker = embedded.speaker
     before = speaker.forward_passes
     say(page, "describe the picture with boxes")
