@@ -5,6 +5,7 @@ and tokenizer), shipped as a `StableDiffusionInpaintPipeline`. The stages, with 
 
     autoencoder   pictures of the world through 24 x 24 x 4 latents and back (left out by --from)
     painter       the UNet and the text encoder, on the latents of wishes that are encoded once beforehand
+    decoder       the way back from the same latents to pictures once more, sharper
 
 Three of the autoencoder's four latents are told to it: a cell's light and its two colour differences, which
 the encoder learns to make and the decoder to undo, each on its own. The fourth they find, and only the end of
@@ -16,6 +17,7 @@ An empty wish is a removal, and at the same time what guidance leads away from. 
     python -m model.training diffusion --minutes 60
     python -m model.training diffusion --resume
     python -m model.training diffusion --from assets/diffusion-nano --minutes 30
+    python -m model.training diffusion --from assets/diffusion-nano --minutes 10 --stages decoder
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import itertools
 import logging
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +61,7 @@ PATCH = 4  # pixels of a latent cell's side
 LATENT = SIDE // PATCH  # cells of a latent's side
 WIDTH = 128  # of the text encoder
 WORDS = 16  # tokens of a wish at most
-STAGES = ("autoencoder", "painter")
-AUTOENCODER_SHARE = 0.18  # of the time of a run from nothing
+SHARES = {"autoencoder": 0.18, "painter": 0.7, "decoder": 0.12}  # of a run's time
 AUTOENCODER_BATCH, PAINTER_BATCH, ENCODING_BATCH = 4, 32, 32  # of the first: pictures
 PIECE = 48  # pixels, side of what the autoencoder learns from: it is a convolution, and four times as quick
 PIECES = 3  # of a picture
@@ -75,6 +76,7 @@ AIM = 0.01  # weight of the squared error of that log variance, and of the fourt
 OUTSIDE = 0.15  # weight of the latents outside the hole, whose picture is known
 PICTURES = 10_000  # whose wishes the painter learns from, about three each
 FIRST = 300_000  # number of the first of them
+DECODER_FIRST = 600_000  # of the first picture that the decoder is sharpened on
 KEPT = 0.995  # of the averaged weights, a step
 
 
@@ -86,6 +88,7 @@ class Recipe:
     steps: int | None = None
     halt: int | None = None  # stop in the painter's stage after this step, as if killed
     seed: int = 0
+    stages: tuple[str, ...] = tuple(SHARES)
     pictures: int = PICTURES
     workers: int = 1
     device: str = "cpu"
@@ -341,21 +344,23 @@ class Run:
     folder: Path
     painter: Painter
     recipe: Recipe
-    shares: dict[str, float]
+    halted: bool = False
 
     def go(self, resumed: dict[str, Any] | None) -> dict[str, float]:
         """The stages that are left. Returns the last running averages."""
         averages: dict[str, float] = {}
+        left = self.recipe.stages
         if resumed:
             self.painter.load_state(resumed["painter"])
-        stage = resumed["stage"] if resumed else "autoencoder"
-        if stage == "autoencoder" and self.shares["autoencoder"] > 0:
-            averages = self._autoencoder(resumed)
-            resumed = None
-            self._scale()
-        elif stage == "autoencoder":
-            resumed = None
-        averages |= self._painter(resumed)
+            left = left[left.index(resumed["stage"]) :]
+        for stage in left:
+            going = resumed if resumed and stage == resumed["stage"] and "optimizers" in resumed else None
+            if not (resumed and stage == resumed["stage"]):
+                self._save(stage, None, None)
+            found = self._painter(going) if stage == "painter" else self._autoencoder(stage, going)
+            averages |= {f"{stage}_{name}": value for name, value in found.items()}
+            if self.halted:
+                return averages
         self.painter.export(self.folder / "checkpoint")
         return averages
 
@@ -363,28 +368,35 @@ class Run:
         self, stage: str, modules: Sequence[nn.Module], rate: float, resumed: dict[str, Any] | None
     ) -> tuple[Optimizers, Clock, Curve]:
         for network in (self.painter.vae, self.painter.unet, self.painter.text):
-            network.requires_grad_(network in modules)
-            network.train(network in modules)
+            network.requires_grad_(False).eval()
+        for module in modules:
+            module.requires_grad_(True).train()
         optimizers = Optimizers([(module, rate) for module in modules])
-        clock = Clock(self.recipe.minutes * 60 * self.shares[stage], self.recipe.steps)
+        share = SHARES[stage] / sum(SHARES[name] for name in self.recipe.stages)
+        clock = Clock(self.recipe.minutes * 60 * share, self.recipe.steps)
         if resumed:
             optimizers.load_state_dict(resumed["optimizers"])
             clock.elapsed, clock.step = resumed["elapsed"], resumed["step"]
         return optimizers, clock, Curve(self.folder, stage, append=bool(resumed))
 
-    def _autoencoder(self, resumed: dict[str, Any] | None) -> dict[str, float]:
-        optimizers, clock, curve = self._start("autoencoder", [self.painter.vae], AUTOENCODER_RATE, resumed)
+    def _autoencoder(self, stage: str, resumed: dict[str, Any] | None) -> dict[str, float]:
+        vae, whole = self.painter.vae, stage == "autoencoder"
+        modules = [vae] if whole else [vae.decoder, vae.post_quant_conv]
+        optimizers, clock, curve = self._start(stage, modules, AUTOENCODER_RATE, resumed)
         averages: dict[str, float] = {}
         saved = clock.elapsed
-        pictures = drawn(self.recipe.seed * 1_000 + AUTOENCODER_BATCH * clock.step, None, self.recipe.workers)
-        with progress_bar(clock, "autoencoder") as bar:
+        first = self.recipe.seed * 10_000 + (0 if whole else DECODER_FIRST)
+        pictures = drawn(first + AUTOENCODER_BATCH * clock.step, None, self.recipe.workers)
+        with progress_bar(clock, stage) as bar:
             clock.start()
             while clock.progress < 1:
                 torch.manual_seed(clock.step)
                 found = [next(pictures) for _ in range(AUTOENCODER_BATCH)]
                 pixels = to_pixels(pieces(found, random.Random(clock.step))).to(self.painter.device)
                 with torch.autocast(self.painter.device.type, torch.bfloat16):
-                    loss, figures = self.painter.autoencoder_loss(pixels, told=clock.progress < TOLD)
+                    loss, figures = self.painter.autoencoder_loss(
+                        pixels, told=whole and clock.progress < TOLD
+                    )
                 optimizers.step(loss, clock)
                 clock.tick()
                 averages = curve.add(clock.step, {**figures, "loss": loss.item()})
@@ -392,10 +404,12 @@ class Run:
                 bar.set_postfix({name: f"{value:.4f}" for name, value in averages.items()})
                 if clock.elapsed - saved > SAVE_EVERY:
                     saved = clock.elapsed
-                    self._save("autoencoder", clock, optimizers)
+                    self._save(stage, clock, optimizers)
                     curve.draw()
+        if whole:
+            self._scale()
         curve.draw()
-        return {f"autoencoder_{name}": value for name, value in averages.items()}
+        return averages
 
     @torch.no_grad()
     def _scale(self) -> None:
@@ -405,13 +419,11 @@ class Run:
         spread = float(latents.latent_dist.mean.std())
         self.painter.vae.register_to_config(scaling_factor=1 / spread)
         (self.folder / "wishes.pt").unlink(missing_ok=True)
-        self._save("painter", None, None)
 
     def _painter(self, resumed: dict[str, Any] | None) -> dict[str, float]:
         wishes = pool(self.painter, self.recipe, self.folder)
         modules = [self.painter.unet, self.painter.text]
-        going = resumed if resumed and "optimizers" in resumed else None
-        optimizers, clock, curve = self._start("painter", modules, PAINTER_RATE, going)
+        optimizers, clock, curve = self._start("painter", modules, PAINTER_RATE, resumed)
         averages: dict[str, float] = {}
         saved = clock.elapsed
         with progress_bar(clock, "painter") as bar:
@@ -434,6 +446,7 @@ class Run:
                     self.painter.export(self.folder / "checkpoint")
                     curve.draw()
         self._save("painter", clock, optimizers)
+        self.halted = clock.progress < 1
         curve.draw()
         return averages
 
@@ -442,6 +455,7 @@ class Run:
             "stage": stage,
             "painter": self.painter.state(),
             "minutes": self.recipe.minutes,
+            "stages": list(self.recipe.stages),
         }
         if clock and optimizers:
             state |= {"optimizers": optimizers.state_dict(), "elapsed": clock.elapsed, "step": clock.step}
@@ -454,7 +468,7 @@ def train(
     """Run the recipe; state, curves and the pipeline (`checkpoint/`) go to `folder`.
 
     Args:
-        start: a pipeline to begin from; its autoencoder stays as it is.
+        start: a pipeline to begin from; its latents stay as they are.
         resume: go on from the folder's own state, exactly: every step draws from (seed, step).
 
     Returns the last running averages.
@@ -462,12 +476,14 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     painter = Painter(start, recipe.device)
-    share = 0.0 if start else AUTOENCODER_SHARE
     resumed = None
     if resume:
         resumed = torch.load(folder / "state.pt", weights_only=True, map_location=recipe.device)
-    run = Run(folder, painter, recipe, {"autoencoder": share, "painter": 1 - share})
-    return run.go(resumed)
+        recipe = replace(recipe, stages=tuple(resumed["stages"]))
+    elif start:
+        recipe = replace(recipe, stages=tuple(stage for stage in recipe.stages if stage != "autoencoder"))
+        (folder / "wishes.pt").unlink(missing_ok=True)  # of other latents, perhaps
+    return Run(folder, painter, recipe).go(resumed)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -478,11 +494,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--minutes", type=float, default=60.0, help="of training; encoding wishes is not counted"
     )
-    parser.add_argument(
-        "--from", dest="start", type=Path, help="a pipeline to begin from, its autoencoder kept"
-    )
+    parser.add_argument("--from", dest="start", type=Path, help="a pipeline to begin from, its latents kept")
     parser.add_argument("--resume", action="store_true", help="go on where the run in --folder stopped")
     parser.add_argument("--folder", type=Path, default=Path("runs/diffusion"))
+    parser.add_argument("--stages", nargs="+", choices=list(SHARES), default=list(SHARES), metavar="STAGE")
     parser.add_argument("--pictures", type=int, default=PICTURES, help="whose wishes are learnt from")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw pictures")
     parser.add_argument("--seed", type=int, default=0)
@@ -490,7 +505,8 @@ def main(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     device = args.device if args.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     recipe = Recipe(
-        minutes=args.minutes, seed=args.seed, pictures=args.pictures, workers=args.workers, device=device
+        minutes=args.minutes, seed=args.seed, stages=tuple(name for name in SHARES if name in args.stages),
+        pictures=args.pictures, workers=args.workers, device=device,
     )  # fmt: skip
     train(recipe, args.folder, start=args.start, resume=args.resume)
     return 0

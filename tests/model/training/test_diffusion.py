@@ -63,9 +63,9 @@ def test_a_run_lowers_its_losses_and_ships_a_pipeline(
 ) -> None:
     monkeypatch.setattr(loop, "AVERAGE", 0.5)
     diffusion.train(Recipe(steps=30, pictures=30, workers=0), tmp_path)
-    for stage in diffusion.STAGES:
-        losses = curve(tmp_path / f"{stage}.csv", "loss")
-        assert losses[-1] < 0.9 * losses[0], stage
+    for stage, figure in (("autoencoder", "loss"), ("painter", "loss"), ("decoder", "off")):
+        losses = curve(tmp_path / f"{stage}.csv", figure)
+        assert losses[-1] < 0.9 * losses[0], (stage, losses)
     size = sum(file.stat().st_size for file in (tmp_path / "checkpoint").rglob("*") if file.is_file())
     assert size < 9.3e6  # with sam-nano under 16 MB
     painter = Painter(tmp_path / "checkpoint", "cpu")
@@ -89,7 +89,7 @@ def test_killed_and_resumed_it_ends_where_the_whole_run_ends(tmp_path: Path) -> 
             torch.testing.assert_close(tensor, other[part][name], rtol=0, atol=0, msg=name)
 
 
-def test_a_warm_start_keeps_the_autoencoder(tmp_path: Path) -> None:
+def test_a_warm_start_keeps_the_latents(tmp_path: Path) -> None:
     diffusion.train(Recipe(steps=2, pictures=6, workers=0), tmp_path / "first")
     diffusion.train(
         Recipe(steps=2, pictures=6, workers=0), tmp_path / "next", start=tmp_path / "first" / "checkpoint"
@@ -98,5 +98,6 @@ def test_a_warm_start_keeps_the_autoencoder(tmp_path: Path) -> None:
     for (name, before), after in zip(
         one.vae.state_dict().items(), other.vae.state_dict().values(), strict=True
     ):
-        torch.testing.assert_close(before, after, rtol=0, atol=0, msg=name)
+        if "decoder" not in name and "post" not in name:
+            torch.testing.assert_close(before, after, rtol=0, atol=0, msg=name)
     assert one.vae.config.scaling_factor == other.vae.config.scaling_factor
