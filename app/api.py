@@ -153,7 +153,7 @@ class Endpoints:
         wish: str,
         seed: float = 0,
         steps: float = 20,
-        guidance: float = 7.5,
+        guidance: float = 0,
         negative: str = "",
     ) -> dict[str, Any]:
         """Change a picture: remove, replace or recolour a thing, or change the background.
@@ -163,11 +163,11 @@ class Endpoints:
             wish: such as "remove the red ball", "replace the cup with a blue star", "make the ball green".
             seed: of the random numbers.
             steps: of the painting.
-            guidance: how closely the painting follows the words.
+            guidance: how closely the painting follows the words; 0 is what suits the painter.
             negative: what should not be seen.
         """
         with explained(str):
-            dials = {"steps": int(steps), "guidance": float(guidance), "negative": negative}
+            dials = {"steps": int(steps), "guidance": float(guidance) or None, "negative": negative}
             return self._said(self._opened(picture), wish, seed, dials)
 
     def _opened(self, picture: str | None, *, needed: bool = True) -> Scene:
@@ -251,7 +251,7 @@ def declare(startup: Startup, events: dict[str, Any]) -> None:
                 gr.Textbox(label="wish"),
                 seed,
                 gr.Number(20, label="steps", precision=0),
-                gr.Number(7.5, label="guidance"),
+                gr.Number(0, label="guidance"),
                 gr.Textbox("", label="negative"),
             ],
             [said],

@@ -401,7 +401,7 @@ class Page:
             temperature=float(temperature or 0),
             max_new_tokens=int(length or 1),
             steps=int(steps or 1),
-            guidance=float(guidance or 0),
+            guidance=float(guidance or 0) or None,
             candidates=int(candidates or 1),
             negative=negative or "",
         )

@@ -288,7 +288,8 @@ def greeting(about: About) -> str:
 
 def understands(about: About) -> str:
     """What the loaded models understand and what they do not, in Markdown."""
-    return "\n\n".join((about.understands, about.cannot, f"Runs on {about.device}: {about.why}.", DOORS))
+    said = (about.understands, about.cannot, about.paints, f"Runs on {about.device}: {about.why}.", DOORS)
+    return "\n\n".join(filter(None, said))
 
 
 def examples(pictures: Mapping[str, Path]) -> list[dict[str, Any]]:

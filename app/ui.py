@@ -16,7 +16,7 @@ from gradio import themes
 from app import api, render
 from app.handlers import Page
 from app.startup import Startup
-from pipelines.parts import GUIDANCE, MAX_NEW_TOKENS, STEPS
+from pipelines.parts import MAX_NEW_TOKENS, STEPS
 from pipelines.scene import Timeline
 
 QUEUE = 32  # visitors' requests that may wait
@@ -155,7 +155,11 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
                     length = gr.Slider(16, 1024, MAX_NEW_TOKENS, step=16, label="Longest answer, tokens")
                     steps = gr.Slider(1, 60, STEPS, step=1, label="Edits: steps")
                     guidance = gr.Slider(
-                        1, 15, GUIDANCE, step=0.5, label="Edits: how closely to follow the words"
+                        0,
+                        15,
+                        0,
+                        step=0.5,
+                        label="Edits: how closely to follow the words (0: as suits the painter)",
                     )
                     candidates = gr.Slider(1, 4, 1, step=1, label="Edits: paintings to choose from")
                     negative = gr.Textbox(label="Edits: what should not be seen")

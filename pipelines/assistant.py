@@ -21,7 +21,6 @@ from pipelines.errors import DemoError
 from pipelines.merge import name_regions, need_picture, need_region, show, without_regions
 from pipelines.nouns import plural, singular
 from pipelines.parts import (
-    GUIDANCE,
     STEPS,
     Outliner,
     Painter,
@@ -55,6 +54,8 @@ class About:
     why: str
     understands: str = ""
     cannot: str = ""
+    paints: str = ""
+    """What the painter can and cannot paint."""
     examples: tuple[str, ...] = ()
     untrained: Mapping[str, str] = field(default_factory=dict)
     """Abilities that the checkpoint did not learn -> their measured figure, or ""."""
@@ -68,7 +69,7 @@ class ReplyOptions(SpeakerOptions):
     """The visitor's dials for one message: the speaker's, and an edit's; `candidates` are its paintings."""
 
     steps: int = STEPS
-    guidance: float = GUIDANCE
+    guidance: float | None = None
     negative: str = ""
     candidates: int = 1
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,10 @@ STABLE_DIFFUSION = {
     "stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-inpainting",
     "stable-diffusion-2": "sd2-community/stable-diffusion-2-inpainting",
 }  # name -> Hub id
+PAINTED_WITHOUT_A_MODEL = (
+    "No painting model is loaded: removing fills in from around (OpenCV), recolouring turns the hue; nothing "
+    "new can be painted. `--painter stable-diffusion-v1-5` paints."
+)
 DTYPES = ("float32", "bfloat16", "float16", "int8", "nf4")
 
 
@@ -59,6 +63,7 @@ def load(settings: Settings | None = None, *, lend: Lend | None = None) -> Assis
     speaker, about = load_speaker(settings.model, device, settings.dtype, why)
     outliner = load_outliner(settings.segmenter, device)
     painter = load_painter(settings.painter, device)
+    about = replace(about, paints=read_painted(painter.name))
     log.info("%s, %s and %s on %s: %s", about.model, outliner.name, painter.name, device, about.why)
     if lend:
         speaker, outliner, painter = borrow(lend, speaker, outliner, painter)
@@ -177,6 +182,7 @@ def load_painter(name: str, device: str) -> Painter:
     import torch
 
     from pipelines.diffusion import EMPTY, DiffusionPainter, OpenCVPainter
+    from pipelines.parts import GUIDANCE
 
     embedded = ASSETS / "diffusion-nano"
     if name == "auto":
@@ -185,7 +191,8 @@ def load_painter(name: str, device: str) -> Painter:
         return OpenCVPainter()
     dtype = torch.float16 if device.startswith("cuda") else torch.float32
     if name == "diffusion-nano":
-        return DiffusionPainter.load(embedded, name=name, device=device, dtype=dtype)
+        guidance = float(read_said(embedded).get("guidance", GUIDANCE))
+        return DiffusionPainter.load(embedded, name=name, device=device, dtype=dtype, guidance=guidance)
     path = STABLE_DIFFUSION.get(name, name)
     return DiffusionPainter.load(path, name=name, device=device, dtype=dtype, empty=EMPTY)
 
@@ -194,6 +201,15 @@ def read_said(folder: Path) -> dict[str, Any]:
     """The `abilities.json` of a checkpoint; empty where it has none."""
     path = folder / ABILITIES
     return json.loads(path.read_text("utf-8")) if path.exists() else {}
+
+
+def read_painted(name: str) -> str:
+    """What a painter's `abilities.json` says it can paint; of OpenCV it is said here."""
+    from pipelines.diffusion import OpenCVPainter
+
+    if name == OpenCVPainter.name:
+        return PAINTED_WITHOUT_A_MODEL
+    return read_said(ASSETS / name).get("understands", "")
 
 
 def read_about(folder: Path, name: str, device: str, why: str) -> About:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from pipelines.colours import COLOURS, colours_in
 from pipelines.errors import DemoError, MissingCapability
-from pipelines.parts import PainterOptions, Painting, Paintings
+from pipelines.parts import GUIDANCE, PainterOptions, Painting, Paintings
 from pipelines.scene import Box, Mask
 
 CONTEXT = 0.6  # of the mask's longer side, left around it for the painter to see
@@ -148,7 +148,7 @@ class _Cancelled(Exception):
 class DiffusionPainter:
     """diffusers' StableDiffusionInpaintPipeline, or one of its size and kind."""
 
-    def __init__(self, pipeline: Any, *, name: str, empty: str = "") -> None:
+    def __init__(self, pipeline: Any, *, name: str, empty: str = "", guidance: float = GUIDANCE) -> None:
         """Args: pipeline: with a UNet of 9 input channels. empty: the prompt of a removal."""
         channels = pipeline.unet.config.in_channels
         if channels != 9:
@@ -159,13 +159,21 @@ class DiffusionPainter:
         self.name = name
         self._pipeline = pipeline
         self._empty = empty
+        self._guidance = guidance
         scale = pipeline.vae_scale_factor
         self._side = pipeline.unet.config.sample_size * scale
         self._multiple = scale * 2 ** (len(pipeline.unet.config.block_out_channels) - 1)
 
     @classmethod
     def load(
-        cls, path: str | Path, *, name: str, device: str, dtype: torch.dtype, empty: str = ""
+        cls,
+        path: str | Path,
+        *,
+        name: str,
+        device: str,
+        dtype: torch.dtype,
+        empty: str = "",
+        guidance: float = GUIDANCE,
     ) -> DiffusionPainter:
         """Load a pipeline in diffusers' layout from a folder or the Hub.
 
@@ -189,7 +197,7 @@ class DiffusionPainter:
             pipeline.enable_model_cpu_offload()
         else:
             pipeline.to(device)
-        return cls(pipeline, name=name, empty=empty)
+        return cls(pipeline, name=name, empty=empty, guidance=guidance)
 
     def paint(self, image: Image.Image, mask: np.ndarray, wish: str, *, options: PainterOptions) -> Paintings:
         """See `pipelines.parts.Painter`. The pipeline runs in a thread; closing stops it after its step."""
@@ -215,7 +223,7 @@ class DiffusionPainter:
             "width": size[0],
             "height": size[1],
             "num_inference_steps": options.steps,
-            "guidance_scale": options.guidance,
+            "guidance_scale": self._guidance if options.guidance is None else options.guidance,
             "strength": 0.75 if options.keep_shape else 1.0,
             "generator": torch.Generator("cpu").manual_seed(options.seed),
         }

@@ -17,7 +17,7 @@ from pipelines.scene import Box, Click, Mask, Scene
 
 MAX_NEW_TOKENS = 512  # of one reply
 STEPS = 20  # of diffusion
-GUIDANCE = 7.5  # how closely diffusion follows the words (diffusers' own default)
+GUIDANCE = 7.5  # how closely diffusion follows the words, where a painter says nothing else: diffusers' own
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +34,24 @@ class SpeakerOptions:
 
 @dataclass(frozen=True, slots=True)
 class PainterOptions:
-    """How one painting is made. `negative`: what should not be seen; `keep_shape`: recolour only."""
+    """How one painting is made. `negative`: what should not be seen; `keep_shape`: recolour only.
+
+    `guidance`: how closely the words are followed; None is what suits the painter.
+    """
 
     seed: int = 0
     steps: int = STEPS
-    guidance: float = GUIDANCE
+    guidance: float | None = None
     negative: str = ""
     keep_shape: bool = False
 
     def said(self) -> tuple[tuple[str, str], ...]:
         """The dials in words, for a turn's record."""
-        return (("steps", str(self.steps)), ("guidance", str(self.guidance)), ("negative", self.negative))
+        return (
+            ("steps", str(self.steps)),
+            ("guidance", "as suits the painter" if self.guidance is None else str(self.guidance)),
+            ("negative", self.negative),
+        )
 
 
 @dataclass(frozen=True, slots=True)

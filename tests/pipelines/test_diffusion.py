@@ -120,6 +120,15 @@ def test_steps_previews_and_seeds(painter):
     )
 
 
+def test_a_painter_has_a_guidance_of_its_own(painter, folder):
+    image, mask = noise(64, 64), disc(64, 64, 32, 32, 14)
+    other = DiffusionPainter.load(folder, name="tiny", device="cpu", dtype=torch.float32, guidance=2.0)
+    own = done(other, image, mask)
+    assert own.tobytes() == done(painter, image, mask, options=PainterOptions(steps=6, guidance=2)).tobytes()
+    assert own.tobytes() != done(painter, image, mask).tobytes()
+    assert dict(STEPS.said())["guidance"] == "as suits the painter"
+
+
 def test_the_global_dice_stay_untouched(painter):
     before = torch.get_rng_state()
     done(painter, noise(64, 64), disc(64, 64, 32, 32, 14))
