@@ -62,10 +62,10 @@ LATENT = SIDE // PATCH  # cells of a latent's side
 WIDTH = 128  # of the text encoder
 WORDS = 16  # tokens of a wish at most
 SHARES = {"autoencoder": 0.18, "painter": 0.7, "decoder": 0.12}  # of a run's time
-AUTOENCODER_BATCH, PAINTER_BATCH, ENCODING_BATCH = 4, 32, 32  # of the first: pictures
+AUTOENCODER_BATCH, PAINTER_BATCH, ENCODING_BATCH = 4, 64, 32  # of the first: pictures
 PIECE = 48  # pixels, side of what the autoencoder learns from: it is a convolution, and four times as quick
 PIECES = 3  # of a picture
-AUTOENCODER_RATE, PAINTER_RATE = 2e-3, 1e-3
+AUTOENCODER_RATE, PAINTER_RATE = 2e-3, 1.2e-3
 SQUARES = 2.0  # weight of squared differences of pixels beside absolute ones: far-off colours come first
 EDGES = 0.5  # weight of the differences between neighbours beside those of pixels
 OPPONENTS = ((1.07, 1.07, 1.07), (3.2, 0.0, -3.2), (-3.5, 7.0, -3.5))  # of R, G, B: light, two differences
@@ -73,6 +73,7 @@ LIGHT = 1.7  # is taken from the first: the world is bright
 TOLD = 0.7  # of the autoencoder's stage: the decoder starts from what is told, not from the encoder
 SPREAD = -6.0  # log variance of the latents that a picture is encoded to: noise of 0.05
 AIM = 0.01  # weight of the squared error of that log variance, and of the fourth latent's size
+EARLIER = 0.75  # power of an even draw of the noise: shapes are decided where there is much
 OUTSIDE = 0.15  # weight of the latents outside the hole, whose picture is known
 PICTURES = 10_000  # whose wishes the painter learns from, about three each
 FIRST = 300_000  # number of the first of them
@@ -109,13 +110,18 @@ def new_autoencoder() -> AutoencoderKL:
 
 
 def new_unet() -> UNet2DConditionModel:
-    """3.4 million parameters; sees noisy latents (4), the hole (1) and what is around it (4)."""
+    """3.3 million parameters; sees noisy latents (4), the hole (1) and what is around it (4).
+
+    The words reach it by cross-attention and, pooled, with the time's embedding, which scales and shifts
+    every layer: what kind of thing is wished for matters everywhere.
+    """
     return UNet2DConditionModel(
         sample_size=LATENT, in_channels=9, out_channels=4,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        block_out_channels=(48, 80, 96), layers_per_block=1, cross_attention_dim=WIDTH, attention_head_dim=4,
-        norm_num_groups=8,
+        block_out_channels=(48, 80, 88), layers_per_block=1, cross_attention_dim=WIDTH, attention_head_dim=4,
+        norm_num_groups=8, addition_embed_type="text", addition_embed_type_num_heads=4,
+        resnet_time_scale_shift="scale_shift",
     )  # fmt: skip
 
 
@@ -187,6 +193,7 @@ class Painter:
             quick_gradients(self.vae)
             quick_gradients(self.unet)
             self.unet.set_attn_processor(AttnProcessor())
+            self.unet.to(memory_format=torch.channels_last)
         self.trained = nn.ModuleDict({"unet": self.unet, "text": self.text})
         self.averaged = AveragedModel(self.trained, multi_avg_fn=get_ema_multi_avg_fn(KEPT))
         self.noise = DDPMScheduler(
@@ -259,11 +266,13 @@ class Painter:
         goal, around = batch["goal"].float(), batch["around"].float()
         hole = batch["hole"].float()
         noise = torch.randn(goal.shape, generator=dice).to(goal)
-        times = torch.randint(0, len(self.noise.betas), (len(goal),), generator=dice).to(goal.device)
+        amount = torch.rand(len(goal), generator=dice) ** EARLIER
+        times = (amount * len(self.noise.betas)).long().clamp_max(len(self.noise.betas) - 1).to(goal.device)
         noisy = self.noise.add_noise(goal, noise, times)
         wanted = self.noise.get_velocity(goal, noise, times)
         said = self.text(batch["ids"].long())[0]
-        seen = self.unet(torch.cat([noisy, hole, around], 1), times, said).sample.float()
+        shown = torch.cat([noisy, hole, around], 1).contiguous(memory_format=torch.channels_last)
+        seen = self.unet(shown, times, said).sample.float()
         error = (seen - wanted).square()
         weight = (OUTSIDE + (1 - OUTSIDE) * hole).expand_as(error)
         loss = (error * weight).sum() / weight.sum()
