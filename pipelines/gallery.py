@@ -80,7 +80,9 @@ def take(assistant: Assistant, shot: Shot) -> tuple[Image.Image, str]:
             text = str(error)
             break
     assert scene.picture
-    drawn = draw(assistant.image(scene.picture), scene)
+    drawn, record = assistant.image(scene.picture), scene.turns[-1].record
+    if record is None or record.ability != "edit":  # what was painted is shown bare
+        drawn = draw(drawn, scene)
     return drawn.resize((WIDTH, round(WIDTH * drawn.height / drawn.width)), Image.Resampling.LANCZOS), text
 
 

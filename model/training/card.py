@@ -159,6 +159,11 @@ def card(
     far, near = (is_there_f1(main, f"is-there-{kind}") for kind in ("absent", "near-miss"))
     lines += ["", f"Is-there questions, half of them about absent things: F1 {far:.2f};"]
     lines += [f"where the absent thing differs from a present one in one word: F1 {near:.2f}."]
+    if "is-there-kind-absent" in main:  # "is there a dog?", where there is none
+        bare, boxed = is_there_f1(main, "is-there-kind-absent"), main["locate-kind-absent"]["boxed"]
+        lines += [
+            f"Where the absent thing is named by its kind alone: F1 {bare:.2f}; it is boxed in {boxed:.0%}."
+        ]
     lines += ["", "Everything else that was measured is in `figures.json`. All of it, in words:", ""]
     for topic in sorted(main):
         shown = ", ".join(f"{name} {value:.2f}" for name, value in main[topic].items() if name != "n")

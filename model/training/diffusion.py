@@ -72,7 +72,7 @@ OPPONENTS = ((1.07, 1.07, 1.07), (3.2, 0.0, -3.2), (-3.5, 7.0, -3.5))  # of R, G
 LIGHT = 1.7  # is taken from the first: the world is bright
 TOLD = 0.7  # of the autoencoder's stage: the decoder starts from what is told, not from the encoder
 SPREAD = -6.0  # log variance of the latents that a picture is encoded to: noise of 0.05
-AIM = 0.01  # weight of the squared error of that log variance, and of the fourth latent's size
+AIM = 0.01  # weight of the squared error of that log variance
 EARLIER = 0.75  # power of an even draw of the noise: shapes are decided where there is much
 OUTSIDE = 0.15  # weight of the latents outside the hole, whose picture is known
 PICTURES = 10_000  # whose wishes the painter learns from, about three each
@@ -254,9 +254,9 @@ class Painter:
         off = wrong.abs().mean()
         edges = wrong.diff(dim=2).abs().mean() + wrong.diff(dim=3).abs().mean()
         code_off = (mean[:, :3] - goal).square().mean()
-        size = (mean[:, 3].square().mean() - 1).square()  # the fourth is as large as the others
+        size = mean[:, 3].mean().square() + (mean[:, 3].std() - 1).square()  # as large as the others
         loss = off + SQUARES * wrong.square().mean() + EDGES * edges
-        loss = loss + code_off + AIM * ((spread - SPREAD).square().mean() + size)
+        loss = loss + code_off + AIM * (spread - SPREAD).square().mean() + size
         return loss, {"off": off.item(), "edges": edges.item(), "code": code_off.item()}
 
     def painter_loss(

@@ -209,8 +209,10 @@ class Quiz:
                 return thing, name
         return None
 
-    def absent(self, *, near: bool) -> tuple[str, str] | None:
-        """A phrase that fits nothing here, and its kind; `near`: one word away from a thing that is here.
+    def absent(self, *, near: bool = False, bare: bool = False) -> tuple[str, str] | None:
+        """A phrase that fits nothing here, and its kind.
+
+        `near`: one word away from a thing that is here; `bare`: the kind and no more, as people mostly ask.
 
         Nothing is called absent from a page with figures: what they show is no thing of the truth.
         """
@@ -231,10 +233,10 @@ class Quiz:
                 looks = {"kind": self.rng.choice((*THING_KINDS, "person"))}
                 if any(fits(thing, **looks) for thing in self.truth.things):
                     continue
-                if self.rng.random() < 0.7:
+                if not bare and self.rng.random() < 0.7:
                     looks["colour"] = self.rng.choice(COLOURS)
                 extra = self.rng.choice(("size", "pattern") if looks["kind"] != "person" else ("action",))
-                if self.rng.random() < 0.25:
+                if not bare and self.rng.random() < 0.25:
                     looks[extra] = self.rng.choice(VALUES[extra])
             if not self.truth.held_out and (looks.get("colour"), looks["kind"]) in HELD_OUT_PAIRS:
                 continue  # or training would teach that these are never there

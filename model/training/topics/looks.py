@@ -188,11 +188,11 @@ def present(quiz: Quiz) -> QA | None:
     return quiz.words("is-there-present", question, "yes", f"Yes, there is {article(name)} in the image.")
 
 
-def not_there(topic: str, *, near: bool) -> Callable[[Quiz], QA | None]:
-    """A maker of questions whether there is something that is not there; `near`: one word away."""
+def not_there(topic: str, *, near: bool = False, bare: bool = False) -> Callable[[Quiz], QA | None]:
+    """A maker of questions whether there is something that is not there; see `Quiz.absent`."""
 
     def make(quiz: Quiz) -> QA | None:
-        if (found := quiz.absent(near=near)) is None:
+        if (found := quiz.absent(near=near, bare=bare)) is None:
             return None
         question = quiz.pick(IS_THERE, a=article(found[0]))
         return quiz.words(topic, question, "no", f"No, there is no {found[0]} in the image.")

@@ -77,11 +77,11 @@ def locate_small(quiz: Quiz) -> QA | None:
     return quiz.task("locate-small", "locate", Found((box,)), exact=(box,), phrase=found[1])
 
 
-def locate_absent(topic: str, *, near: bool) -> Callable[[Quiz], QA | None]:
-    """A maker of phrases to be located that fit nothing; `near`: one word away."""
+def locate_absent(topic: str, *, near: bool = False, bare: bool = False) -> Callable[[Quiz], QA | None]:
+    """A maker of phrases to be located that fit nothing; see `Quiz.absent`."""
 
     def make(quiz: Quiz) -> QA | None:
-        if (found := quiz.absent(near=near)) is None:
+        if (found := quiz.absent(near=near, bare=bare)) is None:
             return None
         return quiz.task(topic, "locate", Found((), found[0]), phrase=found[0])
 

@@ -50,7 +50,8 @@ def test_the_tokenizer_is_the_same_every_time_and_knows_the_worlds_words() -> No
         assert len(one(word).input_ids) == 3, word  # beginning, the word, end
     for words in ("a striped blue cup", "an Übung zqx", ""):
         assert one(words).input_ids == other(words).input_ids
-        assert one.decode(one(words).input_ids, skip_special_tokens=True).strip() == words.lower()
+        back = str(one.decode(one(words).input_ids, skip_special_tokens=True))
+        assert back.strip() == words.lower()
 
 
 def curve(file: Path, figure: str) -> list[float]:

@@ -12,7 +12,7 @@ from model.prompts import JOINTS, NO_PERSON, PROMPTS, SHORT_ANSWER, Found, Group
 from model.training.questions import QA, TOPICS, exam, questions, texts
 from model.training.quiz import Quiz, fits, lies_on
 from model.training.scoring import score
-from model.training.world import HELD_OUT_PAIRS, KINDS, draw
+from model.training.world import COLOURS, HELD_OUT_PAIRS, KINDS, draw
 from model.training.world.truth import Block, Chart, Element, Thing, Truth, Word
 
 SEED = 3_000_000
@@ -102,6 +102,9 @@ def test_present_and_absent_things() -> None:
     assert answers(PARK, "is-there-absent") == {"no"}
     near = asked(PARK, "is-there-near-miss", 80)
     assert {qa.answer for qa in near} == {"no"}
+    bare = asked(PARK, "is-there-kind-absent", 40) + asked(PARK, "locate-kind-absent", 40)
+    assert not any(colour in qa.question.split() for qa in bare for colour in COLOURS)
+    assert {qa.answer for qa in bare if qa.topic.startswith("is")} == {"no"}
     assert all(
         any(word in qa.question for word in ("ball", "cup", "box", "red", "blue", "yellow", "brown"))
         for qa in near
@@ -334,7 +337,7 @@ def test_training_never_says_that_a_held_out_pair_is_absent() -> None:
 def test_half_of_the_is_there_questions_are_about_absent_things() -> None:
     made = [qa for i, t in enumerate(drawn()) for qa in questions(t, random.Random(i), per_picture=20)]
     counts = {topic: sum(qa.topic == topic for qa in made) for topic in TOPICS}
-    no = counts["is-there-absent"] + counts["is-there-near-miss"]
+    no = sum(counts[f"is-there-{kind}"] for kind in ("absent", "kind-absent", "near-miss"))
     assert 0.35 < no / (no + counts["is-there-present"]) < 0.65
     assert counts["is-there-near-miss"] > 0
 
