@@ -98,8 +98,8 @@ class OpenCVPainter:
             yield Painting(1, 1, image=tinted(image, mask, COLOURS[named[0]]))
         else:
             raise MissingCapability(
-                f"To paint “{wish}” a diffusion model is needed: start with --painter diffusion-nano or "
-                "--painter stable-diffusion-v1-5. Removing and recolouring work without."
+                f"To paint “{wish}” a diffusion model is needed: start with --painter stable-diffusion-v1-5, "
+                "or with the folder of an inpainting pipeline. Removing and recolouring work without."
             )
 
     def _filled(self, image: Image.Image, mask: np.ndarray) -> Image.Image:

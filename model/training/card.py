@@ -105,10 +105,20 @@ def abilities(found: dict[str, dict[str, float]], views: int | None = None) -> d
         ),
         "cannot": (
             "It has never seen a photograph and answers about one at random; clicks and "
-            "boxes still work there. " + (f"Weak so far, by measurement: {', '.join(weak)}." if weak else "")
+            "boxes still work there. "
+            + (f"Weak so far, by measurement: {', '.join(weak)}. " if weak else "")
+            + _imagined(found)
         ),
         "abilities": rows,
     }
+
+
+def _imagined(found: dict[str, dict[str, float]]) -> str:
+    """How often something is found that is not there."""
+    asked = found.get("locate-kind-absent")
+    if asked is None:
+        return ""
+    return f"Asked to find a kind of thing that is not there, it boxes something in {asked['boxed']:.0%}."
 
 
 def _share(found: dict[str, dict[str, float]], topic: str, score: str) -> str:
