@@ -60,9 +60,9 @@ SHOTS = (
     _ability("screen", "09-screen", "where is the search button?"),
     Shot("Segment", "01-park", ("segment the house",)),
     Shot("Segment everything", "05-table", ("segment everything",)),
-    Shot("Remove", "05-table", ("remove the fish",)),
+    Shot("Remove", "05-table", ("name every object", "remove #3")),
     Shot("Recolour", "01-park", ("make the house red",)),
-    Shot("Replace", "05-table", ("replace the fish with a blue star",)),
+    Shot("Replace", "05-table", ("name every object", "replace #3 with a blue star")),
     Shot("Change the background", "05-table", ("segment everything", "change the background to a beach")),
 )
 
@@ -80,7 +80,8 @@ def take(assistant: Assistant, shot: Shot) -> tuple[Image.Image, str]:
             text = str(error)
             break
     assert scene.picture
-    drawn, record = assistant.image(scene.picture), scene.turns[-1].record
+    drawn = assistant.image(scene.picture)
+    record = scene.turns[-1].record if scene.turns else None
     if record is None or record.ability != "edit":  # what was painted is shown bare
         drawn = draw(drawn, scene)
     return drawn.resize((WIDTH, round(WIDTH * drawn.height / drawn.width)), Image.Resampling.LANCZOS), text
