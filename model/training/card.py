@@ -115,10 +115,10 @@ def abilities(found: dict[str, dict[str, float]], views: int | None = None) -> d
 
 def _imagined(found: dict[str, dict[str, float]]) -> str:
     """How often something is found that is not there."""
-    asked = found.get("locate-kind-absent")
-    if asked is None:
+    if "locate-kind-absent" not in found:
         return ""
-    return f"Asked to find a kind of thing that is not there, it boxes something in {asked['boxed']:.0%}."
+    boxed = _share(found, "locate-kind-absent", "boxed")
+    return f"Asked to find a kind of thing that is not there, it boxes something in {boxed} of pictures."
 
 
 def _share(found: dict[str, dict[str, float]], topic: str, score: str) -> str:
@@ -170,9 +170,9 @@ def card(
     lines += ["", f"Is-there questions, half of them about absent things: F1 {far:.2f};"]
     lines += [f"where the absent thing differs from a present one in one word: F1 {near:.2f}."]
     if "is-there-kind-absent" in main:  # "is there a dog?", where there is none
-        bare, boxed = is_there_f1(main, "is-there-kind-absent"), main["locate-kind-absent"]["boxed"]
+        bare, boxed = is_there_f1(main, "is-there-kind-absent"), _share(main, "locate-kind-absent", "boxed")
         lines += [
-            f"Where the absent thing is named by its kind alone: F1 {bare:.2f}; it is boxed in {boxed:.0%}."
+            f"Where the absent thing is named by its kind alone: F1 {bare:.2f}; it is boxed in {boxed}."
         ]
     lines += ["", "Everything else that was measured is in `figures.json`. All of it, in words:", ""]
     for topic in sorted(main):
