@@ -51,12 +51,19 @@ class Clock:
         return min(1.0, done)
 
 
+LEAST_WIDE = 16  # channels that a convolution takes and makes at least, to be updated as a matrix
+
+
 class Optimizers:
-    """Muon for matrices between hidden widths, AdamW for everything else, under one learning-rate curve."""
+    """Muon for matrices between hidden widths, AdamW for everything else, under one learning-rate curve.
+
+    A convolution's kernel is such a matrix, too: output channels times all else.
+    """
 
     def __init__(self, modules: Iterable[tuple[nn.Module, float]]) -> None:
         """Args: modules, each with its peak learning rate; frozen parameters are left out."""
         matrices, others, seen = [], [], set()
+        self.kernels: list[tuple[nn.Parameter, Tensor]] = []
         for module, rate in modules:
             plain = {
                 id(p)
@@ -71,6 +78,12 @@ class Optimizers:
                 matrix = parameter.ndim == 2 and min(parameter.shape) > 1 and id(parameter) not in plain
                 if matrix and "lm_head" not in name and "position" not in name:
                     matrices.append({"params": [parameter], "lr": rate})
+                elif parameter.ndim == 4 and min(parameter.shape[:2]) >= LEAST_WIDE:
+                    view = _as_matrix(parameter.detach())
+                    if view.data_ptr() != parameter.data_ptr():
+                        raise ValueError(f"{name} lies in memory in no order that is known")
+                    self.kernels.append((parameter, view))
+                    matrices.append({"params": [view], "lr": rate})
                 else:
                     decay = 0.05 if parameter.ndim > 1 else 0.0
                     others.append({"params": [parameter], "lr": rate, "weight_decay": decay})
@@ -78,7 +91,10 @@ class Optimizers:
         if matrices:
             self.parts.append(torch.optim.Muon(matrices, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"))
         self.peaks = [[group["lr"] for group in part.param_groups] for part in self.parts]
-        self.parameters = [p for part in self.parts for group in part.param_groups for p in group["params"]]
+        views = {id(view): kernel for kernel, view in self.kernels}
+        self.parameters = [
+            views.get(id(p), p) for part in self.parts for group in part.param_groups for p in group["params"]
+        ]
 
     def step(self, loss: Tensor, clock: Clock, clip: float = 1.0) -> float:
         """Backward, clip, update. Returns the gradient's norm."""
@@ -87,10 +103,12 @@ class Optimizers:
         for part, peaks in zip(self.parts, self.peaks):
             for group, peak in zip(part.param_groups, peaks):
                 group["lr"] = peak * scale
-        for part in self.parts:
-            part.zero_grad(set_to_none=True)
+        for parameter in self.parameters:
+            parameter.grad = None
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, clip)
+        for kernel, view in self.kernels:
+            view.grad = None if kernel.grad is None else _as_matrix(kernel.grad, like=kernel)
         for part in self.parts:
             part.step()
         return float(norm)
@@ -101,6 +119,13 @@ class Optimizers:
     def load_state_dict(self, states: list[Any]) -> None:
         for part, state in zip(self.parts, states, strict=True):
             part.load_state_dict(state)
+
+
+def _as_matrix(kernel: Tensor, like: Tensor | None = None) -> Tensor:
+    """(O, I, H, W) -> (O, I * H * W), sharing memory; columns in the order in which `like` lies in memory."""
+    if not (kernel if like is None else like).is_contiguous():  # channels last
+        kernel = kernel.permute(0, 2, 3, 1)
+    return kernel.reshape(len(kernel), -1)
 
 
 class Curve:
