@@ -16,7 +16,7 @@ import re
 import shutil
 import time
 import zipfile
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -321,14 +321,19 @@ class Page:
         self._suggestions = suggestions
         self._folder = TemporaryDirectory(prefix="sphinx-live-", ignore_cleanup_errors=True)
 
-    async def welcome(self) -> AsyncIterator[tuple[Any, Any, Any, Any]]:
-        """What the visitor reads about the models: state, empty chat, what they understand, suggestions."""
+    async def welcome(self) -> AsyncIterator[tuple[Any, ...]]:
+        """What the visitor reads about the models: state, empty chat, what they understand, suggestions.
+
+        And the dials whose choices are the checkpoint's: its views, its encoders.
+        """
+        unknown = (gr.skip(),) * 3
         while not self._startup.ready:
-            yield render.waiting(self._startup.what, self._startup.seconds), gr.skip(), gr.skip(), gr.skip()
+            waiting = render.waiting(self._startup.what, self._startup.seconds)
+            yield waiting, gr.skip(), gr.skip(), *unknown
             await asyncio.sleep(POLL)
         if self._startup.failure:
             reason = str(self._startup.failure)
-            yield render.failed(reason), gr.skip(), reason, gr.skip()
+            yield render.failed(reason), gr.skip(), reason, *unknown
             return
         about = self._startup.assistant().about
         yield (
@@ -336,6 +341,10 @@ class Page:
             gr.Chatbot(placeholder=render.greeting(about)),
             render.understands(about),
             render.chips(self._suggestions, about.untrained),
+            gr.Radio(render.views(about), value=about.views, visible=about.most_views > 1),
+            gr.CheckboxGroup(
+                render.encoders(about), value=list(about.encoders), visible=len(about.encoders) > 1
+            ),
         )
 
     def intake(self, timeline: Timeline, event: gr.EventData) -> Drawn:
@@ -390,6 +399,8 @@ class Page:
         seed: float,
         temperature: float,
         length: float,
+        views: int | None,
+        encoders: list[str],
         steps: float,
         guidance: float,
         candidates: float,
@@ -400,6 +411,8 @@ class Page:
             seed=int(seed or 0),
             temperature=float(temperature or 0),
             max_new_tokens=int(length or 1),
+            views=views,
+            encoders=self._left(encoders),
             steps=int(steps or 1),
             guidance=float(guidance or 0) or None,
             candidates=int(candidates or 1),
@@ -415,6 +428,12 @@ class Page:
             # in the conversation, where the answer would have been, rather than in a box that goes away
             log.info("refused: %s", error)
             yield _draw(self._startup, refused(timeline, words, str(error)), None)
+
+    def _left(self, encoders: Sequence[str]) -> tuple[str, ...] | None:
+        """The chosen encoders; None for all that there are, also before the page knows which."""
+        there = self._startup.assistant().about.encoders
+        left = tuple(name for name in there if name in encoders)
+        return left if 0 < len(left) < len(there) else None
 
     def settle(self, timeline: Timeline) -> tuple[Any, Any]:
         """An answer is over, well or not: nothing is being written any more."""

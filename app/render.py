@@ -31,6 +31,7 @@ LIMBS = (
     (0, 1), (0, 2), (1, 3), (2, 4), (5, 6), (5, 7), (7, 9), (6, 8), (8, 10),
     (5, 11), (6, 12), (11, 12), (11, 13), (13, 15), (12, 14), (14, 16),
 )  # fmt: skip  # COCO's skeleton over COCO_JOINTS, less the ears to the shoulders
+ENCODER_NAMES = {"clip": "CLIP", "convnext": "ConvNeXt", "dinov2": "DINOv2", "qformer": "Q-Former"}
 
 _MARKUP = re.compile(r"[^\w\s,;'\"/%?=@^]|_")
 _NAMED = re.compile(r"[#@](\d{1,4})\b")
@@ -290,6 +291,17 @@ def understands(about: About) -> str:
     """What the loaded models understand and what they do not, in Markdown."""
     said = (about.understands, about.cannot, about.paints, f"Runs on {about.device}: {about.why}.", DOORS)
     return "\n\n".join(filter(None, said))
+
+
+def views(about: About) -> list[tuple[str, int]]:
+    """What SPHINX may look at, in words, with the number of views."""
+    whole, parts = [("the whole picture", 1)], about.most_views - 1
+    return [*whole, (f"the whole and its {parts} parts", about.most_views)] if parts else whole
+
+
+def encoders(about: About) -> list[tuple[str, str]]:
+    """SPHINX's encoders as the field writes them, with their names."""
+    return [(ENCODER_NAMES.get(name, name), name) for name in about.encoders]
 
 
 def examples(pictures: Mapping[str, Path]) -> list[dict[str, Any]]:

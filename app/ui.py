@@ -153,6 +153,10 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
                     seed = gr.Number(0, precision=0, minimum=0, label="Seed")
                     temperature = gr.Slider(0, 1.5, 0, step=0.05, label="Temperature (0: the likeliest word)")
                     length = gr.Slider(16, 1024, MAX_NEW_TOKENS, step=16, label="Longest answer, tokens")
+                    views = gr.Radio(label="SPHINX looks at", elem_id="views")
+                    encoders = gr.CheckboxGroup(
+                        label="SPHINX looks through (none: all of them)", elem_id="encoders"
+                    )
                     steps = gr.Slider(1, 60, STEPS, step=1, label="Edits: steps")
                     guidance = gr.Slider(
                         0,
@@ -167,7 +171,7 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
                     understands = gr.Markdown()
 
         drawn = [timeline, chat, canvas, undo, redo]
-        options = [seed, temperature, length, steps, guidance, candidates, negative]
+        options = [seed, temperature, length, views, encoders, steps, guidance, candidates, negative]
         light = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         heavy = {
             "concurrency_id": "models",
@@ -182,7 +186,7 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
         page.load(
             on.welcome,
             None,
-            [top, chat, understands, chips],
+            [top, chat, understands, chips, views, encoders],
             concurrency_limit=None,
             show_progress="hidden",
             api_visibility="private",

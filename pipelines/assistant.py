@@ -62,6 +62,12 @@ class About:
     short_answers: bool = False
     """Questions are asked with SPHINX's short-answer line (small checkpoints know no other answers)."""
     remembers: int = REMEMBERED_TURNS
+    encoders: tuple[str, ...] = ()
+    """SPHINX's visual encoders; it looks through all of them where a visitor does not leave some out."""
+    views: int = 1
+    """The views it looks with where a visitor does not choose: 1 is the whole picture."""
+    most_views: int = 1
+    """The whole picture and its sub-images."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,13 @@ def load_speaker(model: str, device: str, dtype: str, why: str) -> tuple[Speaker
     name = Path(model).name
     views = read_said(folder).get("views")
     speaker = SphinxSpeaker(network, processor, name=name, familiarity=Familiarity.load(folder), views=views)
-    return speaker, read_about(folder, name, device, f"{why}; {because}")
+    about = replace(
+        read_about(folder, name, device, f"{why}; {because}"),
+        encoders=network.config.encoders,
+        views=views or network.config.num_views,
+        most_views=network.config.num_views,
+    )
+    return speaker, about
 
 
 def model_folder(model: str, device: str = "cpu", dtype: str = "float32") -> Path:

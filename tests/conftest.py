@@ -165,6 +165,9 @@ def about() -> About:
         understands="Drawn balls and cups.",
         cannot="Anything else.",
         examples=("find the red ball", "segment the blue cup", "what colour is the ball?"),
+        encoders=("clip", "dinov2"),
+        views=1,
+        most_views=5,
     )
 
 

@@ -91,7 +91,7 @@ class Optimizers:
         if matrices:
             self.parts.append(torch.optim.Muon(matrices, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"))
         self.peaks = [[group["lr"] for group in part.param_groups] for part in self.parts]
-        views = {id(view): kernel for kernel, view in self.kernels}
+        views: dict[int, Any] = {id(view): kernel for kernel, view in self.kernels}
         self.parameters = [
             views.get(id(p), p) for part in self.parts for group in part.param_groups for p in group["params"]
         ]

@@ -348,6 +348,21 @@ def test_the_page_opens_before_the_models_are_there(assistant, browser, serve):
     page_.close(verbose=False)
 
 
+def test_a_visitor_chooses_what_sphinx_looks_with(assistant, speaker, serve, visit, picture):
+    page = visit(serve(assistant))
+    upload(page, picture)
+    say(page, "what is this?")
+    expect(page.locator("#words .submit-button")).to_be_visible()
+    assert (speaker.options[-1].views, speaker.options[-1].encoders) == (1, None)
+    page.click("#acts >> text=Options")
+    page.locator("#views").get_by_label("the whole and its 4 parts").check()
+    page.locator("#encoders").get_by_label("DINOv2").uncheck()
+    say(page, "and now?")
+    expect(page.locator("#chat .bot")).to_have_count(2)
+    expect(page.locator("#words .submit-button")).to_be_visible()
+    assert (speaker.options[-1].views, speaker.options[-1].encoders) == (5, ("clip",))
+
+
 def test_an_edit_shows_its_paintings_and_a_session_is_resumed(assistant, serve, visit, picture, tmp_path):
     page = visit(serve(assistant))
     upload(page, picture)

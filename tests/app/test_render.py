@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -133,3 +134,15 @@ def test_suggestions_are_escaped_and_doubts_are_said():
     assert 'data-words="say &quot;&lt;b&gt;&quot; ..."' in made
     assert made.count("data-send") == 1
     assert made.count('class="doubt"') == 1
+
+
+@pytest.mark.parametrize(
+    ("most_views", "said"),
+    [
+        (1, [("the whole picture", 1)]),
+        (5, [("the whole picture", 1), ("the whole and its 4 parts", 5)]),
+    ],
+)
+def test_what_sphinx_can_look_with(about, most_views, said):
+    assert render.views(replace(about, most_views=most_views)) == said
+    assert render.encoders(about) == [("CLIP", "clip"), ("DINOv2", "dinov2")]

@@ -26,6 +26,8 @@ def test_a_checkpoint_from_a_folder(folder, drawing):
     speaker, about = catalog.load_speaker(str(folder), "cpu", "auto", "no GPU was found")
     assert about.model == "sphinx-tiny-random"
     assert about.remembers
+    assert about.encoders == ("clip", "convnext", "dinov2", "qformer")
+    assert about.views == about.most_views == 5
     assert not about.untrained
     from pipelines.parts import SpeakerOptions
 
