@@ -197,8 +197,11 @@ def load_painter(name: str, device: str) -> Painter:
         return OpenCVPainter()
     dtype = torch.float16 if device.startswith("cuda") else torch.float32
     if name == "diffusion-nano":
-        guidance = float(read_said(embedded).get("guidance", GUIDANCE))
-        return DiffusionPainter.load(embedded, name=name, device=device, dtype=dtype, guidance=guidance)
+        said = read_said(embedded)
+        guidance, tints = float(said.get("guidance", GUIDANCE)), bool(said.get("tints"))
+        return DiffusionPainter.load(
+            embedded, name=name, device=device, dtype=dtype, guidance=guidance, tints=tints
+        )
     path = STABLE_DIFFUSION.get(name, name)
     return DiffusionPainter.load(path, name=name, device=device, dtype=dtype, empty=EMPTY)
 

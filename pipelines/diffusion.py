@@ -26,6 +26,7 @@ CONTEXT = 0.6  # of the mask's longer side, left around it for the painter to se
 LEAST_SHARE = 2  # a cut-out is blown up at most so many times to the painter's own size
 FEATHER = 0.02  # of the mask's longer side; the seam is blended over so many pixels inside the mask
 LEAST_FEATHER, MOST_FEATHER = 1, 24  # pixels
+TONE_REACH = 0.15  # of a cut-out's side: how far its surroundings tell what tone a painting should have
 PREVIEWS = 4  # decoded on the way
 FILL_SIDE = 640  # pixels, longer side of the cut-out that OpenCV fills
 FILL_RADIUS = 4  # pixels around each filled one that OpenCV looks at
@@ -61,6 +62,7 @@ def paste(image: Image.Image, painted: Image.Image, cut: Box, mask: np.ndarray) 
     window = (slice(cut.y1, cut.y2), slice(cut.x1, cut.x2))
     size = (cut.x2 - cut.x1, cut.y2 - cut.y1)
     new = np.asarray(painted.convert("RGB").resize(size, Image.Resampling.LANCZOS), np.float32)
+    new = toned(new, pixels[window].astype(np.float32), mask[window])
     box = Mask.from_array(mask).box
     feather = min(max(round(FEATHER * max(box.x2 - box.x1, box.y2 - box.y1)), LEAST_FEATHER), MOST_FEATHER)
     # the picture's own edge is no seam: only the distance to unmasked pixels counts
@@ -69,6 +71,24 @@ def paste(image: Image.Image, painted: Image.Image, cut: Box, mask: np.ndarray) 
     blended = np.rint(pixels[window] * (1 - weight) + new * weight).astype(np.uint8)
     pixels[window] = np.where(mask[window][..., None], blended, pixels[window])
     return Image.fromarray(pixels)
+
+
+def toned(painted: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """A painted cut-out in the tone of its surroundings, which an autoencoder gives back a little off.
+
+    What it is off by around the mask, averaged over the neighbourhood, is taken back inside, too.
+
+    Args:
+        painted, seen: float32 (H, W, 3), 0..255: the cut-out as painted, and as it was.
+        mask: bool (H, W), where they may differ.
+    """
+    known = (~mask).astype(np.float32)
+    if not known.any():
+        return painted
+    reach = TONE_REACH * max(mask.shape)
+    off = cv2.GaussianBlur((seen - painted) * known[..., None], (0, 0), reach)
+    share = cv2.GaussianBlur(known, (0, 0), reach)[..., None]
+    return np.clip(painted + off / np.maximum(share, 1e-3), 0, 255)
 
 
 def _check(image: Image.Image, mask: np.ndarray) -> None:
@@ -92,14 +112,15 @@ class OpenCVPainter:
         _check(image, mask)
         if not wish:
             yield Painting(0, 1)
-            yield Painting(1, 1, image=self._filled(image, mask))
+            yield Painting(1, 1, image=self._filled(image, mask), by=self.name)
         elif options.keep_shape and (named := colours_in(wish)):
             yield Painting(0, 1)
-            yield Painting(1, 1, image=tinted(image, mask, COLOURS[named[0]]))
+            yield Painting(1, 1, image=tinted(image, mask, COLOURS[named[0]]), by=self.name)
         else:
             raise MissingCapability(
-                f"To paint “{wish}” a diffusion model is needed: start with --painter stable-diffusion-v1-5, "
-                "or with the folder of an inpainting pipeline. Removing and recolouring work without."
+                f"To paint “{wish}” a diffusion model is needed: start with --painter diffusion-nano, "
+                "stable-diffusion-v1-5, or the folder of an inpainting pipeline. Removing and recolouring "
+                "work without."
             )
 
     def _filled(self, image: Image.Image, mask: np.ndarray) -> Image.Image:
@@ -148,8 +169,13 @@ class _Cancelled(Exception):
 class DiffusionPainter:
     """diffusers' StableDiffusionInpaintPipeline, or one of its size and kind."""
 
-    def __init__(self, pipeline: Any, *, name: str, empty: str = "", guidance: float = GUIDANCE) -> None:
-        """Args: pipeline: with a UNet of 9 input channels. empty: the prompt of a removal."""
+    def __init__(
+        self, pipeline: Any, *, name: str, empty: str = "", guidance: float = GUIDANCE, tints: bool = False
+    ) -> None:
+        """Args: pipeline: with a UNet of 9 input channels. empty: the prompt of a removal.
+
+        tints: a thing gets another colour by its hue alone, where that was measured to be better.
+        """
         channels = pipeline.unet.config.in_channels
         if channels != 9:
             raise MissingCapability(
@@ -160,6 +186,7 @@ class DiffusionPainter:
         self._pipeline = pipeline
         self._empty = empty
         self._guidance = guidance
+        self._tints = tints
         scale = pipeline.vae_scale_factor
         self._side = pipeline.unet.config.sample_size * scale
         self._multiple = scale * 2 ** (len(pipeline.unet.config.block_out_channels) - 1)
@@ -174,6 +201,7 @@ class DiffusionPainter:
         dtype: torch.dtype,
         empty: str = "",
         guidance: float = GUIDANCE,
+        tints: bool = False,
     ) -> DiffusionPainter:
         """Load a pipeline in diffusers' layout from a folder or the Hub.
 
@@ -197,13 +225,16 @@ class DiffusionPainter:
             pipeline.enable_model_cpu_offload()
         else:
             pipeline.to(device)
-        return cls(pipeline, name=name, empty=empty, guidance=guidance)
+        return cls(pipeline, name=name, empty=empty, guidance=guidance, tints=tints)
 
     def paint(self, image: Image.Image, mask: np.ndarray, wish: str, *, options: PainterOptions) -> Paintings:
         """See `pipelines.parts.Painter`. The pipeline runs in a thread; closing stops it after its step."""
         _check(image, mask)
         if not 1 <= options.steps <= MOST_STEPS:
             raise DemoError(f"A painting takes 1 to {MOST_STEPS} steps, not {options.steps}.")
+        if self._tints and options.keep_shape and colours_in(wish):
+            yield from OpenCVPainter().paint(image, mask, wish, options=options)
+            return
         cut = cut_out(mask, self._side // LEAST_SHARE)
         size = self._size(cut)
         shown = image.crop(cut).resize(size, Image.Resampling.LANCZOS)

@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -28,9 +27,9 @@ from pipelines.tasks import TASKS
 if TYPE_CHECKING:
     from pipelines.assistant import Assistant, ReplyOptions
 
-MARGIN = 0.008  # of the picture's longer side: masks grow by it, so that no rim of the old thing stays
-LEAST_MARGIN = 2  # pixels
-ROOM = 0.04  # of a mask's longer side: by so much the hull of what is replaced grows
+MARGIN = 0.014  # of the picture's longer side: masks grow by it, so that no rim of the old thing stays
+LEAST_MARGIN = 3  # pixels
+ROOM = 0.04  # of a mask's longer side: by so much the box of what is replaced grows
 MOST_CANDIDATES = 4  # paintings of one edit
 DONE = {
     "remove": "Removed ",
@@ -54,11 +53,13 @@ def edit(assistant: Assistant, scene: Scene, request: Edit, options: ReplyOption
     plane = _plane(scene, ids, request)
     wish = _wish(request, names[ids[0]] if ids else "")
     paintings: list[Picture] = []
+    painter = assistant.painter.name
     for attempt in range(min(max(options.candidates, 1), MOST_CANDIDATES)):
         dials = replace(options.painter, seed=options.seed + attempt, keep_shape=request.action == "recolour")
         with closing(assistant.painter.paint(assistant.image(picture), plane, wish, options=dials)) as steps:
             for painting in steps:
                 if painting.image is not None:
+                    painter = painting.by or painter
                     paintings.append(assistant.pictures.add(painting.image))
                 else:
                     yield _on_the_way(assistant, scene, painting.preview, painting.step, painting.steps)
@@ -66,7 +67,7 @@ def edit(assistant: Assistant, scene: Scene, request: Edit, options: ReplyOption
         raise DemoError("The painter gave no picture: try again with another seed or wish.")
     scene = replace(scene, picture=paintings[0])
     scene = _after(assistant, scene, request, ids, wish)
-    told = partial(_told, assistant, scene, request, ids, names, wish, options, tuple(paintings))
+    told = partial(_told, scene, painter, request, ids, names, wish, options, tuple(paintings))
     yield told(None)
     box = Mask.from_array(plane).box
     yield told(_verdict(assistant, scene, request, ids, names, wish, box, options))
@@ -131,12 +132,11 @@ def _plane(scene: Scene, ids: Sequence[int], request: Edit) -> np.ndarray:
 
 
 def _room(plane: np.ndarray) -> np.ndarray:
-    """Where a new thing may lie: it has an outline of its own, so the old one's hull, grown."""
-    points = cv2.findNonZero(plane.astype(np.uint8))
-    hull = np.zeros(plane.shape, np.uint8)
-    cv2.fillConvexPoly(hull, cv2.convexHull(points), 1)
-    _, _, width, height = cv2.boundingRect(points)
-    return grown(hull.astype(bool), max(LEAST_MARGIN, round(ROOM * max(width, height))))
+    """Where a new thing may lie: it has an outline of its own, so the old one's box, grown."""
+    box = Mask.from_array(plane).box
+    room = np.zeros_like(plane)
+    room[box.y1 : box.y2, box.x1 : box.x2] = True
+    return grown(room, max(LEAST_MARGIN, round(ROOM * max(box.x2 - box.x1, box.y2 - box.y1))))
 
 
 def _name(assistant: Assistant, scene: Scene, number: int, options: ReplyOptions) -> str:
@@ -208,8 +208,8 @@ def _says(said: str, word: str) -> bool:
 
 
 def _told(
-    assistant: Assistant,
     scene: Scene,
+    painter: str,
     request: Edit,
     ids: Sequence[int],
     names: Mapping[int, str],
@@ -228,8 +228,8 @@ def _told(
         text += named
     if request.action != "remove":
         text += f": {wish}" if request.action == "background" else f", now: {wish}"
-    text += f" (by {assistant.painter.name})."
+    text += f" (by {painter})."
     details = (("action", request.action), ("wish", wish), *options.painter.said())
-    record = Record("edit", assistant.painter.name, options.seed, details=details)
+    record = Record("edit", painter, options.seed, details=details)
     turn = Turn("assistant", text + (verdict or ""), tuple(spans), record=record)
     return scene.with_turn(replace(turn, pictures=paintings if len(paintings) > 1 else ()))

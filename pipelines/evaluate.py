@@ -247,7 +247,7 @@ def edits(assistant: Assistant, case: Case, scores: Scores) -> None:
         case.album.append(Shown(words.replace("#1", f"the {thing.phrase}"), case.image, after))
         said = _described(assistant, scene, region.box)
         changed = np.any(np.asarray(after) != np.asarray(case.image), axis=2)
-        allowed = _hull(plane) if action == "replace" else plane
+        allowed = _filled_box(plane) if action == "replace" else plane
         grown = cv2.dilate(allowed.astype(np.uint8), np.ones((15, 15), np.uint8)).astype(bool)
         scores[f"{action}: pixels outside changed"].append(float((changed & ~grown).any()))
         seen = colour_seen(after, plane)
@@ -266,6 +266,8 @@ def edits(assistant: Assistant, case: Case, scores: Scores) -> None:
             scores[f"{action}: colour of the pixels as wished"].append(float(nearest_colour(seen) == colour))
             outlined = assistant.outline(scene, Region(0, "", region.box)).mask
             shape = outlined.array(case.image.size) if outlined else np.zeros_like(plane)
+            if action == "replace":
+                scores["replace: kind named as wished"].append(float(kind in said))
             if action == "recolour":
                 scores["recolour: outline kept, mean IoU"].append(plane_iou(shape, plane))
             else:
@@ -340,10 +342,11 @@ def sheet(album: Sequence[Shown]) -> Image.Image:
     return page
 
 
-def _hull(plane: np.ndarray) -> np.ndarray:
-    hull = np.zeros(plane.shape, np.uint8)
-    cv2.fillConvexPoly(hull, cv2.convexHull(cv2.findNonZero(plane.astype(np.uint8))), 1)
-    return hull.astype(bool)
+def _filled_box(plane: np.ndarray) -> np.ndarray:
+    box = Mask.from_array(plane).box
+    filled = np.zeros_like(plane)
+    filled[box.y1 : box.y2, box.x1 : box.x2] = True
+    return filled
 
 
 def _askable(thing: Thing) -> bool:

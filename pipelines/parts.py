@@ -56,12 +56,16 @@ class PainterOptions:
 
 @dataclass(frozen=True, slots=True)
 class Painting:
-    """A painting after `step` of `steps`: a preview on the way where there is one, the picture at the end."""
+    """A painting after `step` of `steps`: a preview on the way where there is one, the picture at the end.
+
+    `by`: what painted it, where that is not the painter as it is named.
+    """
 
     step: int
     steps: int
     preview: Image.Image | None = None
     image: Image.Image | None = None
+    by: str = ""
 
 
 Scenes = Generator[Scene, None, None]

@@ -196,9 +196,12 @@ class Painter:
             self.unet.to(memory_format=torch.channels_last)
         self.trained = nn.ModuleDict({"unet": self.unet, "text": self.text})
         self.averaged = AveragedModel(self.trained, multi_avg_fn=get_ema_multi_avg_fn(KEPT))
+        # painting starts from pure noise, so training must end there: else a picture's mean shines through
+        # the last step's noise, is relied on, and comes out as grey (Lin et al., arXiv 2305.08891)
         self.noise = DDPMScheduler(
-            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", prediction_type="v_prediction"
-        )
+            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", prediction_type="v_prediction",
+            rescale_betas_zero_snr=True,
+        )  # fmt: skip
 
     def state(self) -> dict[str, Any]:
         """All weights and the latents' scale."""

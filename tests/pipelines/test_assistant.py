@@ -307,7 +307,7 @@ def test_recolour_and_replace(assistant, painter, speaker, drawing):
     assert region(star, 1).source == "edit"
 
 
-def test_a_replacement_may_use_the_old_things_hull_but_no_other_region(assistant, drawing):
+def test_a_replacement_may_use_the_old_things_box_but_no_other_region(assistant, drawing):
     scene = last(assistant, assistant.open(drawing), "segment the red ball")
     mask = region(scene, 1).mask
     assert mask
@@ -319,7 +319,7 @@ def test_a_replacement_may_use_the_old_things_hull_but_no_other_region(assistant
     assert not changed[upper].any()
     assert changed[ball & ~upper].any()
     beside = changed & ~ball
-    assert beside.any()  # the hull is grown: a new thing has an outline of its own
+    assert beside.any()  # the box is grown: a new thing has an outline of its own
 
 
 def test_the_background(assistant, painter, drawing):

@@ -384,3 +384,32 @@ def test_fresh_scenes_are_familiar_and_noise_is_not(assistant):
     if (NANO / "familiarity.safetensors").exists():
         noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8))
         assert assistant.open(noise).turns
+
+
+@cache
+def painting() -> Assistant:
+    return load(Settings(painter="diffusion-nano", device="cpu"))
+
+
+def test_things_are_replaced_as_wished():
+    """Of six things, three and more have the wished colour by the pixels; two are named as wished."""
+    scores = chain.evaluate(painting(), seed=FIRST_SEED, count=6, measures=("edits",))
+    assert scores["replace: colour of the pixels as wished"]["mean"] >= 0.5
+    assert scores["replace: named as wished"]["mean"] >= 2 / 6
+    assert scores["replace: named so without the edit"]["mean"] == 0
+    assert scores["remove: colour gone from the pixels"]["mean"] >= 0.5
+
+
+def test_another_background_leaves_the_things_alone():
+    image, truth, _ = next(cases("beach", 1))
+    thing = max(truth.things, key=lambda thing: chain.box_of(thing).area)
+    scene = painting().box(painting().open(image), chain.box_of(thing))
+    mask = scene.regions[0].mask
+    assert mask
+    plane = mask.array(image.size)
+    after = painting().answer(scene, "change the background to a park")
+    assert after.picture
+    edited = np.asarray(painting().image(after.picture))
+    assert (edited[plane] == np.asarray(image)[plane]).all()
+    assert (edited[~plane] != np.asarray(image)[~plane]).any(axis=1).mean() > 0.5
+    assert "diffusion-nano" in said(after)
