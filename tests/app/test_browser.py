@@ -352,14 +352,15 @@ def test_a_visitor_chooses_what_sphinx_looks_with(assistant, speaker, serve, vis
     page = visit(serve(assistant))
     upload(page, picture)
     say(page, "what is this?")
-    expect(page.locator("#words .submit-button")).to_be_visible()
+    expect(page.locator("#chat .bot")).to_have_count(1)
+    expect(page.locator("#chat .dots, #chat .caret")).to_have_count(0)
     assert (speaker.options[-1].views, speaker.options[-1].encoders) == (1, None)
     page.click("#acts >> text=Options")
     page.locator("#views").get_by_label("the whole and its 4 parts").check()
     page.locator("#encoders").get_by_label("DINOv2").uncheck()
     say(page, "and now?")
     expect(page.locator("#chat .bot")).to_have_count(2)
-    expect(page.locator("#words .submit-button")).to_be_visible()
+    expect(page.locator("#chat .dots, #chat .caret")).to_have_count(0)
     assert (speaker.options[-1].views, speaker.options[-1].encoders) == (5, ("clip",))
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipelines.diffusion import LEAST_SHARE, DiffusionPainter, OpenCVPainter, cut_out, paste, tinted
+from pipelines.diffusion import LEAST_SHARE, DiffusionPainter, OpenCVPainter, cut_out, paste, tinted, toned
 from pipelines.errors import DemoError, MissingCapability
 from pipelines.parts import PainterOptions
 
@@ -165,6 +165,26 @@ def test_a_model_that_cannot_inpaint_is_refused(painter):
     pipeline = SimpleNamespace(unet=SimpleNamespace(config=SimpleNamespace(in_channels=4)))
     with pytest.raises(MissingCapability, match="inpainting"):
         DiffusionPainter(pipeline, name="plain")
+
+
+def test_a_painting_takes_the_tone_of_its_surroundings():
+    seen = np.full((40, 40, 3), 120, np.float32)
+    mask = disc(40, 40, 20, 20, 8)
+    painted = seen + 15  # an autoencoder's tint, all over
+    painted[mask] += (60, 0, 0)
+    found = toned(painted, seen, mask)
+    assert np.abs(found[~mask] - 120).max() < 1
+    assert np.abs(found[mask] - (180, 120, 120)).max() < 1
+    assert (toned(painted, seen, np.ones((40, 40), bool)) == painted).all()
+
+
+def test_a_painter_that_tints_says_who_did(painter, folder):
+    image, mask = noise(80, 60), disc(80, 60, 40, 30, 15)
+    tints = DiffusionPainter.load(folder, name="t", device="cpu", dtype=torch.float32, tints=True)
+    *_, done = tints.paint(image, mask, "red ball", options=PainterOptions(steps=2, keep_shape=True))
+    assert done.by == OpenCVPainter.name
+    *_, done = tints.paint(image, mask, "red ball", options=PainterOptions(steps=2))
+    assert done.by == ""
 
 
 def test_removal_fills_from_around():
