@@ -10,14 +10,23 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from model.training.evaluate import FIRST_SEED, Conditions, evaluate, load, set_paper, untrained
+from model.training.evaluate import (
+    FIRST_SEED,
+    Conditions,
+    answer,
+    evaluate,
+    figures,
+    load,
+    set_paper,
+    untrained,
+)
 from model.training.questions import TOPICS
 from model.training.scoring import best_constant_box
-from model.training.world import ACTIONS, COLOURS, HELD_OUT_PAIRS, THING_KINDS
+from model.training.world import ACTIONS, COLOURS, HELD_OUT_PAIRS, STYLES, THING_KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,8 @@ sequence; a global view and 2 x 2 sub-images; a six-layer LLaMA. Trained from no
 {note}
 ## Figures
 
-Fresh scenes, greedy, seeds from {seed:,}; {control} scenes for the first {controls}, {count} for the others.
+Fresh scenes, greedy, seeds from {seed:,}; up to {count} scenes a figure (synthetic and real style: the halves
+of them), {held_out} of held-out pairs, {control} for the controls to their right.
 
 """
 # topic -> score: measured with its controls
@@ -77,15 +87,25 @@ CONTROLS = {
     "locate": "hit",
     "locate-small": "hit",
 }
+# topics of is-there questions and of phrases about absent things, and what is absent there
+ABSENT = (
+    ("is-there-absent", "locate-absent", "unlike all that is there"),
+    ("is-there-near-miss", "locate-near-miss", "differs from a present one in one word"),
+    ("is-there-kind-absent", "locate-kind-absent", "named by its kind alone"),
+)
 RANDOM_COUNT = 60  # scenes a figure of the control with random weights, whose replies never end
 
 
-def figure(found: dict[str, dict[str, float]], promise: Promise) -> float:
+Found = dict[str, dict[str, float]]  # topic -> figures
+Measured = dict[str, Found]  # condition -> what was found under it
+
+
+def figure(found: Found, promise: Promise) -> float:
     """The headline of an ability; 0 where it was not measured."""
     return found.get(promise.topic, {}).get(promise.figure, 0.0)
 
 
-def abilities(found: dict[str, dict[str, float]], views: int | None = None) -> dict[str, object]:
+def abilities(found: Found, views: int | None = None) -> dict[str, object]:
     """What the page reads: words for the visitor, and for each ability whether it is promised."""
     rows = {
         p.ability: {
@@ -113,7 +133,7 @@ def abilities(found: dict[str, dict[str, float]], views: int | None = None) -> d
     }
 
 
-def _imagined(found: dict[str, dict[str, float]]) -> str:
+def _imagined(found: Found) -> str:
     """How often something is found that is not there."""
     if "locate-kind-absent" not in found:
         return ""
@@ -121,29 +141,38 @@ def _imagined(found: dict[str, dict[str, float]]) -> str:
     return f"Asked to find a kind of thing that is not there, it boxes something in {boxed} of pictures."
 
 
-def _share(found: dict[str, dict[str, float]], topic: str, score: str) -> str:
+def _share(found: Found, topic: str, score: str) -> str:
     return f"{100 * found[topic][score]:.0f} %" if topic in found else "-"
 
 
-def is_there_f1(found: dict[str, dict[str, float]], absent: str) -> float:
+def is_there_f1(found: Found, absent: str) -> float:
     """F1 of "yes" over as many questions about present things as about absent ones of that topic."""
     present, wrong = found["is-there-present"]["yes"], found[absent]["yes"]
     return 2 * present / (1 + present + wrong)
 
 
-def _percent(found: dict[str, dict[str, float]], promise: Promise) -> str:
-    return _share(found, promise.topic, promise.figure)
+def _row(name: str, score: str, measured: Measured, columns: Sequence[str], topic: str, key: str) -> str:
+    cells = " | ".join(_share(measured[column], topic, key) for column in columns)
+    return f"| {name} | {score} | {cells} |"
 
 
 def card(
-    measured: dict[str, dict[str, dict[str, float]]],
+    measured: Measured,
+    *,
     minutes: float,
     device: str,
     count: int,
+    held_out: int,
     control: int,
     note: str = "",
 ) -> str:
-    """The model card."""
+    """The model card.
+
+    Args:
+        measured: condition -> topic -> figures; "main" is what the page promises.
+        minutes, device: of the training. count, held_out, control: scenes a figure, as measured.
+        note: what the run did differently from the recipe.
+    """
     main = measured["main"]
     lines = INTRODUCTION.format(
         pairs=len(HELD_OUT_PAIRS),
@@ -151,35 +180,34 @@ def card(
         device=device,
         today=date.today().isoformat(),
         count=count,
+        held_out=held_out,
         control=control,
-        controls=len(CONTROLS),
         seed=FIRST_SEED,
         note=f"* **Departures from that recipe**: {note}\n" if note else "",
     ).splitlines()
-    names = [name for name in measured if name != "main"]
-    lines += [f"| ability | measured as | all | {' | '.join(names)} |", "|---|---|---|" + "---|" * len(names)]
-    for topic, score in CONTROLS.items():
-        cells = " | ".join(_share(measured[name], topic, score) for name in names)
-        lines.append(f"| {topic} | {score} | {_share(main, topic, score)} | {cells} |")
-    for promise in PROMISES:
-        if promise.topic in CONTROLS:
-            continue
-        cells = " | ".join(_percent(measured[name], promise) for name in names)
-        lines.append(f"| {promise.ability} | {promise.says} | {_percent(main, promise)} | {cells} |")
-    far, near = (is_there_f1(main, f"is-there-{kind}") for kind in ("absent", "near-miss"))
-    lines += ["", f"Is-there questions, half of them about absent things: F1 {far:.2f};"]
-    lines += [f"where the absent thing differs from a present one in one word: F1 {near:.2f}."]
-    if "is-there-kind-absent" in main:  # "is there a dog?", where there is none
-        bare, boxed = is_there_f1(main, "is-there-kind-absent"), _share(main, "locate-kind-absent", "boxed")
-        lines += [
-            f"Where the absent thing is named by its kind alone: F1 {bare:.2f}; it is boxed in {boxed}."
-        ]
-    lines += ["", "Everything else that was measured is in `figures.json`. All of it, in words:", ""]
+    columns = list(measured)
+    lines += [
+        f"| ability | measured as | {' | '.join('all' if name == 'main' else name for name in columns)} |",
+        "|---|---|" + "---|" * len(columns),
+    ]
+    lines += [_row(topic, key, measured, columns, topic, key) for topic, key in CONTROLS.items()]
+    lines += [
+        _row(p.ability, p.says, measured, columns, p.topic, p.figure)
+        for p in PROMISES
+        if p.topic not in CONTROLS
+    ]
+    lines += ["", "Is-there questions, half of them about absent things, and phrases for absent things:", ""]
+    lines += ["| the absent thing | F1 | a box is drawn for it |", "|---|---|---|"]
+    for asked, located, says in ABSENT:
+        if asked in main:
+            lines.append(f"| {says} | {is_there_f1(main, asked):.2f} | {_share(main, located, 'boxed')} |")
+    lines += ["", "All that was measured, in the words of `model/training/scoring.py`:", ""]
     for topic in sorted(main):
         shown = ", ".join(f"{name} {value:.2f}" for name, value in main[topic].items() if name != "n")
         lines.append(f"* {topic} (n = {main[topic]['n']:.0f}): {shown}")
-    limits = [row for row in abilities(main)["abilities"].items() if not row[1]["trained"]]  # type: ignore[union-attr]
-    lines += ["", "## Limits", "", str(abilities(main)["cannot"]), ""]
+    said = abilities(main)
+    limits = [row for row in said["abilities"].items() if not row[1]["trained"]]  # type: ignore[union-attr]
+    lines += ["", "## Limits", "", str(said["cannot"]), ""]
     lines += [f"* {name}: {row['figure']}" for name, row in limits]
     return "\n".join(lines) + "\n"
 
@@ -190,10 +218,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m model.training.card", description="Measure a checkpoint; write its card."
     )
     parser.add_argument("--checkpoint", type=Path, default=Path("assets/sphinx-nano"))
-    parser.add_argument("--count", type=int, default=500, help="scenes a figure of most figures")
-    parser.add_argument(
-        "--control-count", type=int, default=500, help="scenes of the figures that have controls"
-    )
+    parser.add_argument("--count", type=int, default=500, help="scenes a figure")
+    parser.add_argument("--held-out-count", type=int, default=500, help="scenes a figure of held-out pairs")
+    parser.add_argument("--control-count", type=int, default=200, help="scenes a figure of the controls")
     parser.add_argument("--minutes", type=float, required=True, help="of training, for the card")
     parser.add_argument("--hardware", required=True, help="what it was trained on, for the card")
     parser.add_argument(
@@ -202,37 +229,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--views", type=int, help="what the page looks with: 1 is the global view only")
     arguments = parser.parse_args(argv)
     model, processor = load(arguments.checkpoint)
-    conditions = {
-        "main": Conditions(views=arguments.views),
-        "picture greyed out": Conditions(views=arguments.views, grey=True),
-        "synthetic": Conditions(views=arguments.views, style="synthetic"),
-        "real style": Conditions(views=arguments.views, style="real"),
-        "held-out pairs": Conditions(views=arguments.views, held_out=True),
-        "one view" if arguments.views != 1 else "five views": Conditions(
-            views=None if arguments.views == 1 else 1
-        ),
+    usual = Conditions(views=arguments.views)
+    other = ("one view", 1) if arguments.views != 1 else ("five views", None)
+    paper = set_paper(FIRST_SEED, arguments.count, list(TOPICS), usual)
+    answer(model, processor, paper, usual, progress=True)
+    measured: Measured = {"main": figures(paper.exams)}
+    for style in STYLES:
+        measured[f"{style} style"] = figures(exam for exam in paper.exams if exam.style == style)
+    measured["held-out pairs"] = evaluate(
+        model,
+        processor,
+        count=arguments.held_out_count,
+        conditions=replace(usual, held_out=True),
+        progress=True,
+    )
+    controls = {
+        other[0]: (model, replace(usual, views=other[1]), arguments.control_count),
+        "picture greyed out": (model, replace(usual, grey=True), arguments.control_count),
+        "random weights": (untrained(model), usual, RANDOM_COUNT),
     }
-    measured: dict[str, dict[str, dict[str, float]]] = {}
-    for name, condition in conditions.items():
-        plain = name in ("main", "picture greyed out")
+    for name, (asked, conditions, count) in controls.items():
         measured[name] = evaluate(
-            model,
-            processor,
-            count=arguments.control_count if plain else arguments.count,
-            topics=tuple(CONTROLS),
-            conditions=condition,
-            progress=True,
+            asked, processor, count=count, topics=tuple(CONTROLS), conditions=conditions, progress=True
         )
-    measured["random weights"] = evaluate(
-        untrained(model), processor, count=RANDOM_COUNT, topics=tuple(CONTROLS), conditions=conditions["main"]
-    )
-    rest = [topic for topic in TOPICS if topic not in CONTROLS]
-    paper = set_paper(FIRST_SEED, arguments.control_count, ["locate"])
-    still = best_constant_box([exam.qa.exact[0] for exam in paper.exams])
-    measured["best constant box"] = {"locate": {"n": len(paper.exams), **still}}
-    measured["main"] |= evaluate(
-        model, processor, count=arguments.count, topics=rest, conditions=conditions["main"], progress=True
-    )
+    boxes = [exam.qa.exact[0] for exam in paper.exams if exam.qa.topic == "locate"]
+    measured["best constant box"] = {"locate": {"n": len(boxes), **best_constant_box(boxes)}}
     folder: Path = arguments.checkpoint
     (folder / "figures.json").write_text(json.dumps(measured, indent=1) + "\n")
     (folder / "abilities.json").write_text(
@@ -241,11 +262,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     (folder / "README.md").write_text(
         card(
             measured,
-            arguments.minutes,
-            arguments.hardware,
-            arguments.count,
-            arguments.control_count,
-            arguments.note,
+            minutes=arguments.minutes,
+            device=arguments.hardware,
+            count=arguments.count,
+            held_out=arguments.held_out_count,
+            control=arguments.control_count,
+            note=arguments.note,
         )
     )
     return 0

@@ -2,7 +2,7 @@
 
 Three kinds of wish: a thing that lies in the hole ("a striped blue cup"), nothing (a hole over what is behind
 the things: the empty wish, which is also guidance's "without words"), and what lies behind all things ("a
-beach"). A hole is never the thing's own outline, or the outline alone would say what to paint. Each picture's
+beach"). A hole never has the thing's own shape, or the shape alone would say what to paint. Each picture's
 wishes are a pure function of its number. Knows the world; knows no networks.
 """
 
@@ -30,6 +30,9 @@ TRIES = 12  # places tried for such a hole
 HOLE_SIDES = (24, 110)  # pixels of such a hole's box
 PATTERN_SAID = 0.5  # of the plain things whose plainness is not told apart from silence
 THINGS_ASKED = 2  # of one picture at most
+CLOSE, ROOMY = 0.16, 0.5  # longer sides of a thing that its hole leaves free at most, on each side
+OVERLAP = 0.35  # of a hole at most, that other things cover
+HULL_OVER = 1.15  # sizes of a thing's box over which another's hull is stretched
 BEHIND = 0.2  # of the pictures whose background is asked for
 
 
@@ -68,24 +71,41 @@ def _shorter(thing: Thing) -> float:
     return min(thing.box[2] - thing.box[0], thing.box[3] - thing.box[1])
 
 
-def loosened(plane: np.ndarray, rng: random.Random) -> np.ndarray:
-    """A hole that holds a plane: its box, an ellipse around it or its grown hull, with some room."""
+def loosened(plane: np.ndarray, rng: random.Random, other: np.ndarray) -> np.ndarray:
+    """A hole that holds a plane: a box or an ellipse around it, or the hull of something else.
+
+    Never the plane's own shape, and of its own proportions only half of the time: at work a hole is that of
+    the thing that was there before, and the painter must trust the words.
+
+    Args: plane, other: bool (H, W), what to hold, and what else lends its hull.
+    """
     ys, xs = np.flatnonzero(plane.any(1)), np.flatnonzero(plane.any(0))
     x1, y1, x2, y2 = int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1
-    room = [rng.uniform(0.0, 0.16) * max(x2 - x1, y2 - y1) for _ in range(4)]
+    longer = max(x2 - x1, y2 - y1)
+    most = rng.choice((CLOSE, ROOMY))
+    room = [rng.uniform(0.0, most) * longer for _ in range(4)]
     x1, y1, x2, y2 = (round(v) for v in (x1 - room[0], y1 - room[1], x2 + room[2], y2 + room[3]))
     hole = np.zeros(plane.shape, np.uint8)
     shape = rng.random()
-    if shape < 0.6:
+    if shape < 0.65:
         cv2.rectangle(hole, (x1, y1), (x2, y2), 1, -1)
-    elif shape < 0.75:
+    elif shape < 0.8 or not other.any():
         centre = ((x1 + x2) / 2, (y1 + y2) / 2)
         cv2.ellipse(hole, (centre, (1.36 * (x2 - x1), 1.36 * (y2 - y1)), 0), 1, -1)
     else:
-        points = cv2.findNonZero(plane.astype(np.uint8))
-        cv2.fillConvexPoly(hole, cv2.convexHull(points), 1)
-    grow = max(2, round(rng.uniform(0.02, 0.08) * max(x2 - x1, y2 - y1)))
+        cv2.fillConvexPoly(hole, _hull_around(other, (x1, y1, x2, y2)), 1)
+        hole |= cv2.dilate(plane.astype(np.uint8), np.ones((3, 3), np.uint8))
+    grow = max(2, round(rng.uniform(0.02, 0.08) * longer))
     return cv2.dilate(hole, np.ones((2 * grow + 1, 2 * grow + 1), np.uint8)).astype(bool)
+
+
+def _hull_around(plane: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    """The hull of a plane, stretched over a box and a little more: points (N, 1, 2), int32."""
+    hull = cv2.convexHull(cv2.findNonZero(plane.astype(np.uint8)))[:, 0].astype(np.float64)
+    low, high = hull.min(0), hull.max(0)
+    corner, size = np.array(box[:2]), np.array(box[2:]) - np.array(box[:2])
+    ring = corner + size / 2 + HULL_OVER * size * ((hull - low) / np.maximum(high - low, 1) - 0.5)
+    return np.round(ring).astype(np.int32)[:, None]
 
 
 def cut_around(image: np.ndarray, hole: np.ndarray, words: str, rng: random.Random) -> Wish:
@@ -158,9 +178,11 @@ def wishes_for(image: np.ndarray, truth: Truth, rng: random.Random) -> list[Wish
         thing for thing in truth.things if thing.visible >= LEAST_VISIBLE and _shorter(thing) >= LEAST_SIDE
     ]  # fmt: skip
     for thing in rng.sample(whole, min(THINGS_ASKED, len(whole))):
-        hole = loosened(outline([thing], truth.size_wh), rng)
-        others = outline([other for other in truth.things if other is not thing], truth.size_wh)
-        if (hole & others).sum() > 0.5 * hole.sum():
+        others = [other for other in truth.things if other is not thing]
+        lent = outline([rng.choice(others)] if others else [], truth.size_wh)
+        hole = loosened(outline([thing], truth.size_wh), rng, lent)
+        others = outline(others, truth.size_wh)
+        if (hole & others).sum() > OVERLAP * hole.sum():
             continue
         asked.append(cut_around(image, hole, words_for(thing, rng), rng))
     covered = outline(list(truth.things), truth.size_wh)

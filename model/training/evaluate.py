@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from PIL import Image
 from tqdm import tqdm
+from transformers.cache_utils import DynamicCache
 
 from model import STOP, SphinxForConditionalGeneration, SphinxProcessor, turn_end
 from model.training.data import scene_shape
@@ -60,6 +61,7 @@ class Exam:
 
     qa: QA
     picture: int
+    style: str  # of the picture
     reply: str = ""
 
 
@@ -98,9 +100,15 @@ def set_paper(seed: int, count: int, topics: Sequence[str], conditions: Conditio
             continue
         for topic, qa in made:
             asked[topic] += 1
-            paper.exams.append(Exam(qa, len(paper.pictures)))
+            paper.exams.append(Exam(qa, len(paper.pictures), truth.style))
         paper.pictures.append(np.full_like(array, GREY) if conditions.grey else array)
     return paper
+
+
+def _alike(rows: Sequence[Sequence[int]]) -> int:
+    """How many ids all rows begin with; of the shortest row one is left."""
+    shortest = min(map(len, rows)) - 1
+    return next((i for i, ids in enumerate(zip(*rows)) if len(set(ids)) > 1 or i == shortest), shortest)
 
 
 @torch.no_grad()
@@ -112,38 +120,52 @@ def answer(
     *,
     progress: bool = False,
 ) -> None:
-    """Fill in the replies, greedily, in batches of questions of like length."""
+    """Fill in the replies, greedily, in batches of questions of like length.
+
+    What the questions of a batch begin with (a picture, the system text) is read once for each picture.
+    """
     device = model.device
     features: dict[int, torch.Tensor] = {}
     exams = sorted(paper.exams, key=lambda e: (LONG.get(e.qa.ability, SHORT), e.picture))
     with tqdm(total=len(exams), disable=not progress, desc="asking") as bar:
         for start in range(0, len(exams), BATCH):
             batch = exams[start : start + BATCH]
-            for number in {e.picture for e in batch} - features.keys():
+            numbers = sorted({e.picture for e in batch})
+            for number in [n for n in numbers if n not in features]:
                 pixels = processor.image_processor(
                     [Image.fromarray(paper.pictures[number])], return_tensors="pt"
                 )
                 features[number] = model.get_image_features(
                     pixels["pixel_values"].to(device, model.dtype), conditions.views, conditions.encoders
                 )[0]
-            inputs = processor(
-                text=[processor.prompt([(e.qa.question, None)]) for e in batch],
-                images=[Image.fromarray(paper.pictures[e.picture]) for e in batch],
-                views=conditions.views,
-                encoders=conditions.encoders,
-                return_tensors="pt",
+            words = [processor.tokenizer(processor.prompt([(e.qa.question, None)])).input_ids for e in batch]
+            shown = len(features[numbers[0]])
+            rows = [[*ids[:1], *[processor.image_token_id] * shown, *ids[1:]] for ids in words]
+            alike = _alike(rows)
+            cache = DynamicCache(config=model.config.get_text_config())
+            model(
+                input_ids=torch.tensor([rows[0][:alike]] * len(numbers), device=device),
+                image_features=torch.stack([features[number] for number in numbers]),
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
             )
-            ids = inputs["input_ids"].to(device)
+            cache.batch_select_indices(torch.tensor([numbers.index(e.picture) for e in batch], device=device))
+            length = max(map(len, rows))
+            padding = [length - len(ids) for ids in rows]
+            pad = processor.tokenizer.pad_token_id
+            ids = torch.tensor([r[:alike] + [pad] * n + r[alike:] for r, n in zip(rows, padding)])
+            mask = torch.tensor([[1] * alike + [0] * n + [1] * (length - alike - n) for n in padding])
             made = cast(Any, model).generate(
-                input_ids=ids,
-                attention_mask=inputs["attention_mask"].to(device),
-                image_features=torch.stack([features[e.picture] for e in batch]),
+                input_ids=ids.to(device),
+                attention_mask=mask.to(device),
+                past_key_values=cache,
                 max_new_tokens=max(LONG.get(e.qa.ability, SHORT) for e in batch),
                 do_sample=False,
-                stopping_criteria=turn_end(processor.tokenizer, ids.shape[1]),
-                pad_token_id=processor.tokenizer.pad_token_id,
+                stopping_criteria=turn_end(processor.tokenizer, length),
+                pad_token_id=pad,
             )
-            for e, row in zip(batch, made[:, ids.shape[1] :].tolist()):
+            for e, row in zip(batch, made[:, length:].tolist()):
                 e.reply = processor.tokenizer.decode(row, skip_special_tokens=True).split(STOP)[0].strip()
             bar.update(len(batch))
 

@@ -81,11 +81,11 @@ STAGES = (
         3 * SPARE_SEEDS,
     ),
     Stage("two", 0.54, Diet(24, text_every=24, single_view=0.95), 1e-3, 2e-3, 4 * SPARE_SEEDS),
-    Stage("two-high", 0.0, Diet(16, text_every=24, single_view=0.4), 4e-4, 8e-4, 9 * SPARE_SEEDS // 2),
+    Stage("two-high", 0.0, Diet(24, text_every=24, single_view=0.4), 1e-3, 2e-3, 9 * SPARE_SEEDS // 2),
 )
 WARM_RATE = 0.7  # of the peak learning rates, in a run that starts from a checkpoint
 SEED_STRIDE = 37_000  # pictures by which a run's --seed moves every stage's first one
-WARM_SHARES = {"encoders": 0.2, "two": 0.8, "two-high": 0.0}  # of a run that starts from a checkpoint
+WARM_SHARES = {"encoders": 0.12, "two": 0.0, "two-high": 0.88}  # of a run that starts from a checkpoint
 
 
 class Nano(nn.Module):

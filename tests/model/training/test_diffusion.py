@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
+import random
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from model.training import diffusion, loop
 from model.training.diffusion import Painter, Recipe
-from model.training.diffusion_data import SIDE, wishes
+from model.training.diffusion_data import SIDE, loosened, wishes
 from model.training.world import COLOURS, THING_KINDS
 
 
@@ -41,6 +43,23 @@ def test_wishes_are_their_number_and_name_what_the_hole_holds() -> None:
         lead = inside[:, 0] - inside[:, 2] if red else inside[:, 2] - inside[:, 0]
         assert (lead > 30).mean() > 0.03, wish.words
     assert set(COLOURS) & {word for wish in named for word in wish.words.split()}
+
+
+def test_a_hole_holds_its_thing_and_does_not_show_its_shape() -> None:
+    disc, bar = np.zeros((2, 120, 120), np.uint8)
+    cv2.circle(disc, (60, 60), 12, 1, -1)
+    cv2.rectangle(bar, (10, 10), (20, 90), 1, -1)
+    proportions = []
+    for seed in range(60):
+        hole = loosened(disc.astype(bool), random.Random(seed), bar.astype(bool))
+        assert hole[disc.astype(bool)].all()
+        *_, width, height = cv2.boundingRect(hole.astype(np.uint8))
+        proportions.append(width / height)
+        shape, _ = cv2.findContours(hole.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        round_area = np.pi * cv2.minEnclosingCircle(shape[0])[1] ** 2
+        assert hole.sum() < 0.95 * round_area or hole.sum() > 1.5 * disc.sum()
+    assert min(proportions) < 0.75
+    assert max(proportions) > 1.33
 
 
 def test_the_tokenizer_is_the_same_every_time_and_knows_the_worlds_words() -> None:

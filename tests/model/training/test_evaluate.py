@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from model import SphinxForConditionalGeneration, SphinxProcessor
-from model.training.evaluate import Conditions, answer, evaluate, figures, load, set_paper, untrained
+from model.training.evaluate import (
+    Conditions,
+    Exam,
+    Paper,
+    answer,
+    evaluate,
+    figures,
+    load,
+    set_paper,
+    untrained,
+)
 from model.training.scoring import best_constant_box
 
 CHECKPOINT = Path(__file__).parents[3] / "assets" / "sphinx-nano"
@@ -65,3 +75,13 @@ def test_random_weights_do_not_pass_for_seeing() -> None:
 def test_training_seeds_are_refused() -> None:
     with pytest.raises(ValueError, match="may have been trained on"):
         set_paper(999_999, 1, ["kind"])
+
+
+def test_replies_do_not_depend_on_what_is_asked_beside_them() -> None:
+    model, processor = load(CHECKPOINT, "cpu")
+    together = set_paper(SEED, 3, ["kind", "locate", "caption"])
+    answer(model, processor, together, Conditions(views=views()))
+    for exam in together.exams:
+        alone = Paper(together.pictures, [Exam(exam.qa, exam.picture, exam.style)])
+        answer(model, processor, alone, Conditions(views=views()))
+        assert alone.exams[0].reply == exam.reply != ""

@@ -1,0 +1,46 @@
+"""What the model card and the page are told, from figures made up here."""
+
+from __future__ import annotations
+
+import pytest
+
+from model.training.card import PROMISES, abilities, card, is_there_f1
+from model.training.evaluate import Conditions, figures, set_paper
+from model.training.questions import TOPICS
+
+FOUND = {
+    topic: {"n": 10.0, "exact": 0.9, "right": 0.9, "yes": 0.1, "boxed": 0.2, "hit": 0.5} for topic in TOPICS
+}
+FOUND |= {promise.topic: FOUND[promise.topic] | {promise.figure: 0.9} for promise in PROMISES}
+FOUND["is-there-present"] = {"n": 10.0, "right": 0.8, "yes": 0.8}
+FOUND |= {
+    f"is-there-{absent}": {"n": 10.0, "right": 0.9, "yes": 0.1}
+    for absent in ("absent", "near-miss", "kind-absent")
+}
+
+
+def test_what_is_below_its_promise_is_named_a_weakness() -> None:
+    said = abilities(FOUND | {"chart": {"n": 10.0, "cells_share": 0.11}}, views=5)
+    assert said["views"] == 5
+    assert "Weak so far, by measurement: chart." in str(said["cannot"])
+    assert "Weak" not in str(abilities(FOUND)["cannot"])
+
+
+def test_f1_of_is_there_counts_both_kinds_of_question_alike() -> None:
+    # of 10 present things 8 are affirmed, of 10 absent ones 1: precision 8 / 9, recall 8 / 10
+    assert is_there_f1(FOUND, "is-there-absent") == pytest.approx(2 * (8 / 9) * 0.8 / (8 / 9 + 0.8))
+
+
+def test_the_card_has_a_column_for_each_condition_and_a_dash_where_nothing_was_measured() -> None:
+    measured = {"main": FOUND, "held-out pairs": FOUND, "one view": {"kind": {"n": 5.0, "exact": 0.5}}}
+    text = card(measured, minutes=1, device="a core", count=10, held_out=10, control=5, note="None.")
+    assert "| ability | measured as | all | held-out pairs | one view |" in text
+    assert "| kind | exact | 90 % | 90 % | 50 % |" in text
+    assert "| colour | exact | 90 % | 90 % | - |" in text
+    assert "| named by its kind alone | 0.84 | 20 % |" in text
+
+
+def test_the_halves_by_style_make_up_the_whole() -> None:
+    paper = set_paper(60_000_000, 6, ["kind"], Conditions())
+    halves = [figures(e for e in paper.exams if e.style == style) for style in ("synthetic", "real")]
+    assert sum(half.get("kind", {"n": 0})["n"] for half in halves) == figures(paper.exams)["kind"]["n"] == 6
