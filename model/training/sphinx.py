@@ -24,7 +24,7 @@ import argparse
 import logging
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -80,8 +80,8 @@ STAGES = (
         1.5e-3,
         3 * SPARE_SEEDS,
     ),
-    Stage("two", 0.54, Diet(24, text_every=24, single_view=0.95), 1e-3, 2e-3, 4 * SPARE_SEEDS),
-    Stage("two-high", 0.0, Diet(24, text_every=24, single_view=0.4), 1e-3, 2e-3, 9 * SPARE_SEEDS // 2),
+    Stage("two", 0.24, Diet(24, text_every=24, single_view=0.95), 1e-3, 2e-3, 4 * SPARE_SEEDS),
+    Stage("two-high", 0.3, Diet(24, text_every=24, single_view=0.4), 1e-3, 2e-3, 9 * SPARE_SEEDS // 2),
 )
 WARM_RATE = 0.7  # of the peak learning rates, in a run that starts from a checkpoint
 SEED_STRIDE = 37_000  # pictures by which a run's --seed moves every stage's first one
@@ -212,6 +212,41 @@ class Nano(nn.Module):
         return language + DENSE_WEIGHT * dense, figures
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run does; kept with its state, so that it is resumed as it was begun."""
+
+    minutes: float
+    steps: int | None = None  # a stage, instead of minutes
+    warm: bool = False  # starts from weights, not from nothing
+    only: tuple[str, ...] | None = None  # names of the stages that are run
+    seed: int = 0
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Every stage, with the share, rates and first picture it has in this run.
+
+        Raises:
+            ValueError: the stages that are named have no share of it.
+        """
+        stages = STAGES
+        if self.warm:
+            stages = tuple(
+                replace(
+                    stage, share=WARM_SHARES.get(stage.name, 0.0),
+                    vision_rate=WARM_RATE * stage.vision_rate, language_rate=WARM_RATE * stage.language_rate,
+                )
+                for stage in stages
+            )  # fmt: skip
+        stages = tuple(replace(s, first=s.first + SEED_STRIDE * self.seed) for s in stages)
+        if self.only:
+            stages = tuple(replace(s, share=s.share if s.name in self.only else 0.0) for s in stages)
+            whole = sum(stage.share for stage in stages)
+            if not whole:
+                raise ValueError(f"this run gives no time to {', '.join(self.only)}")
+            stages = tuple(replace(s, share=s.share / whole) for s in stages)
+        return stages
+
+
 @dataclass(slots=True)
 class Run:
     """One training run: its folder, its model, and where it is."""
@@ -220,9 +255,7 @@ class Run:
     nano: Nano
     processor: SphinxProcessor
     device: torch.device
-    minutes: float
-    steps: int | None  # a stage, instead of minutes
-    stages: tuple[Stage, ...]
+    plan: Plan
     workers: int
 
     @property
@@ -239,7 +272,7 @@ class Run:
     def go(self, resumed: dict[str, Any] | None) -> None:
         """Run the stages that are left."""
         first = resumed["stage"] if resumed else 0
-        for number, stage in enumerate(self.stages[first:], first):
+        for number, stage in enumerate(self.plan.stages()[first:], first):
             if stage.share <= 0:
                 continue
             self._stage(number, stage, resumed if number == first else None)
@@ -284,7 +317,7 @@ class Run:
                 loose[name] = parameter
             parts.append((loose, stage.vision_rate))
         optimizers = Optimizers(parts)
-        clock = Clock(self.minutes * 60 * stage.share, self.steps)
+        clock = Clock(self.plan.minutes * 60 * stage.share, self.plan.steps)
         if resumed and "optimizers" in resumed:
             optimizers.load_state_dict(resumed["optimizers"])
             clock.elapsed, clock.step = resumed["elapsed"], resumed["step"]
@@ -321,7 +354,7 @@ class Run:
         curve.draw()
 
     def _save(self, stage: int, clock: Clock, optimizers: Optimizers | None) -> None:
-        state = {"stage": stage, "nano": self.nano.state_dict(), "minutes": self.minutes, "steps": self.steps}
+        state = {"stage": stage, "nano": self.nano.state_dict(), "plan": asdict(self.plan)}
         if optimizers:
             state |= {"optimizers": optimizers.state_dict(), "elapsed": clock.elapsed, "step": clock.step}
         save_state(self.state_file, state)
@@ -355,7 +388,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="compile the language model: quicker, needs a C++ compiler",
     )
-    parser.add_argument("--resume", action="store_true", help="go on where the run in --folder stopped")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on as the run in --folder was begun, from where it stopped"
+    )
     parser.add_argument("--stages", nargs="+", choices=[stage.name for stage in STAGES], help="only these")
     parser.add_argument("--folder", type=Path, default=Path("runs/sphinx"))
     parser.add_argument("--device", default="auto")
@@ -367,48 +402,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     device = torch.device(found if arguments.device == "auto" else arguments.device)
     folder: Path = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(arguments.seed)
+    start: Path | None = arguments.start
     resumed = None
     if arguments.resume:
         resumed = torch.load(folder / "state.pt", weights_only=True, map_location="cpu")
-        arguments.minutes, arguments.steps = resumed["minutes"], resumed["steps"]
-    if arguments.start:
-        whole_run = arguments.start.is_file()
-        home = arguments.start.parent if whole_run else arguments.start
-        if home != folder:
-            shutil.copy(home / "tokenizer.model", folder / "tokenizer.model")
-        if whole_run:
-            model = SphinxForConditionalGeneration(new_config(folder))
-        else:
-            model = SphinxForConditionalGeneration.from_pretrained(arguments.start, dtype=torch.float32)
-        stages = tuple(
-            replace(
-                stage, share=WARM_SHARES.get(stage.name, 0.0),
-                vision_rate=WARM_RATE * stage.vision_rate, language_rate=WARM_RATE * stage.language_rate,
-            )
-            for stage in STAGES
-        )  # fmt: skip
+        plan = Plan(**resumed["plan"])
+        start = None
     else:
+        only = tuple(arguments.stages) if arguments.stages else None
+        plan = Plan(arguments.minutes, arguments.steps, start is not None, only, arguments.seed)
+    try:
+        plan.stages()
+    except ValueError as error:
+        parser.error(str(error))
+    torch.manual_seed(plan.seed)
+    if start is None:
         prepare_tokenizer(folder)
+    elif (home := start.parent if start.is_file() else start) != folder:
+        shutil.copy(home / "tokenizer.model", folder / "tokenizer.model")
+    if start is not None and start.is_dir():
+        model = SphinxForConditionalGeneration.from_pretrained(start, dtype=torch.float32)
+    else:
         model = SphinxForConditionalGeneration(new_config(folder))
-        stages = STAGES
-    stages = tuple(replace(s, first=s.first + SEED_STRIDE * arguments.seed) for s in stages)
-    if arguments.stages:
-        stages = tuple(replace(s, share=s.share if s.name in arguments.stages else 0.0) for s in stages)
-        whole = sum(stage.share for stage in stages)
-        stages = tuple(replace(s, share=s.share / whole) for s in stages)
     model.set_attn_implementation("eager")
     nano = Nano(model).to(device)
     if resumed:
         nano.load_state_dict(resumed["nano"])
-    elif arguments.start and arguments.start.is_file():
-        nano.load(torch.load(arguments.start, weights_only=True, map_location="cpu"))
+    elif start is not None and start.is_file():
+        nano.load(torch.load(start, weights_only=True, map_location="cpu"))
     if arguments.compile:
         core = nano.model.model.language_model
         core.forward = torch.compile(core.forward, dynamic=False)
     processor = new_processor(folder, model.config)
-    run = Run(folder, nano, processor, device, arguments.minutes, arguments.steps, stages, arguments.workers)
-    run.go(resumed)
+    Run(folder, nano, processor, device, plan, arguments.workers).go(resumed)
     return 0
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import torch
 
 from model.training import sphinx
+from model.training.sphinx import Plan
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +78,19 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     with pytest.raises(Killed):
         run(cut, *options)
     monkeypatch.setattr(sphinx, "save_state", save)
-    run(cut, "--resume", "--stages", stage)
+    run(cut, "--resume")
     first = torch.load(whole / f"after-{stage}.pt", weights_only=True)
     second = torch.load(cut / f"after-{stage}.pt", weights_only=True)
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_plan_is_kept_whole_and_gives_its_time_away() -> None:
+    assert sum(stage.share for stage in Plan(10).stages()) == pytest.approx(1)
+    warm = Plan(10, warm=True, seed=2)
+    assert sum(stage.share for stage in warm.stages()) == pytest.approx(1)
+    assert Plan(**asdict(warm)).stages() == warm.stages() != Plan(10, warm=True).stages()
+    with pytest.raises(ValueError, match="gives no time to language"):
+        Plan(10, warm=True, only=("language",)).stages()
 
 
 def test_a_run_starts_from_another_runs_weights_with_its_heads(
