@@ -1,8 +1,9 @@
 """`python -m model.training.card`: measure a nano checkpoint and write down what it can and cannot do.
 
-Writes three files into the checkpoint's folder, all from the same measurement: `figures.json` (every figure
-under every condition), `abilities.json` (read by the page: what to promise, what to warn of) and `README.md`
-(the model card). What a run did differently from the recipe is given by `--note`.
+Writes into the checkpoint's folder, all from the same measurement: `figures.json` (every figure under every
+condition), `abilities.json` (read by the page: what to promise, what to warn of) and `README.md` (the model
+card); and, fitted anew to these weights and views, `familiarity.safetensors`. What a run did differently from
+the recipe is given by `--note`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+import torch
+from PIL import Image
+
 from model.training.evaluate import (
     FIRST_SEED,
     Conditions,
@@ -24,6 +28,7 @@ from model.training.evaluate import (
     set_paper,
     untrained,
 )
+from model.training.familiar import noticed, teach
 from model.training.questions import TOPICS
 from model.training.scoring import best_constant_box
 from model.training.world import ACTIONS, COLOURS, HELD_OUT_PAIRS, STYLES, THING_KINDS
@@ -93,6 +98,7 @@ ABSENT = (
     ("is-there-near-miss", "locate-near-miss", "differs from a present one in one word"),
     ("is-there-kind-absent", "locate-kind-absent", "named by its kind alone"),
 )
+FRESH = 400  # fresh scenes that should not be taken for strangers
 RANDOM_COUNT = 60  # scenes a figure of the control with random weights, whose replies never end
 
 
@@ -158,6 +164,7 @@ def _row(name: str, score: str, measured: Measured, columns: Sequence[str], topi
 
 def card(
     measured: Measured,
+    strangers: Found,
     *,
     minutes: float,
     device: str,
@@ -170,6 +177,7 @@ def card(
 
     Args:
         measured: condition -> topic -> figures; "main" is what the page promises.
+        strangers: kind of picture -> how many of them are taken to be from outside the world.
         minutes, device: of the training. count, held_out, control: scenes a figure, as measured.
         note: what the run did differently from the recipe.
     """
@@ -201,6 +209,11 @@ def card(
     for asked, located, says in ABSENT:
         if asked in main:
             lines.append(f"| {says} | {is_there_f1(main, asked):.2f} | {_share(main, located, 'boxed')} |")
+    shares = ", ".join(
+        f"{_share(strangers, name, 'noticed')} of {found['n']:.0f} {name}"
+        for name, found in strangers.items()
+    )
+    lines += ["", f"Taken to be from outside its world: {shares}."]
     lines += ["", "All that was measured, in the words of `model/training/scoring.py`:", ""]
     for topic in sorted(main):
         shown = ", ".join(f"{name} {value:.2f}" for name, value in main[topic].items() if name != "n")
@@ -226,13 +239,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--note", default="", help="what the run did differently from the recipe, for the card"
     )
+    parser.add_argument("--workers", type=int, default=1, help="processes that ask, of one thread each")
+    parser.add_argument("--photos", type=Path, help="a folder of photographs, to be noticed as strangers")
     parser.add_argument("--views", type=int, help="what the page looks with: 1 is the global view only")
     arguments = parser.parse_args(argv)
+    if arguments.workers > 1:
+        torch.set_num_threads(1)  # threads do not survive the fork
     model, processor = load(arguments.checkpoint)
     usual = Conditions(views=arguments.views)
     other = ("one view", 1) if arguments.views != 1 else ("five views", None)
     paper = set_paper(FIRST_SEED, arguments.count, list(TOPICS), usual)
-    answer(model, processor, paper, usual, progress=True)
+    answer(model, processor, paper, usual, progress=True, workers=arguments.workers)
     measured: Measured = {"main": figures(paper.exams)}
     for style in STYLES:
         measured[f"{style} style"] = figures(exam for exam in paper.exams if exam.style == style)
@@ -242,6 +259,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         count=arguments.held_out_count,
         conditions=replace(usual, held_out=True),
         progress=True,
+        workers=arguments.workers,
     )
     controls = {
         other[0]: (model, replace(usual, views=other[1]), arguments.control_count),
@@ -250,18 +268,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     for name, (asked, conditions, count) in controls.items():
         measured[name] = evaluate(
-            asked, processor, count=count, topics=tuple(CONTROLS), conditions=conditions, progress=True
+            asked,
+            processor,
+            count=count,
+            topics=tuple(CONTROLS),
+            conditions=conditions,
+            progress=True,
+            workers=arguments.workers,
         )
     boxes = [exam.qa.exact[0] for exam in paper.exams if exam.qa.topic == "locate"]
     measured["best constant box"] = {"locate": {"n": len(boxes), **best_constant_box(boxes)}}
     folder: Path = arguments.checkpoint
-    (folder / "figures.json").write_text(json.dumps(measured, indent=1) + "\n")
+    familiarity = teach(model, processor, folder, views=arguments.views)
+    pictures = {"fresh scenes": [Image.fromarray(array) for array in paper.pictures[:FRESH]]}
+    if arguments.photos:
+        files = sorted(arguments.photos.glob("*.jpg"))
+        pictures["photographs"] = [Image.open(file).convert("RGB") for file in files]
+    strangers = {
+        name: noticed(familiarity, model, processor, images, arguments.views)
+        for name, images in pictures.items()
+    }
+    (folder / "figures.json").write_text(json.dumps({**measured, "noticed": strangers}, indent=1) + "\n")
     (folder / "abilities.json").write_text(
         json.dumps(abilities(measured["main"], arguments.views), indent=1) + "\n"
     )
     (folder / "README.md").write_text(
         card(
             measured,
+            strangers,
             minutes=arguments.minutes,
             device=arguments.hardware,
             count=arguments.count,

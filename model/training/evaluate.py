@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import multiprocessing
 import random
 import sys
 from collections import defaultdict
@@ -111,7 +112,69 @@ def _alike(rows: Sequence[Sequence[int]]) -> int:
     return next((i for i, ids in enumerate(zip(*rows)) if len(set(ids)) > 1 or i == shortest), shortest)
 
 
-@torch.no_grad()
+@dataclass(slots=True)
+class _Asking:
+    """Everything that asking takes; `features` are of the pictures that were asked about so far."""
+
+    model: SphinxForConditionalGeneration
+    processor: SphinxProcessor
+    pictures: Sequence[np.ndarray]
+    conditions: Conditions
+    batches: Sequence[Sequence[Exam]]
+    features: dict[int, torch.Tensor] = field(default_factory=dict)
+
+    @torch.no_grad()
+    def replies(self, which: int) -> list[str]:
+        """The replies to a batch, greedy; what its questions begin with is read once for each picture."""
+        model, processor, conditions, features = self.model, self.processor, self.conditions, self.features
+        device, batch = model.device, self.batches[which]
+        numbers = sorted({e.picture for e in batch})
+        for number in [n for n in numbers if n not in features]:
+            pixels = processor.image_processor([Image.fromarray(self.pictures[number])], return_tensors="pt")
+            features[number] = model.get_image_features(
+                pixels["pixel_values"].to(device, model.dtype), conditions.views, conditions.encoders
+            )[0]
+        words = [processor.tokenizer(processor.prompt([(e.qa.question, None)])).input_ids for e in batch]
+        shown = len(features[numbers[0]])
+        rows = [[*ids[:1], *[processor.image_token_id] * shown, *ids[1:]] for ids in words]
+        alike = _alike(rows)
+        cache = DynamicCache(config=model.config.get_text_config())
+        model(
+            input_ids=torch.tensor([rows[0][:alike]] * len(numbers), device=device),
+            image_features=torch.stack([features[number] for number in numbers]),
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        cache.batch_select_indices(torch.tensor([numbers.index(e.picture) for e in batch], device=device))
+        length = max(map(len, rows))
+        padding = [length - len(ids) for ids in rows]
+        pad = processor.tokenizer.pad_token_id
+        ids = torch.tensor([r[:alike] + [pad] * n + r[alike:] for r, n in zip(rows, padding)])
+        mask = torch.tensor([[1] * alike + [0] * n + [1] * (length - alike - n) for n in padding])
+        made = cast(Any, model).generate(
+            input_ids=ids.to(device),
+            attention_mask=mask.to(device),
+            past_key_values=cache,
+            max_new_tokens=max(LONG.get(e.qa.ability, SHORT) for e in batch),
+            do_sample=False,
+            stopping_criteria=turn_end(processor.tokenizer, length),
+            pad_token_id=pad,
+        )
+        return [
+            processor.tokenizer.decode(row, skip_special_tokens=True).split(STOP)[0].strip()
+            for row in made[:, length:].tolist()
+        ]
+
+
+_asking: _Asking | None = None  # what a forked process asks
+
+
+def _replies(which: int) -> list[str]:
+    assert _asking is not None
+    return _asking.replies(which)
+
+
 def answer(
     model: SphinxForConditionalGeneration,
     processor: SphinxProcessor,
@@ -119,55 +182,26 @@ def answer(
     conditions: Conditions = Conditions(),
     *,
     progress: bool = False,
+    workers: int = 1,
 ) -> None:
     """Fill in the replies, greedily, in batches of questions of like length.
 
-    What the questions of a batch begin with (a picture, the system text) is read once for each picture.
+    Args: workers: processes that ask, on a CPU; above 1, torch must have been used with one thread only.
     """
-    device = model.device
-    features: dict[int, torch.Tensor] = {}
+    global _asking
     exams = sorted(paper.exams, key=lambda e: (LONG.get(e.qa.ability, SHORT), e.picture))
-    with tqdm(total=len(exams), disable=not progress, desc="asking") as bar:
-        for start in range(0, len(exams), BATCH):
-            batch = exams[start : start + BATCH]
-            numbers = sorted({e.picture for e in batch})
-            for number in [n for n in numbers if n not in features]:
-                pixels = processor.image_processor(
-                    [Image.fromarray(paper.pictures[number])], return_tensors="pt"
-                )
-                features[number] = model.get_image_features(
-                    pixels["pixel_values"].to(device, model.dtype), conditions.views, conditions.encoders
-                )[0]
-            words = [processor.tokenizer(processor.prompt([(e.qa.question, None)])).input_ids for e in batch]
-            shown = len(features[numbers[0]])
-            rows = [[*ids[:1], *[processor.image_token_id] * shown, *ids[1:]] for ids in words]
-            alike = _alike(rows)
-            cache = DynamicCache(config=model.config.get_text_config())
-            model(
-                input_ids=torch.tensor([rows[0][:alike]] * len(numbers), device=device),
-                image_features=torch.stack([features[number] for number in numbers]),
-                past_key_values=cache,
-                use_cache=True,
-                logits_to_keep=1,
-            )
-            cache.batch_select_indices(torch.tensor([numbers.index(e.picture) for e in batch], device=device))
-            length = max(map(len, rows))
-            padding = [length - len(ids) for ids in rows]
-            pad = processor.tokenizer.pad_token_id
-            ids = torch.tensor([r[:alike] + [pad] * n + r[alike:] for r, n in zip(rows, padding)])
-            mask = torch.tensor([[1] * alike + [0] * n + [1] * (length - alike - n) for n in padding])
-            made = cast(Any, model).generate(
-                input_ids=ids.to(device),
-                attention_mask=mask.to(device),
-                past_key_values=cache,
-                max_new_tokens=max(LONG.get(e.qa.ability, SHORT) for e in batch),
-                do_sample=False,
-                stopping_criteria=turn_end(processor.tokenizer, length),
-                pad_token_id=pad,
-            )
-            for e, row in zip(batch, made[:, length:].tolist()):
-                e.reply = processor.tokenizer.decode(row, skip_special_tokens=True).split(STOP)[0].strip()
-            bar.update(len(batch))
+    batches = [exams[start : start + BATCH] for start in range(0, len(exams), BATCH)]
+    _asking = _Asking(model, processor, paper.pictures, conditions, batches)
+    pool = multiprocessing.get_context("fork").Pool(workers) if workers > 1 else None
+    try:
+        made = (pool.imap if pool else map)(_replies, range(len(batches)))
+        for batch, replies in zip(batches, tqdm(made, "asking", len(batches), disable=not progress)):
+            for e, reply in zip(batch, replies, strict=True):
+                e.reply = reply
+    finally:
+        _asking = None
+        if pool:
+            pool.terminate()
 
 
 def figures(exams: Iterable[Exam]) -> dict[str, dict[str, float]]:
@@ -206,10 +240,11 @@ def evaluate(
     topics: Sequence[str] = tuple(TOPICS),
     conditions: Conditions = Conditions(),
     progress: bool = False,
+    workers: int = 1,
 ) -> dict[str, dict[str, float]]:
     """Figures by topic, each over up to `count` fresh scenes."""
     paper = set_paper(seed, count, topics, conditions)
-    answer(model, processor, paper, conditions, progress=progress)
+    answer(model, processor, paper, conditions, progress=progress, workers=workers)
     return figures(paper.exams)
 
 
@@ -255,9 +290,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--random-weights", action="store_true", help="control: the same model, never trained"
     )
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--workers", type=int, default=1, help="processes that ask, of one thread each")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--replies", action="store_true", help="also print every question with its reply")
     arguments = parser.parse_args(argv)
+    if arguments.workers > 1:
+        torch.set_num_threads(1)  # threads do not survive the fork
     model, processor = load(arguments.checkpoint, arguments.device)
     if arguments.random_weights:
         model = untrained(model)
@@ -273,7 +311,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    answer(model, processor, paper, conditions, progress=True)
+    answer(model, processor, paper, conditions, progress=True, workers=arguments.workers)
     found: dict[str, Any] = figures(paper.exams)
     if arguments.replies:
         for e in paper.exams:

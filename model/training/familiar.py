@@ -58,3 +58,16 @@ def teach(
     familiarity = Familiarity.fit(summaries(model, processor, drawn(), views))
     familiarity.save(folder)
     return familiarity
+
+
+def noticed(
+    familiarity: Familiarity,
+    model: SphinxForConditionalGeneration,
+    processor: SphinxProcessor,
+    images: Iterable[Image.Image],
+    views: int | None,
+) -> dict[str, float]:
+    """How many pictures there are ("n"), and the share of them taken to be from another world ("noticed")."""
+    rows = summaries(model, processor, images, views)
+    strange = [float(familiarity.distance(row)) > familiarity.threshold for row in rows]
+    return {"n": len(strange), "noticed": sum(strange) / len(strange)}

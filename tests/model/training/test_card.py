@@ -33,10 +33,14 @@ def test_f1_of_is_there_counts_both_kinds_of_question_alike() -> None:
 
 def test_the_card_has_a_column_for_each_condition_and_a_dash_where_nothing_was_measured() -> None:
     measured = {"main": FOUND, "held-out pairs": FOUND, "one view": {"kind": {"n": 5.0, "exact": 0.5}}}
-    text = card(measured, minutes=1, device="a core", count=10, held_out=10, control=5, note="None.")
+    strangers = {"fresh scenes": {"n": 40.0, "noticed": 0.05}}
+    text = card(
+        measured, strangers, minutes=1, device="a core", count=10, held_out=10, control=5, note="None."
+    )
     assert "| ability | measured as | all | held-out pairs | one view |" in text
     assert "| kind | exact | 90 % | 90 % | 50 % |" in text
     assert "| colour | exact | 90 % | 90 % | - |" in text
+    assert "5 % of 40 fresh scenes" in text
     assert "| named by its kind alone | 0.84 | 20 % |" in text
 
 

@@ -6,6 +6,8 @@ The same judgement over random weights must fail, or it would judge nothing.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,8 @@ from model.training.evaluate import (
 )
 from model.training.scoring import best_constant_box
 
-CHECKPOINT = Path(__file__).parents[3] / "assets" / "sphinx-nano"
+ROOT = Path(__file__).parents[3]
+CHECKPOINT = ROOT / "assets" / "sphinx-nano"
 SEED = 71_000_000
 COUNT = 50
 BETTER = 0.20  # share of questions, above the same model shown a grey picture
@@ -85,3 +88,12 @@ def test_replies_do_not_depend_on_what_is_asked_beside_them() -> None:
         alone = Paper(together.pictures, [Exam(exam.qa, exam.picture, exam.style)])
         answer(model, processor, alone, Conditions(views=views()))
         assert alone.exams[0].reply == exam.reply != ""
+
+
+def test_asking_in_two_processes_finds_the_same() -> None:
+    def found(workers: int) -> str:
+        command = [sys.executable, "-m", "model.training.evaluate", "--json", "--count", "3"]
+        command += ["--topics", "kind", "caption", "--workers", str(workers)]
+        return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+    assert json.loads(found(2)) == json.loads(found(1)) != {}
