@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -18,6 +21,9 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from model import SphinxForConditionalGeneration, SphinxProcessor
+from model.generation_sphinx import stream
+from model.prompts import PROMPTS
 from model.training.evaluate import (
     FIRST_SEED,
     Conditions,
@@ -98,6 +104,7 @@ ABSENT = (
     ("is-there-near-miss", "locate-near-miss", "differs from a present one in one word"),
     ("is-there-kind-absent", "locate-kind-absent", "named by its kind alone"),
 )
+TURNS = 7  # of which the speed is the median
 FRESH = 400  # fresh scenes that should not be taken for strangers
 RANDOM_COUNT = 60  # scenes a figure of the control with random weights, whose replies never end
 
@@ -165,6 +172,7 @@ def _row(name: str, score: str, measured: Measured, columns: Sequence[str], topi
 def card(
     measured: Measured,
     strangers: Found,
+    pace: dict[str, float],
     *,
     minutes: float,
     device: str,
@@ -178,6 +186,7 @@ def card(
     Args:
         measured: condition -> topic -> figures; "main" is what the page promises.
         strangers: kind of picture -> how many of them are taken to be from outside the world.
+        pace: what `speed` found.
         minutes, device: of the training. count, held_out, control: scenes a figure, as measured.
         note: what the run did differently from the recipe.
     """
@@ -214,6 +223,11 @@ def card(
         for name, found in strangers.items()
     )
     lines += ["", f"Taken to be from outside its world: {shares}."]
+    lines += [
+        "",
+        f"On a device like that of the training: first word of a reply about a new picture after "
+        f"{pace['first_word_s']:.2f} s, then {pace['tokens_per_s']:.0f} tokens a second.",
+    ]
     lines += ["", "All that was measured, in the words of `model/training/scoring.py`:", ""]
     for topic in sorted(main):
         shown = ", ".join(f"{name} {value:.2f}" for name, value in main[topic].items() if name != "n")
@@ -223,6 +237,29 @@ def card(
     lines += ["", "## Limits", "", str(said["cannot"]), ""]
     lines += [f"* {name}: {row['figure']}" for name, row in limits]
     return "\n".join(lines) + "\n"
+
+
+def speed(
+    model: SphinxForConditionalGeneration, processor: SphinxProcessor, image: Image.Image, views: int | None
+) -> dict[str, float]:
+    """Medians of a few turns about a picture that was never seen: seconds to the first word, words a second.
+
+    A word is a token here, and the picture's encoding is in the first one's time.
+    """
+    first, rates = [], []
+    question = PROMPTS["dense"].sentence
+    for _ in range(TURNS):
+        started = time.perf_counter()
+        inputs = processor(
+            text=processor.prompt([(question, None)]), images=image, views=views, return_tensors="pt"
+        )
+        replies = stream(model, processor.tokenizer, dict(inputs), max_new_tokens=48)
+        next(replies)
+        heard = time.perf_counter()
+        words = sum(1 for _ in replies)
+        first.append(heard - started)
+        rates.append(words / (time.perf_counter() - heard))
+    return {"n": TURNS, "first_word_s": statistics.median(first), "tokens_per_s": statistics.median(rates)}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -288,7 +325,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         name: noticed(familiarity, model, processor, images, arguments.views)
         for name, images in pictures.items()
     }
-    (folder / "figures.json").write_text(json.dumps({**measured, "noticed": strangers}, indent=1) + "\n")
+    torch.set_num_threads(os.cpu_count() or 1)
+    pace = speed(model, processor, Image.fromarray(paper.pictures[0]), arguments.views)
+    others = {"noticed": strangers, "speed": pace}
+    (folder / "figures.json").write_text(json.dumps({**measured, **others}, indent=1) + "\n")
     (folder / "abilities.json").write_text(
         json.dumps(abilities(measured["main"], arguments.views), indent=1) + "\n"
     )
@@ -296,6 +336,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         card(
             measured,
             strangers,
+            pace,
             minutes=arguments.minutes,
             device=arguments.hardware,
             count=arguments.count,

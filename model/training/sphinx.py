@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -394,7 +395,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--stages", nargs="+", choices=[stage.name for stage in STAGES], help="only these")
     parser.add_argument("--folder", type=Path, default=Path("runs/sphinx"))
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--workers", type=int, default=1, help="processes that draw pictures")
+    parser.add_argument(
+        "--workers", type=int, help="processes that draw pictures; all cores beside a GPU, otherwise 1"
+    )
     parser.add_argument("--seed", type=int, default=0, help="other weights and other pictures")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -434,7 +437,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         core = nano.model.model.language_model
         core.forward = torch.compile(core.forward, dynamic=False)
     processor = new_processor(folder, model.config)
-    Run(folder, nano, processor, device, plan, arguments.workers).go(resumed)
+    workers = arguments.workers
+    if workers is None:
+        workers = max(1, (os.cpu_count() or 1) - 1) if device.type == "cuda" else 1
+    Run(folder, nano, processor, device, plan, workers).go(resumed)
     return 0
 
 

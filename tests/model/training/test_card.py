@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from model.training.card import PROMISES, abilities, card, is_there_f1
-from model.training.evaluate import Conditions, figures, set_paper
+import pytest
+from PIL import Image
+
+from model.training.card import PROMISES, abilities, card, is_there_f1, speed
+from model.training.evaluate import Conditions, figures, load, set_paper
 from model.training.questions import TOPICS
 
+CHECKPOINT = Path(__file__).parents[3] / "assets" / "sphinx-nano"
+PACE = {"n": 3.0, "first_word_s": 0.25, "tokens_per_s": 80.0}
 FOUND = {
     topic: {"n": 10.0, "exact": 0.9, "right": 0.9, "yes": 0.1, "boxed": 0.2, "hit": 0.5} for topic in TOPICS
 }
@@ -40,6 +45,7 @@ def test_the_card_has_a_column_for_each_condition_and_a_dash_where_nothing_was_m
     assert "| ability | measured as | all | held-out pairs | one view |" in text
     assert "| kind | exact | 90 % | 90 % | 50 % |" in text
     assert "| colour | exact | 90 % | 90 % | - |" in text
+    assert "after 0.25 s, then 80 tokens a second" in text
     assert "5 % of 40 fresh scenes" in text
     assert "| named by its kind alone | 0.84 | 20 % |" in text
 
@@ -48,3 +54,10 @@ def test_the_halves_by_style_make_up_the_whole() -> None:
     paper = set_paper(60_000_000, 6, ["kind"], Conditions())
     halves = [figures(e for e in paper.exams if e.style == style) for style in ("synthetic", "real")]
     assert sum(half.get("kind", {"n": 0})["n"] for half in halves) == figures(paper.exams)["kind"]["n"] == 6
+
+
+def test_speed_is_of_a_picture_and_its_reply() -> None:
+    model, processor = load(CHECKPOINT, "cpu")
+    pace = speed(model, processor, Image.new("RGB", (300, 200), "white"), 1)
+    assert 0 < pace["first_word_s"] < 60
+    assert pace["tokens_per_s"] > 0
