@@ -40,7 +40,7 @@ def test_the_card_has_a_column_for_each_condition_and_a_dash_where_nothing_was_m
     measured = {"main": FOUND, "held-out pairs": FOUND, "one view": {"kind": {"n": 5.0, "exact": 0.5}}}
     strangers = {"fresh scenes": {"n": 40.0, "noticed": 0.05}}
     text = card(
-        measured, strangers, minutes=1, device="a core", count=10, held_out=10, control=5, note="None."
+        measured, strangers, PACE, minutes=1, device="a core", count=10, held_out=10, control=5, note="None."
     )
     assert "| ability | measured as | all | held-out pairs | one view |" in text
     assert "| kind | exact | 90 % | 90 % | 50 % |" in text
