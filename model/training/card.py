@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -26,7 +27,9 @@ from model.generation_sphinx import stream
 from model.prompts import PROMPTS
 from model.training.evaluate import (
     FIRST_SEED,
+    GREY,
     Conditions,
+    Paper,
     answer,
     evaluate,
     figures,
@@ -239,6 +242,17 @@ def card(
     return "\n".join(lines) + "\n"
 
 
+def again(paper: Paper, count: int, *, grey: bool = False) -> Paper:
+    """The first `count` questions of each topic that has controls, unanswered, about the same pictures."""
+    exams = [
+        replace(exam, reply="")
+        for topic in CONTROLS
+        for exam in [exam for exam in paper.exams if exam.qa.topic == topic][:count]
+    ]
+    shown = [np.full_like(array, GREY) for array in paper.pictures] if grey else paper.pictures
+    return Paper(shown, exams)
+
+
 def speed(
     model: SphinxForConditionalGeneration, processor: SphinxProcessor, image: Image.Image, views: int | None
 ) -> dict[str, float]:
@@ -270,7 +284,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--checkpoint", type=Path, default=Path("assets/sphinx-nano"))
     parser.add_argument("--count", type=int, default=500, help="scenes a figure")
     parser.add_argument("--held-out-count", type=int, default=500, help="scenes a figure of held-out pairs")
-    parser.add_argument("--control-count", type=int, default=200, help="scenes a figure of the controls")
+    parser.add_argument("--control-count", type=int, default=500, help="of those scenes, in the controls")
     parser.add_argument("--minutes", type=float, required=True, help="of training, for the card")
     parser.add_argument("--hardware", required=True, help="what it was trained on, for the card")
     parser.add_argument(
@@ -299,20 +313,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         workers=arguments.workers,
     )
     controls = {
-        other[0]: (model, replace(usual, views=other[1]), arguments.control_count),
-        "picture greyed out": (model, replace(usual, grey=True), arguments.control_count),
-        "random weights": (untrained(model), usual, RANDOM_COUNT),
+        other[0]: (model, replace(usual, views=other[1])),
+        "picture greyed out": (model, replace(usual, grey=True)),
+        "random weights": (untrained(model), usual),
     }
-    for name, (asked, conditions, count) in controls.items():
-        measured[name] = evaluate(
-            asked,
-            processor,
-            count=count,
-            topics=tuple(CONTROLS),
-            conditions=conditions,
-            progress=True,
-            workers=arguments.workers,
-        )
+    for name, (asked, conditions) in controls.items():
+        count = RANDOM_COUNT if asked is not model else arguments.control_count
+        part = again(paper, count, grey=conditions.grey)
+        answer(asked, processor, part, conditions, progress=True, workers=arguments.workers)
+        measured[name] = figures(part.exams)
     boxes = [exam.qa.exact[0] for exam in paper.exams if exam.qa.topic == "locate"]
     measured["best constant box"] = {"locate": {"n": len(boxes), **best_constant_box(boxes)}}
     folder: Path = arguments.checkpoint

@@ -90,9 +90,11 @@ def scene_shape(
     return kind, rng.choice(("synthetic", "real")), size_wh
 
 
-def draw_for_training(number: int, style: str | None = None, size: int = 256) -> tuple[np.ndarray, Truth]:
+def draw_for_training(
+    number: int, style: str | None = None, size: int = 256, shares: Mapping[str, float] = PRACTICE
+) -> tuple[np.ndarray, Truth]:
     """The picture of that number: its kind, style and shape are drawn from the number alone."""
-    kind, any_style, size_wh = scene_shape(random.Random(f"picture {number}"), size, PRACTICE)
+    kind, any_style, size_wh = scene_shape(random.Random(f"picture {number}"), size, shares)
     seed = TRAINING_SEEDS[number % len(TRAINING_SEEDS)]
     return draw(seed, kind=kind, style=style or any_style, size_wh=size_wh)
 

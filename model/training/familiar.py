@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from model import SphinxForConditionalGeneration, SphinxProcessor
 from model.familiarity import Familiarity, summary
-from model.training.data import draw_for_training
+from model.training.data import KIND_WEIGHTS, draw_for_training
 
 PICTURES = 3000
 FIRST = 700_000  # number of the first picture
@@ -53,7 +53,7 @@ def teach(
     def drawn() -> Iterable[Image.Image]:
         for number in tqdm(range(FIRST, FIRST + pictures), desc="getting familiar", mininterval=5.0):
             size = random.Random(f"familiar {number}").choice(SIZES)
-            yield Image.fromarray(draw_for_training(number, size=size)[0])
+            yield Image.fromarray(draw_for_training(number, size=size, shares=KIND_WEIGHTS)[0])
 
     familiarity = Familiarity.fit(summaries(model, processor, drawn(), views))
     familiarity.save(folder)

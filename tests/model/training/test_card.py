@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from model.training.card import PROMISES, abilities, card, is_there_f1, speed
+from model.training.card import PROMISES, abilities, again, card, is_there_f1, speed
 from model.training.evaluate import Conditions, figures, load, set_paper
 from model.training.questions import TOPICS
 
@@ -54,6 +55,19 @@ def test_the_halves_by_style_make_up_the_whole() -> None:
     paper = set_paper(60_000_000, 6, ["kind"], Conditions())
     halves = [figures(e for e in paper.exams if e.style == style) for style in ("synthetic", "real")]
     assert sum(half.get("kind", {"n": 0})["n"] for half in halves) == figures(paper.exams)["kind"]["n"] == 6
+
+
+def test_controls_ask_the_same_questions_about_the_same_pictures() -> None:
+    paper = set_paper(60_000_000, 3, ["kind", "locate", "count"])
+    for exam in paper.exams:
+        exam.reply = "said"
+    part = again(paper, 2, grey=True)
+    assert [e.qa for e in part.exams if e.qa.topic == "kind"] == [
+        e.qa for e in paper.exams if e.qa.topic == "kind"
+    ][:2]
+    assert {e.qa.topic for e in part.exams} == {"kind", "locate"}
+    assert {e.reply for e in part.exams} == {""}
+    assert len(np.unique(part.pictures[0])) == 1 < len(np.unique(paper.pictures[0]))
 
 
 def test_speed_is_of_a_picture_and_its_reply() -> None:
