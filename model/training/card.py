@@ -150,11 +150,16 @@ def abilities(found: Found, views: int | None = None) -> dict[str, object]:
 
 
 def _imagined(found: Found) -> str:
-    """How often something is found that is not there."""
-    if "locate-kind-absent" not in found:
-        return ""
-    boxed = _share(found, "locate-kind-absent", "boxed")
-    return f"Asked to find a kind of thing that is not there, it boxes something in {boxed} of pictures."
+    """What is found that is not there."""
+    said = []
+    if "locate-kind-absent" in found:
+        boxed = _share(found, "locate-kind-absent", "boxed")
+        said.append(
+            f"Asked to find a kind of thing that is not there, it boxes something in {boxed} of pictures."
+        )
+    if found.get("text-absent", {}).get("f1", 1.0) < 0.5:
+        said.append("Asked to read where nothing is written, it mostly makes words up.")
+    return " ".join(said)
 
 
 def _share(found: Found, topic: str, score: str) -> str:

@@ -47,7 +47,7 @@ TOPICS: dict[str, tuple[Callable[[Quiz], QA | None], float]] = {
     "layout": (pages.layout, 5.0),
     "layout-absent": (pages.no_layout, 0.04),
     "text": (pages.text, 1.5),
-    "text-absent": (pages.no_text, 0.05),
+    "text-absent": (pages.no_text, 0.4),
     "read-word": (pages.read_word, 1.5),
     "chart": (pages.chart, 1.5),
     "chart-absent": (pages.no_chart, 0.05),
@@ -60,5 +60,5 @@ TOPICS: dict[str, tuple[Callable[[Quiz], QA | None], float]] = {
     "marks": (places.marks, 0.3),
     "marks-relation": (places.mark_relation, 0.25),
     "screen": (pages.screen, 2.0),
-    "screen-absent": (pages.screen_absent, 0.6),
+    "screen-absent": (pages.screen_absent, 1.0),
 }
