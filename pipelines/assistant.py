@@ -37,6 +37,7 @@ from pipelines.tasks import TASKS, Piece, Reading
 
 log = logging.getLogger(__name__)
 
+ROOM = 0.04  # of its longer side, by which a box that words found is asked larger
 REMEMBERED_TURNS = 8  # questions with their answers that are told to the speaker again
 
 UNFAMILIAR = (
@@ -161,7 +162,7 @@ class Assistant:
     def box(self, scene: Scene, box: Box) -> Scene:
         """Outline what a dragged box holds: a new region."""
         width, height = need_picture(scene).size_wh
-        inside = Box(max(0, box.x1), max(0, box.y1), min(width, box.x2), min(height, box.y2))
+        inside = box.within((width, height))
         if inside.x2 <= inside.x1 or inside.y2 <= inside.y1:
             raise DemoError(
                 f"The box holds nothing of the picture ({width} x {height} pixels): drag it on the picture."
@@ -189,9 +190,13 @@ class Assistant:
         return replace(scene, picture=picture)
 
     def outline(self, scene: Scene, region: Region) -> Region:
-        """The region with its mask: asked with its clicks and box, or with the box it was found by."""
+        """The region with its mask: asked with its clicks and box, or with the box that words found.
+
+        Such a box may cut a little of its thing off, and nothing outside a box can belong to a mask, so it is
+        asked a little larger.
+        """
         picture = need_picture(scene)
-        box = region.prompt_box or (None if region.clicks else region.box)
+        box = region.prompt_box or (None if region.clicks else region.box.grown(ROOM).within(picture.size_wh))
         found = self.outliner.outline(self.image(picture), picture.digest, box=box, clicks=region.clicks)
         found = tuple((mask, score) for mask, score in found if mask.bits)
         if not found:

@@ -38,6 +38,15 @@ class Box(NamedTuple):
     def area(self) -> int:
         return max(0, self.x2 - self.x1) * max(0, self.y2 - self.y1)
 
+    def grown(self, share: float) -> Box:
+        """The box with so many of its longer sides added on every side; it may reach below 0."""
+        more = share * max(self.x2 - self.x1, self.y2 - self.y1)
+        return Box(*map(round, (self.x1 - more, self.y1 - more, self.x2 + more, self.y2 + more)))
+
+    def within(self, size_wh: tuple[int, int]) -> Box:
+        """What of the box lies in a picture; without area where nothing does."""
+        return Box(max(0, self.x1), max(0, self.y1), min(size_wh[0], self.x2), min(size_wh[1], self.y2))
+
     def iou(self, other: Box) -> float:
         """Intersection over union with `other`, 0..1."""
         w = min(self.x2, other.x2) - max(self.x1, other.x1)

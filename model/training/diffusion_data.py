@@ -94,7 +94,7 @@ def loosened(plane: np.ndarray, rng: random.Random, other: np.ndarray) -> np.nda
         cv2.ellipse(hole, (centre, (1.36 * (x2 - x1), 1.36 * (y2 - y1)), 0), 1, -1)
     else:
         cv2.fillConvexPoly(hole, _hull_around(other, (x1, y1, x2, y2)), 1)
-        hole |= cv2.dilate(plane.astype(np.uint8), np.ones((3, 3), np.uint8))
+        hole[cv2.dilate(plane.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] = 1
     grow = max(2, round(rng.uniform(0.02, 0.08) * longer))
     return cv2.dilate(hole, np.ones((2 * grow + 1, 2 * grow + 1), np.uint8)).astype(bool)
 

@@ -60,7 +60,16 @@ def test_segment_finds_and_outlines(assistant, drawing):
     assert found.mask
     assert found.score == 0.9
     assert [score for _, score in found.candidates] == [0.9, 0.5]
-    assert found.mask.box == Box(50, 80, 90, 120)
+    # nothing outside a box can be in its mask, so a box in words (50, 80, 90, 120) is asked a little larger
+    assert found.mask.box == found.prompt_box == Box(48, 78, 92, 122)
+
+
+def test_a_box_in_words_is_asked_larger_but_within_the_picture(assistant, outliner, drawing):
+    scene = assistant.open(drawing)
+    found = assistant.outline(scene, Region(1, "a wall", Box(0, 100, 200, 200)))
+    assert outliner.asked[-1][0] == found.prompt_box == Box(0, 92, 200, 200)
+    assistant.box(scene, Box(10, 10, 60, 60))
+    assert outliner.asked[-1][0] == Box(10, 10, 60, 60)  # what a visitor draws is meant
 
 
 def test_absent_things_get_no_box(assistant, drawing):

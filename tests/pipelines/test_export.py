@@ -80,7 +80,7 @@ def test_coco(assistant, timeline):
     wanted = export.coco(scene)
     assert json.loads(json.dumps(wanted)) == wanted
     ball = wanted["annotations"][0]
-    assert ball["bbox"] == [50, 80, 40, 40]
+    assert ball["bbox"] == [48, 78, 44, 44]
     plane = coco_mask.decode(ball["segmentation"]).astype(bool)
     assert scene.regions[0].mask
     assert (plane == scene.regions[0].mask.array((200, 200))).all()
@@ -99,8 +99,8 @@ def test_masks_and_cut_outs(assistant, timeline):
     assert ball.mask
     assert (np.asarray(mask) == ball.mask.array((200, 200)) * 255).all()
     cut = Image.open(io.BytesIO(export.cut_out_png(assistant, scene, ball)))
-    assert (cut.mode, cut.size) == ("RGBA", (40, 40))
-    assert cut.getpixel((20, 20)) == (220, 30, 30, 255)
+    assert (cut.mode, cut.size) == ("RGBA", (44, 44))
+    assert cut.getpixel((22, 22)) == (220, 30, 30, 255)
     with pytest.raises(DemoError, match="no mask"):
         export.mask_png(scene, replace(cup, mask=None))
 
