@@ -101,6 +101,18 @@ CONTROLS = {
     "locate": "hit",
     "locate-small": "hit",
 }
+# topic -> score: in the table too, beside those that an ability is judged by
+BESIDES = {
+    "count": "exact",
+    "action": "exact",
+    "is-there-near-miss": "right",
+    "is-there-kind-absent": "right",
+    "relation-word": "exact",
+    "pose-several": "oks",
+    "locate-absent": "none_right",
+    "locate-near-miss": "none_right",
+    "locate-kind-absent": "none_right",
+}
 # topics of is-there questions and of phrases about absent things, and what is absent there
 ABSENT = (
     ("is-there-absent", "locate-absent", "unlike all that is there"),
@@ -221,6 +233,7 @@ def card(
         for p in PROMISES
         if p.topic not in CONTROLS
     ]
+    lines += [_row(topic, key, measured, columns, topic, key) for topic, key in BESIDES.items()]
     lines += ["", "Is-there questions, half of them about absent things, and phrases for absent things:", ""]
     lines += ["| the absent thing | F1 | a box is drawn for it |", "|---|---|---|"]
     for asked, located, says in ABSENT:
@@ -313,6 +326,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         model,
         processor,
         count=arguments.held_out_count,
+        topics=list(dict.fromkeys([*CONTROLS, *(promise.topic for promise in PROMISES), *BESIDES])),
         conditions=replace(usual, held_out=True),
         progress=True,
         workers=arguments.workers,

@@ -53,7 +53,7 @@ PRACTICE = {  # what training draws instead: more of what is learnt slowly and c
     "document": 15.0,
     "chart": 4.0,
     "screen": 5.0,
-    "odd": 5.0,
+    "odd": 6.0,
     "damaged": 2.0,
     "people": 20.0,
 }

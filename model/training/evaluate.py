@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from PIL import Image
 from tqdm import tqdm
-from transformers.cache_utils import DynamicCache
+from transformers.cache_utils import DynamicCache, StaticCache
 
 from model import STOP, SphinxForConditionalGeneration, SphinxProcessor, turn_end
 from model.training.data import scene_shape
@@ -149,14 +149,18 @@ class _Asking:
         cache.batch_select_indices(torch.tensor([numbers.index(e.picture) for e in batch], device=device))
         length = max(map(len, rows))
         padding = [length - len(ids) for ids in rows]
+        longest = max(LONG.get(e.qa.ability, SHORT) for e in batch)
+        room = StaticCache(config=model.config.get_text_config(), max_cache_len=length + longest)
+        for empty, read in zip(room.layers, cache.layers):  # growing it would copy it for every token
+            empty.update(read.keys, read.values)
         pad = processor.tokenizer.pad_token_id
         ids = torch.tensor([r[:alike] + [pad] * n + r[alike:] for r, n in zip(rows, padding)])
         mask = torch.tensor([[1] * alike + [0] * n + [1] * (length - alike - n) for n in padding])
         made = cast(Any, model).generate(
             input_ids=ids.to(device),
             attention_mask=mask.to(device),
-            past_key_values=cache,
-            max_new_tokens=max(LONG.get(e.qa.ability, SHORT) for e in batch),
+            past_key_values=room,
+            max_new_tokens=longest,
             do_sample=False,
             stopping_criteria=turn_end(processor.tokenizer, length),
             pad_token_id=pad,

@@ -159,6 +159,63 @@ def test_embeddings_are_remembered_within_a_bound_of_bytes() -> None:
     assert len(calls) == 6
 
 
+def test_the_first_click_embeds_the_parts_for_all_others() -> None:
+    clicked = sam.load("sam-nano")
+    image, disc = still_life()
+    embedded: list[int] = []
+    encode = clicked._sam.image_encoder.forward
+    clicked._sam.image_encoder.forward = lambda x: embedded.append(len(x)) or encode(x)  # type: ignore[method-assign]
+    clicked.outline(image, "a", clicks=(Click(Point(*deepest(disc))),))
+    first = sum(embedded)
+    for x, y in ((250, 100), (10, 10), (310, 230), (160, 200)):
+        before = sum(embedded)
+        clicked.outline(image, "a", clicks=(Click(Point(x, y)),))
+        assert sum(embedded) - before <= 1  # a cut-out around what was found
+    assert first > 10
+
+
+def test_a_candidate_that_is_cut_off_or_alone_or_wrong_about_a_click_is_believed_less() -> None:
+    size, whole = (200, 100), Box(0, 0, 200, 100)
+    near = Box(0, 0, 100, 100)
+
+    def candidate(cut: Box, x1: int, x2: int) -> sam._Candidate:
+        chance = np.full((cut.y2, cut.x2), 0.01, np.float32)
+        chance[30:70, x1:x2] = 0.99
+        return sam._Candidate(chance, cut, 0.8)
+
+    click = Click(Point(50, 50))
+    thing, again, cut_off = candidate(whole, 30, 80), candidate(near, 31, 80), candidate(near, 0, 100)
+    found = sam._believed([[thing], [again, cut_off]], [click], size)
+    assert found[0].chance is again.chance  # the closer of two that agree
+    assert found[0].agreeing == (thing,)
+    assert found[0].score > found[-1].score
+    assert found[-1].chance is cut_off.chance
+    elsewhere = candidate(whole, 120, 190)
+    found = sam._believed([[elsewhere, thing]], [click, Click(Point(150, 50), False)], size)
+    assert [c.chance is thing.chance for c in found] == [True, False]
+    one = candidate(whole, 30, 31)
+    assert sam._believed([[one._replace(chance=0 * one.chance)]], [click], size)[0].score < 0.5
+
+
+@pytest.mark.parametrize("size_wh", [(640, 480), (480, 640), (1500, 40), (30, 30), (7, 1)])
+@pytest.mark.parametrize("part", sam.PARTS)
+def test_the_parts_cover_the_picture_and_a_point_is_deep_inside_one(
+    size_wh: tuple[int, int], part: float
+) -> None:
+    side = max(1, round(part * max(size_wh)))
+    parts = sam._grid(size_wh, side)
+    whole = Box(0, 0, *size_wh)
+    assert all(sam._inside(part, whole) == part for part in parts)
+    for x, y in ((0, 0), (size_wh[0] - 1, size_wh[1] - 1), (size_wh[0] // 2, size_wh[1] // 3)):
+        at = Click(Point(x, y))
+        inner = [
+            Box(b.x1 and b.x1 + side // 5, b.y1 and b.y1 + side // 5,
+                b.x2 - side // 5 * (b.x2 < size_wh[0]), b.y2 - side // 5 * (b.y2 < size_wh[1]))
+            for b in parts
+        ]  # fmt: skip
+        assert any(sam._holds(box, at) for box in inner)
+
+
 def test_a_released_file_is_used_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(MissingCapability, match="no segmenter"):
         sam.load(str(tmp_path / "nowhere.pth"))

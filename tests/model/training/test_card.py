@@ -15,9 +15,11 @@ from model.training.questions import TOPICS
 CHECKPOINT = Path(__file__).parents[3] / "assets" / "sphinx-nano"
 PACE = {"n": 3.0, "first_word_s": 0.25, "tokens_per_s": 80.0}
 FOUND = {
-    topic: {"n": 10.0, "exact": 0.9, "right": 0.9, "yes": 0.1, "boxed": 0.2, "hit": 0.5} for topic in TOPICS
+    topic: {"n": 10.0, "exact": 0.9, "right": 0.9, "yes": 0.1, "boxed": 0.2, "none_right": 0.8, "hit": 0.5}
+    for topic in TOPICS
 }
 FOUND |= {promise.topic: FOUND[promise.topic] | {promise.figure: 0.9} for promise in PROMISES}
+FOUND["pose-several"]["oks"] = 0.4
 FOUND["is-there-present"] = {"n": 10.0, "right": 0.8, "yes": 0.8}
 FOUND |= {
     f"is-there-{absent}": {"n": 10.0, "right": 0.9, "yes": 0.1}
@@ -46,6 +48,7 @@ def test_the_card_has_a_column_for_each_condition_and_a_dash_where_nothing_was_m
     assert "| ability | measured as | all | held-out pairs | one view |" in text
     assert "| kind | exact | 90 % | 90 % | 50 % |" in text
     assert "| colour | exact | 90 % | 90 % | - |" in text
+    assert "| pose-several | oks | 40 % | 40 % | - |" in text
     assert "after 0.25 s, then 80 tokens a second" in text
     assert "5 % of 40 fresh scenes" in text
     assert "| named by its kind alone | 0.84 | 20 % |" in text
