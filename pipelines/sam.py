@@ -55,7 +55,7 @@ UNSURE_BOXED = (0.02, 0.9)  # the same after a box alone
 GRABCUT_ROUNDS = 1
 CLICK_RADIUS = 2  # pixels of that cut-out that a click settles for good
 DOUBT = 0.2  # of that cut-out's longer side, around a click that takes away, where GrabCut decides
-ELLIPSE_SHARE = 0.5  # of the box's inscribed ellipse in the opinion that GrabCut starts from
+ELLIPSE_SHARE = 0.4  # of the box's inscribed ellipse in the opinion that GrabCut starts from
 GUIDED_RADIUS, GUIDED_EPSILON = 3, 1e-4  # pixels; variance of grey in 0..1 that counts as flat
 DOUBLE = 0.9  # IoU from which two candidates are one
 SOFTEN = 1.0  # pixels of that cut-out, blur of the edge before it is enlarged
@@ -203,7 +203,10 @@ class Outlines:
                 looks = [candidates, *self._look_closer(image, digest, clicks)]
                 candidates = _believed(looks, clicks, image.size)
             else:
-                candidates = self._look_again(image, digest, candidates, box, clicks)
+                best, *rest = sorted(
+                    self._look_again(image, digest, candidates, box, clicks), key=lambda c: -c.score
+                )  # a box leaves little to choose: the candidates are one opinion, three times
+                candidates = [best._replace(agreeing=tuple(rest)), *rest]
         answers: list[tuple[np.ndarray, float, Box]] = []
         found: list[tuple[Mask, float]] = []
         for candidate in sorted(candidates, key=lambda c: -c.score):
