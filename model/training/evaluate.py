@@ -151,7 +151,8 @@ class _Asking:
         padding = [length - len(ids) for ids in rows]
         longest = max(LONG.get(e.qa.ability, SHORT) for e in batch)
         room = StaticCache(config=model.config.get_text_config(), max_cache_len=length + longest)
-        for empty, read in zip(room.layers, cache.layers):  # growing it would copy it for every token
+        layers: Any = zip(room.layers, cache.layers)
+        for empty, read in layers:  # a cache that grows would be copied for every token
             empty.update(read.keys, read.values)
         pad = processor.tokenizer.pad_token_id
         ids = torch.tensor([r[:alike] + [pad] * n + r[alike:] for r, n in zip(rows, padding)])
