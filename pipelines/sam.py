@@ -203,13 +203,12 @@ class Outlines:
                 looks = [candidates, *self._look_closer(image, digest, clicks)]
                 candidates = _believed(looks, clicks, image.size)
             else:
-                best, *rest = sorted(
-                    self._look_again(image, digest, candidates, box, clicks), key=lambda c: -c.score
-                )  # a box leaves little to choose: the candidates are one opinion, three times
+                # a box leaves little to choose: the candidates are one opinion, three times
+                best, *rest = self._look_again(image, digest, candidates, box, clicks)
                 candidates = [best._replace(agreeing=tuple(rest)), *rest]
         answers: list[tuple[np.ndarray, float, Box]] = []
         found: list[tuple[Mask, float]] = []
-        for candidate in sorted(candidates, key=lambda c: -c.score):
+        for candidate in candidates:
             plane, cut = self._settle(image, candidate, box, clicks, best=not answers)
             if any(_same(plane, cut, other, place) for other, _, place in answers):
                 continue
@@ -233,7 +232,7 @@ class Outlines:
     def _look(
         self, image: Image.Image, digest: str, cut: Box, box: Box | None, clicks: Sequence[Click]
     ) -> list[_Candidate]:
-        """The three candidates on a cut-out of the picture; prompts are in pixels of the whole."""
+        """The three candidates on a cut-out of the picture, best first; prompts in pixels of the whole."""
         embedding = self._embedding(image, digest, cut)
         predictor = SamPredictor(self._sam)  # the state of one call is made for that call
         predictor.features = embedding.features
@@ -249,10 +248,11 @@ class Outlines:
         if box is not None:
             corners = ((np.array(box).reshape(2, 2) - corner) * scale).reshape(4)
         logits, scores, _ = predictor.predict(points, labels, corners, return_logits=True)
-        return [
+        found = [
             _Candidate(1 / (1 + np.exp(-plane.clip(-30, 30))), cut, float(score))
             for plane, score in zip(logits, scores, strict=True)
         ]
+        return sorted(found, key=lambda candidate: -candidate.score)
 
     def _embedding(self, image: Image.Image, digest: str, cut: Box) -> Embedding:
         """The embedding of a cut-out, remembered."""
@@ -271,12 +271,12 @@ class Outlines:
             return found
         encoder = self._sam.image_encoder
         weight = next(encoder.parameters())
-        smalls = [_small(image, cut, encoder.img_size) for cut in new]
+        scaled = [_scaled(image, cut, encoder.img_size) for cut in new]
         with torch.no_grad():
-            planes = [torch.from_numpy(small).to(weight.device).permute(2, 0, 1) for small in smalls]
+            planes = [torch.from_numpy(small).to(weight.device).permute(2, 0, 1) for small in scaled]
             pixels = torch.stack([self._sam.preprocess(plane.float()) for plane in planes])
             features = encoder(pixels.to(weight.dtype)).float()
-        for number, (cut, small) in enumerate(zip(new, smalls, strict=True)):
+        for number, (cut, small) in enumerate(zip(new, scaled, strict=True)):
             size = small.shape[:2]
             found[cut] = Embedding(features[number : number + 1].clone(), size, size)
         with self._lock:
@@ -519,7 +519,7 @@ def _grid(size: tuple[int, int], side: int) -> list[Box]:
     return [Box(x, y, x + wide, y + high) for y in starts[1] for x in starts[0]]
 
 
-def _small(image: Image.Image, cut: Box, side: int) -> np.ndarray:
+def _scaled(image: Image.Image, cut: Box, side: int) -> np.ndarray:
     """A cut-out of the picture, its longer side scaled to `side`: uint8 (h, w, 3)."""
     width, height = cut.x2 - cut.x1, cut.y2 - cut.y1
     scale = side / max(width, height)

@@ -119,6 +119,16 @@ ABSENT = (
     ("is-there-near-miss", "locate-near-miss", "differs from a present one in one word"),
     ("is-there-kind-absent", "locate-kind-absent", "named by its kind alone"),
 )
+# topics of absent things, the score of saying so, and what is told where that is rare
+INVENTED = (
+    ("text-absent", "f1", "Asked to read where nothing is written, it mostly makes words up."),
+    (
+        "chart-absent",
+        "none_right",
+        "Asked for the table of a chart that is not there, it mostly makes one up.",
+    ),
+    ("screen-absent", "none_right", "Asked for what a screen does not have, it mostly boxes something else."),
+)
 TURNS = 7  # of which the speed is the median
 FRESH = 400  # fresh scenes that should not be taken for strangers
 RANDOM_COUNT = 60  # scenes a figure of the control with random weights, whose replies never end
@@ -169,8 +179,7 @@ def _imagined(found: Found) -> str:
         said.append(
             f"Asked to find a kind of thing that is not there, it boxes something in {boxed} of pictures."
         )
-    if found.get("text-absent", {}).get("f1", 1.0) < 0.5:
-        said.append("Asked to read where nothing is written, it mostly makes words up.")
+    said += [words for topic, score, words in INVENTED if found.get(topic, {}).get(score, 1.0) < 0.5]
     return " ".join(said)
 
 

@@ -227,9 +227,8 @@ def figures(exams: Iterable[Exam]) -> dict[str, dict[str, float]]:
             elif name in ("box_right", "look_right"):
                 found[name.replace("right", "f1")] = f1(total, totals["given"], totals["wanted"])
             elif name.endswith("_right") and name.replace("_right", "_wanted") in totals:
-                found[name.replace("_right", "_share")] = total / max(
-                    1.0, totals[name.replace("_right", "_wanted")]
-                )
+                if wanted := totals[name.replace("_right", "_wanted")]:  # of nothing there is no share
+                    found[name.replace("_right", "_share")] = total / wanted
             elif name not in ("given", "wanted") and not name.endswith("_wanted"):
                 found[name] = total / seen[topic][name]
         result[topic] = found

@@ -172,7 +172,7 @@ def score(qa: QA, reply: str) -> dict[str, float]:
     short, ask, caption, detail: exact (yes/no questions also: yes). locate, relation, detect, screen: boxed,
     none_right, right/given/wanted, and iou and hit where one box is wanted. dense, grounded_caption, text,
     layout: right/given/wanted (label and box), box_right (box alone) and, for phrases, look_right (colour and
-    kind and box). region: exact, look. pose: oks, complete. chart: cells_right/cells_wanted and
+    kind and box). region: exact, look. pose: oks, complete. chart: none_right, cells_right/cells_wanted and
     values_right/values_wanted. odd: hit, look, both (or exact where nothing is odd). marks: exact.
     """
     row = PROMPTS[qa.ability]
@@ -205,8 +205,8 @@ def score(qa: QA, reply: str) -> dict[str, float]:
         return {"oks": oks(given, wanted, area), "complete": float(len(given) == len(wanted))}
     if qa.ability == "chart":
         cells, values = chart_cells(given, wanted), chart_values(given, wanted)
-        return {"cells_right": cells[0], "cells_wanted": cells[1], "values_right": values[0],
-                "values_wanted": values[1]}  # fmt: skip
+        return {"none_right": float(bool(given) == bool(wanted)), "cells_right": cells[0],
+                "cells_wanted": cells[1], "values_right": values[0], "values_wanted": values[1]}  # fmt: skip
     if qa.ability == "odd":
         if wanted is None:
             return {"exact": float(given is None and is_none(reply))}

@@ -34,6 +34,12 @@ def test_what_is_below_its_promise_is_named_a_weakness() -> None:
     assert "Weak" not in str(abilities(FOUND)["cannot"])
 
 
+def test_what_is_made_up_is_told() -> None:
+    assert "makes" not in str(abilities(FOUND)["cannot"])
+    worse = FOUND | {"chart-absent": {"n": 10.0, "none_right": 0.4}}
+    assert "a chart that is not there, it mostly makes one up" in str(abilities(worse)["cannot"])
+
+
 def test_f1_of_is_there_counts_both_kinds_of_question_alike() -> None:
     # of 10 present things 8 are affirmed, of 10 absent ones 1: precision 8 / 9, recall 8 / 10
     assert is_there_f1(FOUND, "is-there-absent") == pytest.approx(2 * (8 / 9) * 0.8 / (8 / 9 + 0.8))
