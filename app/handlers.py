@@ -404,6 +404,7 @@ class Page:
         steps: float,
         guidance: float,
         candidates: float,
+        tries: float,
         negative: str,
     ) -> Iterator[Drawn]:
         """Draw the answer as it grows: what changed, and no more."""
@@ -416,6 +417,7 @@ class Page:
             steps=int(steps or 1),
             guidance=float(guidance or 0) or None,
             candidates=int(candidates or 1),
+            tries=int(tries or 1),
             negative=negative or "",
         )
         before: Scene | None = None

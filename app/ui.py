@@ -16,7 +16,7 @@ from gradio import themes
 from app import api, render
 from app.handlers import Page
 from app.startup import Startup
-from pipelines.parts import MAX_NEW_TOKENS, STEPS
+from pipelines.parts import MAX_NEW_TOKENS, STEPS, TRIES
 from pipelines.scene import Timeline
 
 QUEUE = 32  # visitors' requests that may wait
@@ -166,12 +166,19 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
                         label="Edits: how closely to follow the words (0: as suits the painter)",
                     )
                     candidates = gr.Slider(1, 4, 1, step=1, label="Edits: paintings to choose from")
+                    tries = gr.Slider(
+                        1,
+                        4,
+                        TRIES,
+                        step=1,
+                        label="Edits: paintings at most while SPHINX does not see what was wished for",
+                    )
                     negative = gr.Textbox(label="Edits: what should not be seen")
                 with gr.Column(elem_id="about", elem_classes="drawer"):
                     understands = gr.Markdown()
 
         drawn = [timeline, chat, canvas, undo, redo]
-        options = [seed, temperature, length, views, encoders, steps, guidance, candidates, negative]
+        options = [seed, temperature, length, views, encoders, steps, guidance, candidates, tries, negative]
         light = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         heavy = {
             "concurrency_id": "models",

@@ -22,6 +22,7 @@ from pipelines.merge import name_regions, need_picture, need_region, show, witho
 from pipelines.nouns import plural, singular
 from pipelines.parts import (
     STEPS,
+    TRIES,
     Outliner,
     Painter,
     PainterOptions,
@@ -73,12 +74,17 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class ReplyOptions(SpeakerOptions):
-    """The visitor's dials for one message: the speaker's, and an edit's; `candidates` are its paintings."""
+    """The visitor's dials for one message: the speaker's, and an edit's.
+
+    An edit paints `candidates` pictures to choose from, and while SPHINX does not see what was wished for
+    others, up to `tries` in all.
+    """
 
     steps: int = STEPS
     guidance: float | None = None
     negative: str = ""
     candidates: int = 1
+    tries: int = TRIES
 
     @property
     def painter(self) -> PainterOptions:

@@ -22,7 +22,7 @@ from pipelines.errors import DemoError, MissingCapability
 from pipelines.parts import GUIDANCE, PainterOptions, Painting, Paintings
 from pipelines.scene import Box, Mask
 
-CONTEXT = 0.6  # of the mask's longer side, left around it for the painter to see
+CONTEXT = 0.35  # of the mask's longer side, left around it for the painter to see
 LEAST_SHARE = 2  # a cut-out is blown up at most so many times to the painter's own size
 FEATHER = 0.02  # of the mask's longer side; the seam is blended over so many pixels inside the mask
 LEAST_FEATHER, MOST_FEATHER = 1, 24  # pixels

@@ -1,23 +1,26 @@
-"""Edits: a target becomes a mask, the painter paints inside it, and SPHINX is asked what is there now."""
+"""Edits: a target becomes a mask, the painter paints inside it, and SPHINX is asked what is there now.
+
+Where SPHINX does not see what was wished for, the painter tries again with the next seed, a few times; the
+painting that it saw first stands, and all of them can be chosen from.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from pipelines import ask
 from pipelines.colours import COLOURS, colours_in
 from pipelines.errors import DemoError
 from pipelines.merge import need_picture, need_region, without_regions
 from pipelines.nouns import noun
-from pipelines.parts import Scenes
+from pipelines.parts import Painting, Scenes
 from pipelines.references import Target
 from pipelines.request import Edit
 from pipelines.reshape import grown
@@ -52,28 +55,44 @@ def edit(assistant: Assistant, scene: Scene, request: Edit, options: ReplyOption
     names = {number: _name(assistant, scene, number, options) for number in ids}
     plane = _plane(scene, ids, request)
     wish = _wish(request, names[ids[0]] if ids else "")
+    box = Mask.from_array(plane).box
     paintings: list[Picture] = []
-    painter = assistant.painter.name
-    for attempt in range(min(max(options.candidates, 1), MOST_CANDIDATES)):
+    best: Told | None = None
+    seen, show = Seen(""), partial(_on_the_way, assistant, scene)
+    for attempt in range(min(max(options.candidates, options.tries, 1), MOST_CANDIDATES)):
+        if attempt >= options.candidates and seen.came is not False:
+            break
         dials = replace(options.painter, seed=options.seed + attempt, keep_shape=request.action == "recolour")
+        painted, painter = None, assistant.painter.name
         with closing(assistant.painter.paint(assistant.image(picture), plane, wish, options=dials)) as steps:
             for painting in steps:
-                if painting.image is not None:
-                    painter = painting.by or painter
-                    paintings.append(assistant.pictures.add(painting.image))
+                if painting.image is None:
+                    yield show(painting, attempt)
                 else:
-                    yield _on_the_way(assistant, scene, painting.preview, painting.step, painting.steps)
-    if not paintings:
-        raise DemoError("The painter gave no picture: try again with another seed or wish.")
-    scene = replace(scene, picture=paintings[0])
-    scene = _after(assistant, scene, request, ids, wish)
-    told = partial(_told, scene, painter, request, ids, names, wish, options, tuple(paintings))
-    yield told(None)
-    box = Mask.from_array(plane).box
-    yield told(_verdict(assistant, scene, request, ids, names, wish, box, options))
+                    painted, painter = assistant.pictures.add(painting.image), painting.by or painter
+        if painted is None:
+            raise DemoError("The painter gave no picture: try again with another seed or wish.")
+        if painted in paintings:
+            break  # no seed changes what this painter does
+        paintings.append(painted)
+        if seen.came:
+            continue  # only one more to choose from
+        after = _after(assistant, replace(scene, picture=painted), request, ids, wish)
+        told = partial(_told, after, painter, request, ids, names, wish, replace(options, seed=dials.seed))
+        if best is None:
+            yield told("")
+        found = _seen(assistant, after, request, ids, names, wish, box, options)
+        if best is None or found.came:
+            seen, best, show = found, told, partial(_once_more, told, found)
+    assert best
+    final = best(_verdict(request, seen, len(paintings)))
+    offered = tuple(sorted(paintings, key=lambda one: one != final.picture))  # the shown one first
+    turn = replace(final.turns[-1], pictures=offered if len(offered) > 1 else ())
+    yield replace(final, turns=(*final.turns[:-1], turn))
 
 
 Found = tuple[Scene, tuple[int, ...]]
+Told = Callable[[str], Scene]  # a verdict -> the scene that tells of a painting
 
 
 def _targets(
@@ -153,13 +172,19 @@ def _wish(request: Edit, name: str) -> str:
     return f"{request.wish} {noun}".strip()
 
 
-def _on_the_way(
-    assistant: Assistant, scene: Scene, preview: Image.Image | None, step: int, steps: int
-) -> Scene:
-    if preview is not None:
-        scene = replace(scene, picture=assistant.pictures.add(preview))
+def _on_the_way(assistant: Assistant, scene: Scene, painting: Painting, attempt: int) -> Scene:
+    """The first painting as it grows."""
+    if painting.preview is not None:
+        scene = replace(scene, picture=assistant.pictures.add(painting.preview))
     record = Record("edit", assistant.painter.name)
-    return scene.with_turn(Turn("assistant", f"Painting, step {step} of {steps} …", record=record))
+    words = f"Painting, step {painting.step} of {painting.steps} …"
+    return scene.with_turn(Turn("assistant", words, record=record))
+
+
+def _once_more(told: Told, seen: Seen, painting: Painting, attempt: int) -> Scene:
+    """The best painting until now, which stays if the visitor stops, and how far the next one is."""
+    wished = f"{seen.words}: not what was wished for." if seen.came is False else f"{seen.words}."
+    return told(f"{wished} Painting no. {attempt + 1}, step {painting.step} of {painting.steps} …")
 
 
 def _after(assistant: Assistant, scene: Scene, request: Edit, ids: Sequence[int], wish: str) -> Scene:
@@ -174,7 +199,15 @@ def _after(assistant: Assistant, scene: Scene, request: Edit, ids: Sequence[int]
     return scene
 
 
-def _verdict(
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What SPHINX says of a painting, and whether the wish came true; None where that cannot be judged."""
+
+    words: str
+    came: bool | None = None
+
+
+def _seen(
     assistant: Assistant,
     scene: Scene,
     request: Edit,
@@ -183,24 +216,32 @@ def _verdict(
     wish: str,
     box: Box,
     options: ReplyOptions,
-) -> str:
-    """What SPHINX says is there now, and whether the wish came true."""
+) -> Seen:
+    """Ask SPHINX what is there now. The question does not hold the answer."""
     if request.action == "background":
         question = TASKS["short"].prompt.fill(question="What is the background of the image?")
-        return (
-            f" Asked for the background, SPHINX says: “{assistant.hear(scene, question, options).strip()}”."
-        )
+        said = assistant.hear(scene, question, options).strip()
+        return Seen(f" Asked for the background, SPHINX says: “{said}”")
     said = ask.describe_silently(assistant, scene, Region(0, "", box), options)
     if request.action == "remove":
         name = names[ids[0]]
-        gone = not name or not _says(said, noun(name))
-        seen = f"SPHINX now sees there: “{said}”" if said else "SPHINX sees nothing there now"
-        return f" {seen}: " + ("the wish came true." if gone else "it may still be there, try another seed.")
-    came = _says(said, noun(wish)) and all(_says(said, colour) for colour in colours_in(wish))
-    if request.action == "recolour":
-        came = all(_says(said, colour) for colour in colours_in(wish))
-    seen = f" SPHINX now sees there: “{said or 'nothing'}”: "
-    return seen + ("the wish came true." if came else "not what was wished for, try another seed.")
+        words = f" SPHINX now sees there: “{said}”" if said else " SPHINX sees nothing there now"
+        return Seen(words, not name or not _says(said, noun(name)))
+    asked = colours_in(wish) if request.action == "recolour" else [noun(wish), *colours_in(wish)]
+    came = all(_says(said, word) for word in asked) if asked else None
+    return Seen(f" SPHINX now sees there: “{said or 'nothing'}”", came)
+
+
+def _verdict(request: Edit, seen: Seen, paintings: int) -> str:
+    """The sentence that says whether the wish came true, after so many paintings."""
+    if seen.came is None:
+        return f"{seen.words}."
+    tried = f", after {paintings} paintings" if paintings > 1 else ""
+    if seen.came:
+        return f"{seen.words}: the wish came true{tried}."
+    if request.action == "remove":
+        return f"{seen.words}: it may still be there{tried}, try another seed."
+    return f"{seen.words}: not what was wished for{tried}, try another seed."
 
 
 def _says(said: str, word: str) -> bool:
@@ -215,8 +256,7 @@ def _told(
     names: Mapping[int, str],
     wish: str,
     options: ReplyOptions,
-    paintings: tuple[Picture, ...],
-    verdict: str | None,
+    verdict: str,
 ) -> Scene:
     """The scene with the turn that says what was done, by whom, and what SPHINX thinks of it."""
     text = DONE[request.action]
@@ -231,5 +271,4 @@ def _told(
     text += f" (by {painter})."
     details = (("action", request.action), ("wish", wish), *options.painter.said())
     record = Record("edit", painter, options.seed, details=details)
-    turn = Turn("assistant", text + (verdict or ""), tuple(spans), record=record)
-    return scene.with_turn(replace(turn, pictures=paintings if len(paintings) > 1 else ()))
+    return scene.with_turn(Turn("assistant", text + verdict, tuple(spans), record=record))

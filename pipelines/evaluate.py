@@ -268,6 +268,8 @@ def edits(assistant: Assistant, case: Case, scores: Scores) -> None:
             shape = outlined.array(case.image.size) if outlined else np.zeros_like(plane)
             if action == "replace":
                 scores["replace: kind named as wished"].append(float(kind in said))
+                first = kind in said and not scene.turns[-1].pictures
+                scores["replace: kind named as wished, by the first painting"].append(float(first))
             if action == "recolour":
                 scores["recolour: outline kept, mean IoU"].append(plane_iou(shape, plane))
             else:

@@ -17,6 +17,7 @@ from pipelines.scene import Box, Click, Mask, Scene
 
 MAX_NEW_TOKENS = 512  # of one reply
 STEPS = 20  # of diffusion
+TRIES = 3  # paintings of an edit, until SPHINX sees what was wished for
 GUIDANCE = 7.5  # how closely diffusion follows the words, where a painter says nothing else: diffusers' own
 
 

@@ -66,6 +66,7 @@ AUTOENCODER_BATCH, PAINTER_BATCH, ENCODING_BATCH = 4, 64, 32  # of the first: pi
 PIECE = 48  # pixels, side of what the autoencoder learns from: it is a convolution, and four times as quick
 PIECES = 3  # of a picture
 AUTOENCODER_RATE, PAINTER_RATE = 2e-3, 2e-3
+WARM_RATE = 0.6  # of the painter's, in a run that starts from a pipeline
 SQUARES = 2.0  # weight of squared differences of pixels beside absolute ones: far-off colours come first
 EDGES = 0.5  # weight of the differences between neighbours beside those of pixels
 OPPONENTS = ((1.07, 1.07, 1.07), (3.2, 0.0, -3.2), (-3.5, 7.0, -3.5))  # of R, G, B: light, two differences
@@ -89,6 +90,7 @@ class Recipe:
     steps: int | None = None
     halt: int | None = None  # stop in the painter's stage after this step, as if killed
     seed: int = 0
+    rate: float = PAINTER_RATE  # at its highest, of the painter's stage
     stages: tuple[str, ...] = tuple(SHARES)
     pictures: int = PICTURES
     workers: int = 1
@@ -435,7 +437,7 @@ class Run:
     def _painter(self, resumed: dict[str, Any] | None) -> dict[str, float]:
         wishes = pool(self.painter, self.recipe, self.folder)
         modules = [self.painter.unet, self.painter.text]
-        optimizers, clock, curve = self._start("painter", modules, PAINTER_RATE, resumed)
+        optimizers, clock, curve = self._start("painter", modules, self.recipe.rate, resumed)
         averages: dict[str, float] = {}
         saved = clock.elapsed
         with progress_bar(clock, "painter") as bar:
@@ -468,6 +470,7 @@ class Run:
             "painter": self.painter.state(),
             "minutes": self.recipe.minutes,
             "stages": list(self.recipe.stages),
+            "rate": self.recipe.rate,
         }
         if clock and optimizers:
             state |= {"optimizers": optimizers.state_dict(), "elapsed": clock.elapsed, "step": clock.step}
@@ -491,9 +494,10 @@ def train(
     resumed = None
     if resume:
         resumed = torch.load(folder / "state.pt", weights_only=True, map_location=recipe.device)
-        recipe = replace(recipe, stages=tuple(resumed["stages"]))
+        recipe = replace(recipe, stages=tuple(resumed["stages"]), rate=resumed["rate"])
     elif start:
-        recipe = replace(recipe, stages=tuple(stage for stage in recipe.stages if stage != "autoencoder"))
+        stages = tuple(stage for stage in recipe.stages if stage != "autoencoder")
+        recipe = replace(recipe, stages=stages, rate=WARM_RATE * recipe.rate)
         (folder / "wishes.pt").unlink(missing_ok=True)  # of other latents, perhaps
     return Run(folder, painter, recipe).go(resumed)
 

@@ -207,7 +207,7 @@ def test_a_session_goes_on_where_it_was(assistant, opened, tmp_path):
 
 
 def test_another_painting_can_be_chosen(assistant, opened):
-    options = ReplyOptions(candidates=2, steps=2)
+    options = ReplyOptions(candidates=2, tries=1, steps=2)
     timeline = last(handlers.ask(assistant, opened, "replace the red ball with a star", options))
     first, second = render.paintings(timeline.scene)
     assert timeline.scene.picture == first

@@ -8,7 +8,7 @@ import pytest
 from pipelines.assistant import ReplyOptions
 from pipelines.diffusion import OpenCVPainter
 from pipelines.errors import DemoError
-from pipelines.parts import PainterOptions, Painting
+from pipelines.parts import TRIES, PainterOptions, Painting
 from pipelines.scene import Box, Click, Keypoint, Mask, Point, Region, Scene
 
 
@@ -306,6 +306,7 @@ def test_recolour_and_replace(assistant, painter, speaker, drawing):
     speaker.replies["short description for this region"] = "large blue star"
     dials = {"seed": 3, "steps": 4, "guidance": 5.0, "negative": "text"}
     star = last(assistant, scene, "replace the red ball with a blue star", candidates=2, **dials)
+    assert len(star.turns[-1].pictures) == 2
     assert painter.asked[-2:] == [
         ("blue star", PainterOptions(**dials)),
         ("blue star", PainterOptions(**{**dials, "seed": 4})),
@@ -351,9 +352,70 @@ def test_several_paintings_are_offered(assistant, drawing):
         assistant.choose_painting(scene, assistant.open(drawing).picture)
 
 
+@pytest.fixture
+def seen_at(speaker, painter, monkeypatch):
+    """Lets SPHINX see a blue star in the paintings of some seeds only."""
+    paint, seeds = painter.paint, set()
+
+    def painted(*arguments, options):
+        speaker.replies["short description for this region"] = (
+            "blue star" if options.seed in seeds else "blue balloon"
+        )
+        return paint(*arguments, options=options)
+
+    monkeypatch.setattr(painter, "paint", painted)
+    return seeds
+
+
+def test_what_did_not_come_true_is_painted_again(assistant, painter, seen_at, drawing):
+    scene = last(assistant, assistant.open(drawing), "segment the red ball")
+    seen_at.add(6)
+    steps = list(assistant.reply(scene, "replace #1 with a blue star", options=ReplyOptions(seed=5, steps=4)))
+    assert [options.seed for _, options in painter.asked] == [5, 6]
+    assert said(steps[-1]).endswith("“blue star”: the wish came true, after 2 paintings.")
+    offered = steps[-1].turns[-1].pictures
+    assert (len(offered), offered[0]) == (2, steps[-1].picture)
+    assert assistant.image(steps[-1].picture).getpixel((70, 100)) == (46, 60, 220)
+    record = steps[-1].turns[-1].record
+    assert record
+    assert record.seed == 6  # which gives this painting at once
+    again = [step for step in steps if "Painting no. 2" in said(step)]
+    assert "“blue balloon”: not what was wished for" in said(again[0])
+    # whoever stops now keeps the first painting, and no preview
+    assert {step.picture for step in again} == {offered[1]}
+
+
+def test_paintings_end_with_the_tries(assistant, painter, seen_at, drawing):
+    scene = last(assistant, assistant.open(drawing), "segment the red ball")
+    after = last(assistant, scene, "replace #1 with a blue star", steps=2)
+    assert len(painter.asked) == len(after.turns[-1].pictures) == TRIES
+    assert said(after).endswith(f"not what was wished for, after {TRIES} paintings, try another seed.")
+    assert after.picture == after.turns[-1].pictures[0]
+    assert assistant.image(after.picture).getpixel((70, 100)) == (40, 60, 220)  # of the first seed
+    after = last(assistant, scene, "replace #1 with a blue star", steps=2, tries=1)
+    assert len(painter.asked) == TRIES + 1
+    assert after.turns[-1].pictures == ()
+
+
+def test_of_paintings_to_choose_from_the_one_that_came_true_is_shown(assistant, painter, seen_at, drawing):
+    scene = last(assistant, assistant.open(drawing), "segment the red ball")
+    seen_at |= {1, 2}
+    after = last(assistant, scene, "replace #1 with a blue star", steps=2, candidates=4)
+    assert len(painter.asked) == len(after.turns[-1].pictures) == 4
+    assert assistant.image(after.picture).getpixel((70, 100)) == (41, 60, 220)
+
+
+def test_what_no_seed_changes_is_not_painted_again(assistant, drawing):
+    assistant.painter = OpenCVPainter()
+    scene = last(assistant, assistant.open(drawing), "segment the red ball")
+    after = last(assistant, scene, "make it blue")  # the fake still sees a red ball
+    assert "not what was wished for, try another seed" in said(after)
+    assert after.turns[-1].pictures == ()
+
+
 def test_a_painting_is_watched_as_it_grows(assistant, drawing):
     scene = last(assistant, assistant.open(drawing), "segment the red ball")
-    steps = list(assistant.reply(scene, "replace it with a star", options=ReplyOptions(steps=6)))
+    steps = list(assistant.reply(scene, "replace it with a star", options=ReplyOptions(steps=6, tries=1)))
     told = [step.turns[-1].text for step in steps]
     assert [text for text in told if "step" in text] == [f"Painting, step {i} of 6 …" for i in range(1, 6)]
     previewed = steps[told.index("Painting, step 3 of 6 …")].picture
