@@ -20,11 +20,11 @@ from pipelines.colours import COLOURS, colours_in
 from pipelines.errors import DemoError
 from pipelines.merge import need_picture, need_region, without_regions
 from pipelines.nouns import noun
-from pipelines.parts import Painting, Scenes
+from pipelines.parts import Painting, Paintings, Scenes
 from pipelines.references import Target
 from pipelines.request import Edit
 from pipelines.reshape import grown
-from pipelines.scene import Box, Mask, Picture, Record, Region, Scene, Span, Turn
+from pipelines.scene import Mask, Picture, Record, Region, Scene, Span, Turn
 from pipelines.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -42,9 +42,25 @@ DONE = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One edit: what was asked, of which regions, how these are called, and what should be seen there.
+
+    `scene` is as it was before, `plane` bool (H, W) is what is painted, and `wish` is empty for a removal.
+    """
+
+    assistant: Assistant
+    scene: Scene
+    request: Edit
+    options: ReplyOptions
+    names: Mapping[int, str]
+    plane: np.ndarray
+    wish: str
+
+
 def edit(assistant: Assistant, scene: Scene, request: Edit, options: ReplyOptions) -> Scenes:
     """Carry out a wish on the picture."""
-    picture = need_picture(scene)
+    need_picture(scene)
     if request.action == "background":
         found = yield from _foreground(assistant, scene, options)
     else:
@@ -53,42 +69,51 @@ def edit(assistant: Assistant, scene: Scene, request: Edit, options: ReplyOption
         return
     scene, ids = found
     names = {number: _name(assistant, scene, number, options) for number in ids}
-    plane = _plane(scene, ids, request)
     wish = _wish(request, names[ids[0]] if ids else "")
-    box = Mask.from_array(plane).box
+    yield from _painted(Job(assistant, scene, request, options, names, _plane(scene, ids, request), wish))
+
+
+def _painted(job: Job) -> Scenes:
+    """Paint, ask SPHINX, and paint again while it does not see the wish."""
     paintings: list[Picture] = []
     best: Told | None = None
-    seen, show = Seen(""), partial(_on_the_way, assistant, scene)
-    for attempt in range(min(max(options.candidates, options.tries, 1), MOST_CANDIDATES)):
-        if attempt >= options.candidates and seen.came is not False:
+    seen, show = Seen(""), partial(_on_the_way, job)
+    for attempt in range(min(max(job.options.candidates, job.options.tries, 1), MOST_CANDIDATES)):
+        if attempt >= job.options.candidates and seen.came is not False:
             break
-        dials = replace(options.painter, seed=options.seed + attempt, keep_shape=request.action == "recolour")
-        painted, painter = None, assistant.painter.name
-        with closing(assistant.painter.paint(assistant.image(picture), plane, wish, options=dials)) as steps:
+        seed = job.options.seed + attempt
+        painting = Painting(0, 0)
+        with closing(_steps(job, seed)) as steps:
             for painting in steps:
                 if painting.image is None:
                     yield show(painting, attempt)
-                else:
-                    painted, painter = assistant.pictures.add(painting.image), painting.by or painter
-        if painted is None:
+        if painting.image is None:
             raise DemoError("The painter gave no picture: try again with another seed or wish.")
+        painted = job.assistant.pictures.add(painting.image)
         if painted in paintings:
             break  # no seed changes what this painter does
         paintings.append(painted)
         if seen.came:
             continue  # only one more to choose from
-        after = _after(assistant, replace(scene, picture=painted), request, ids, wish)
-        told = partial(_told, after, painter, request, ids, names, wish, replace(options, seed=dials.seed))
+        after = _after(job, painted)
+        told = partial(_told, job, after, painting.by or job.assistant.painter.name, seed)
         if best is None:
             yield told("")
-        found = _seen(assistant, after, request, ids, names, wish, box, options)
+        found = _seen(job, after)
         if best is None or found.came:
             seen, best, show = found, told, partial(_once_more, told, found)
     assert best
-    final = best(_verdict(request, seen, len(paintings)))
+    final = best(_verdict(job.request, seen, len(paintings)))
     offered = tuple(sorted(paintings, key=lambda one: one != final.picture))  # the shown one first
     turn = replace(final.turns[-1], pictures=offered if len(offered) > 1 else ())
     yield replace(final, turns=(*final.turns[:-1], turn))
+
+
+def _steps(job: Job, seed: int) -> Paintings:
+    """One painting as it grows."""
+    image = job.assistant.image(need_picture(job.scene))
+    dials = replace(job.options.painter, seed=seed, keep_shape=job.request.action == "recolour")
+    return job.assistant.painter.paint(image, job.plane, job.wish, options=dials)
 
 
 Found = tuple[Scene, tuple[int, ...]]
@@ -172,11 +197,12 @@ def _wish(request: Edit, name: str) -> str:
     return f"{request.wish} {noun}".strip()
 
 
-def _on_the_way(assistant: Assistant, scene: Scene, painting: Painting, attempt: int) -> Scene:
+def _on_the_way(job: Job, painting: Painting, attempt: int) -> Scene:
     """The first painting as it grows."""
+    scene = job.scene
     if painting.preview is not None:
-        scene = replace(scene, picture=assistant.pictures.add(painting.preview))
-    record = Record("edit", assistant.painter.name)
+        scene = replace(scene, picture=job.assistant.pictures.add(painting.preview))
+    record = Record("edit", job.assistant.painter.name)
     words = f"Painting, step {painting.step} of {painting.steps} …"
     return scene.with_turn(Turn("assistant", words, record=record))
 
@@ -187,14 +213,17 @@ def _once_more(told: Told, seen: Seen, painting: Painting, attempt: int) -> Scen
     return told(f"{wished} Painting no. {attempt + 1}, step {painting.step} of {painting.steps} …")
 
 
-def _after(assistant: Assistant, scene: Scene, request: Edit, ids: Sequence[int], wish: str) -> Scene:
-    """The regions as they are now: what was removed is gone, what was replaced is outlined anew."""
-    if request.action == "remove":
-        return without_regions(scene, ids)
-    for number in ids:
-        region = replace(need_region(scene, number), label=wish, source="edit", keypoints=None)
-        if request.action == "replace":
-            region = assistant.outline(scene, replace(region, clicks=(), prompt_box=region.box, mask=None))
+def _after(job: Job, picture: Picture) -> Scene:
+    """The painted scene: what was removed is gone, what was replaced is outlined anew."""
+    scene = replace(job.scene, picture=picture)
+    if job.request.action == "remove":
+        return without_regions(scene, tuple(job.names))
+    for number in job.names:
+        region = replace(need_region(scene, number), label=job.wish, source="edit", keypoints=None)
+        if job.request.action == "replace":
+            region = job.assistant.outline(
+                scene, replace(region, clicks=(), prompt_box=region.box, mask=None)
+            )
         scene = scene.with_region(region)
     return scene
 
@@ -207,28 +236,22 @@ class Seen:
     came: bool | None = None
 
 
-def _seen(
-    assistant: Assistant,
-    scene: Scene,
-    request: Edit,
-    ids: Sequence[int],
-    names: Mapping[int, str],
-    wish: str,
-    box: Box,
-    options: ReplyOptions,
-) -> Seen:
-    """Ask SPHINX what is there now. The question does not hold the answer."""
-    if request.action == "background":
+def _seen(job: Job, scene: Scene) -> Seen:
+    """Ask SPHINX what is there in the painted scene. The question does not hold the answer."""
+    if job.request.action == "background":
         question = TASKS["short"].prompt.fill(question="What is the background of the image?")
-        said = assistant.hear(scene, question, options).strip()
+        said = job.assistant.hear(scene, question, job.options).strip()
         return Seen(f" Asked for the background, SPHINX says: “{said}”")
-    said = ask.describe_silently(assistant, scene, Region(0, "", box), options)
-    if request.action == "remove":
-        name = names[ids[0]]
+    place = Region(0, "", Mask.from_array(job.plane).box)
+    said = ask.describe_silently(job.assistant, scene, place, job.options)
+    if job.request.action == "remove":
+        name = next(iter(job.names.values()))
         words = f" SPHINX now sees there: “{said}”" if said else " SPHINX sees nothing there now"
         return Seen(words, not name or not _says(said, noun(name)))
-    asked = colours_in(wish) if request.action == "recolour" else [noun(wish), *colours_in(wish)]
-    came = all(_says(said, word) for word in asked) if asked else None
+    wished = list(colours_in(job.wish))
+    if job.request.action == "replace" and noun(job.wish):
+        wished.append(noun(job.wish))
+    came = all(_says(said, word) for word in wished) if wished else None
     return Seen(f" SPHINX now sees there: “{said or 'nothing'}”", came)
 
 
@@ -248,27 +271,19 @@ def _says(said: str, word: str) -> bool:
     return bool(word) and bool(re.search(rf"\b{re.escape(word)}s?\b", said, re.IGNORECASE))
 
 
-def _told(
-    scene: Scene,
-    painter: str,
-    request: Edit,
-    ids: Sequence[int],
-    names: Mapping[int, str],
-    wish: str,
-    options: ReplyOptions,
-    verdict: str,
-) -> Scene:
-    """The scene with the turn that says what was done, by whom, and what SPHINX thinks of it."""
-    text = DONE[request.action]
+def _told(job: Job, scene: Scene, painter: str, seed: int, verdict: str) -> Scene:
+    """The painted scene with the turn that says what was done, by whom, and what SPHINX thinks of it."""
+    action, wish = job.request.action, job.wish
+    text = DONE[action]
     spans: list[Span] = []
-    for at, number in enumerate(ids):
-        named = f"{names[number]} (#{number})" if names[number] else f"#{number}"
-        text += ", " if at else ""
+    for number, name in job.names.items():
+        named = f"{name} (#{number})" if name else f"#{number}"
+        text += ", " if spans else ""
         spans.append(Span(len(text), len(text) + len(named), (number,)))
         text += named
-    if request.action != "remove":
-        text += f": {wish}" if request.action == "background" else f", now: {wish}"
+    if action != "remove":
+        text += f": {wish}" if action == "background" else f", now: {wish}"
     text += f" (by {painter})."
-    details = (("action", request.action), ("wish", wish), *options.painter.said())
-    record = Record("edit", painter, options.seed, details=details)
+    details = (("action", action), ("wish", wish), *job.options.painter.said())
+    record = Record("edit", painter, seed, details=details)
     return scene.with_turn(Turn("assistant", text + verdict, tuple(spans), record=record))
