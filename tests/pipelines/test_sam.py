@@ -192,6 +192,8 @@ def test_a_candidate_that_is_cut_off_or_alone_or_wrong_about_a_click_is_believed
     elsewhere = candidate(whole, 120, 190)
     found = sam._believed([[elsewhere, thing]], [click, Click(Point(150, 50), False)], size)
     assert [c.chance is thing.chance for c in found] == [True, False]
+    beside = candidate(whole, 46, 96)  # the click lies at its edge
+    assert sam._believed([[beside, thing]], [click], size)[0].chance is thing.chance
     one = candidate(whole, 30, 31)
     assert sam._believed([[one._replace(chance=0 * one.chance)]], [click], size)[0].score < 0.5
 
