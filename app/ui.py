@@ -171,7 +171,7 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
                         4,
                         TRIES,
                         step=1,
-                        label="Edits: paintings at most while SPHINX does not see what was wished for",
+                        label="Edits: tries until SPHINX sees the wish",
                     )
                     negative = gr.Textbox(label="Edits: what should not be seen")
                 with gr.Column(elem_id="about", elem_classes="drawer"):
