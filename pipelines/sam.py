@@ -39,11 +39,12 @@ PACE = 0.5  # of a cut-out's side from one to the next, at most
 NEARER = 0.04  # IoU by which each closer look is believed more
 # A candidate's IoU, from 1, SAM's prediction, stability, share of an edge where it is cut off, mean IoU with the
 # others, and how deep in it the first click lies: least squares over 2,241 candidates on drawn scenes, but that
-# being cut off counts three times as much: as good by IoU, and answers that end at a straight line are rare
-BELIEF = (-0.43, 0.13, 0.38, -0.44, 0.76, 0.23)
+# being cut off counts four times as much: as good by IoU, and answers that end at a straight line are rare
+BELIEF = (-0.39, 0.22, 0.36, -0.74, 0.65, 0.2)
 STABLE = (0.3, 0.7)  # probabilities: the more alike the candidate's areas above them, the stabler it is
 AGREEMENT_SIDE = 192  # pixels, longer side on which candidates are compared
-AGREEING = 0.6  # IoU from which candidates are averaged
+AGREEING = 0.5  # IoU from which candidates are averaged
+TEMPER = 0.1  # of belief: by so much less, a candidate weighs 1 / e of the best
 OTHER = 0.7  # IoU up to which a candidate is offered beside a better one
 OFFERED = 3
 SECOND_LOOK = 0.62  # a thing whose box is shorter than this part of the cut-out is looked at again
@@ -53,10 +54,13 @@ SETTLE_SIDE = 128  # pixels, longer side of the cut-out on which the edge is set
 PAD = 0.12  # of the thing's longer side, left around it there
 UNSURE_CLICKED = (0.02, 0.98)  # probabilities between which GrabCut decides, after clicks
 UNSURE_BOXED = (0.02, 0.9)  # the same after a box alone
+SURE = 0.8  # stability from which an answer is trusted: of drawn things mostly, of photographs seldom
+UNSURE_TRUSTED = (0.25, 0.75)  # what is left to GrabCut then
 GRABCUT_ROUNDS = 1
 CLICK_RADIUS = 2  # pixels of that cut-out that a click settles for good
 DOUBT = 0.2  # of that cut-out's longer side, around a click that takes away, where GrabCut decides
-ELLIPSE_SHARE = 0.4  # of the box's inscribed ellipse in the opinion that GrabCut starts from
+# of the box's inscribed ellipse in the opinion that GrabCut starts from, and where the answer is trusted
+ELLIPSE_SHARE, ELLIPSE_SHARE_TRUSTED = 0.4, 0.2
 GUIDED_RADIUS, GUIDED_EPSILON = 3, 1e-4  # pixels; variance of grey in 0..1 that counts as flat
 DOUBLE = 0.9  # IoU from which two candidates are one
 SOFTEN = 1.0  # pixels of that cut-out, blur of the edge before it is enlarged
@@ -362,17 +366,20 @@ class Outlines:
         scale = min(1.0, SETTLE_SIDE / max(width, height))
         to = (max(1, round(width * scale)), max(1, round(height * scale)))
         seen = [c for c in candidate.agreeing if _inside(place, c.cut) == place]
-        chance = np.mean([_part(c, place, to) for c in (candidate, *seen)], axis=0)
+        weights = np.exp([(c.score - candidate.score) / TEMPER for c in (candidate, *seen)], dtype=np.float32)
+        chance = np.average([_part(c, place, to) for c in (candidate, *seen)], axis=0, weights=weights)
         if self.manner.sharpen and min(to) > 8:
+            trusted = _stability(chance) >= SURE
             if box is not None and not clicks:
-                chance = _mixed(chance, ellipse_chance(box, place, to), ELLIPSE_SHARE)
+                share = ELLIPSE_SHARE_TRUSTED if trusted else ELLIPSE_SHARE
+                chance = _mixed(chance, ellipse_chance(box, place, to), share)
             pixels = np.asarray(image.resize(to, Image.Resampling.BOX, box=place, reducing_gap=2.0))
             sure = np.full(chance.shape, -1, np.int8)
             for click in clicks:
                 if _holds(place, click):
                     x, y = int((click.point.x - place.x1) * scale), int((click.point.y - place.y1) * scale)
                     cv2.circle(sure, (x, y), CLICK_RADIUS, (int(click.positive),), -1)  # type: ignore[call-overload]
-            unsure = UNSURE_CLICKED if clicks else UNSURE_BOXED
+            unsure = UNSURE_TRUSTED if trusted else UNSURE_CLICKED if clicks else UNSURE_BOXED
             chance = grabcut(pixels, chance, sure, unsure) if best else guided(pixels, chance)
         plane = cv2.resize(chance, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
         return plane, place
@@ -405,9 +412,8 @@ def _believed(
     places = [(int(c.point.x * to[0] / size[0]), int(c.point.y * to[1] / size[1])) for c in clicks]
     belief = []
     for number, candidate in enumerate(candidates):
-        low, high = (int((candidate.chance > level).sum()) for level in STABLE)
         signs = (
-            1.0, candidate.score, high / max(1, low), _cut_off(candidate, whole), float(others[number]),
+            1.0, candidate.score, _stability(candidate.chance), _cut_off(candidate, whole), float(others[number]),
             _central(planes[number], *places[0]) if clicks[0].positive else 0.0,
         )  # fmt: skip
         wrong = [planes[number][y, x] != c.positive for c, (x, y) in zip(clicks, places, strict=True)]
@@ -419,8 +425,15 @@ def _believed(
         if len(chosen) < OFFERED and all(alike[number, better] <= OTHER for better in chosen):
             chosen.append(number)
     best = chosen[0]
-    agreeing = tuple(c for n, c in enumerate(candidates) if n != best and alike[n, best] >= AGREEING)
-    return [candidates[n]._replace(score=rank[n], agreeing=agreeing if n == best else ()) for n in chosen]
+    ranked = [candidate._replace(score=value) for candidate, value in zip(candidates, rank, strict=True)]
+    agreeing = tuple(c for n, c in enumerate(ranked) if n != best and alike[n, best] >= AGREEING)
+    return [ranked[n]._replace(agreeing=agreeing if n == best else ()) for n in chosen]
+
+
+def _stability(chance: np.ndarray) -> float:
+    """How alike the areas are in which probabilities (H, W) exceed a low and a high level: 0..1."""
+    low, high = (int((chance > level).sum()) for level in STABLE)
+    return high / max(1, low)
 
 
 def _central(plane: np.ndarray, x: int, y: int) -> float:
