@@ -263,20 +263,23 @@ def edits(assistant: Assistant, case: Case, scores: Scores) -> None:
             scores[f"{action}: named so without the edit"].append(
                 float(all(word in before for word in wish.split()))
             )
-            scores[f"{action}: colour of the pixels as wished"].append(float(nearest_colour(seen) == colour))
             outlined = assistant.outline(scene, Region(0, "", region.box)).mask
             shape = outlined.array(case.image.size) if outlined else np.zeros_like(plane)
-            if action == "replace":
-                scores["replace: kind named as wished"].append(float(kind in said))
-                first = kind in said and not scene.turns[-1].pictures
-                scores["replace: kind named as wished, by the first painting"].append(float(first))
             if action == "recolour":
-                scores["recolour: outline kept, mean IoU"].append(plane_iou(shape, plane))
-            else:
-                near = nearest_kind(shape, WISHED_KINDS) if shape.any() else ""
-                scores[f"replace: outline as wished, of {len(WISHED_KINDS)} kinds"].append(
-                    float(near == kind)
+                scores["recolour: colour of the pixels as wished"].append(
+                    float(nearest_colour(seen) == colour)
                 )
+                scores["recolour: outline kept, mean IoU"].append(plane_iou(shape, plane))
+                continue
+            first = kind in said and not scene.turns[-1].pictures
+            scores["replace: kind named as wished"].append(float(kind in said))
+            scores["replace: kind named as wished, by the first painting"].append(float(first))
+            # a new thing may be smaller than what was there: its colour is that inside its own outline
+            there = colour_seen(after, shape) if shape.any() else seen
+            scores["replace: colour of the pixels as wished"].append(float(nearest_colour(there) == colour))
+            scores["replace: colour where the old thing was"].append(float(nearest_colour(seen) == colour))
+            near = nearest_kind(shape, WISHED_KINDS) if shape.any() else ""
+            scores[f"replace: outline as wished, of {len(WISHED_KINDS)} kinds"].append(float(near == kind))
 
 
 Measure = Callable[[Assistant, Case, Scores], None]

@@ -37,10 +37,10 @@ CACHE_BYTES = 128 << 20  # of embeddings that are remembered
 PARTS = (0.55, 0.35)  # of the picture's longer side: cut-outs around a click that are looked at as well
 PACE = 0.5  # of a cut-out's side from one to the next, at most
 NEARER = 0.04  # IoU by which each closer look is believed more
-# A candidate's IoU, from 1, SAM's prediction, stability, share of an edge where it is cut off, mean IoU with the
-# others, and how deep in it the first click lies: least squares over 2,241 candidates on drawn scenes, but that
-# being cut off counts four times as much: as good by IoU, and answers that end at a straight line are rare
-BELIEF = (-0.39, 0.22, 0.36, -0.74, 0.65, 0.2)
+# A candidate's IoU, from 1, SAM's prediction, stability, share of an edge where it is cut off, mean IoU with
+# the others, and how deep in it the first click lies: least squares over 2,241 candidates on drawn scenes,
+# but that being cut off counts four times as much: as good by IoU, and few answers end at a straight line
+BELIEF = (-0.38, 0.21, 0.33, -0.69, 0.66, 0.21)
 STABLE = (0.3, 0.7)  # probabilities: the more alike the candidate's areas above them, the stabler it is
 AGREEMENT_SIDE = 192  # pixels, longer side on which candidates are compared
 AGREEING = 0.5  # IoU from which candidates are averaged
@@ -55,12 +55,11 @@ PAD = 0.12  # of the thing's longer side, left around it there
 UNSURE_CLICKED = (0.02, 0.98)  # probabilities between which GrabCut decides, after clicks
 UNSURE_BOXED = (0.02, 0.9)  # the same after a box alone
 SURE = 0.8  # stability from which an answer is trusted: of drawn things mostly, of photographs seldom
-UNSURE_TRUSTED = (0.25, 0.75)  # what is left to GrabCut then
+UNSURE_TRUSTED = (0.35, 0.65)  # what is left to GrabCut then
 GRABCUT_ROUNDS = 1
 CLICK_RADIUS = 2  # pixels of that cut-out that a click settles for good
 DOUBT = 0.2  # of that cut-out's longer side, around a click that takes away, where GrabCut decides
-# of the box's inscribed ellipse in the opinion that GrabCut starts from, and where the answer is trusted
-ELLIPSE_SHARE, ELLIPSE_SHARE_TRUSTED = 0.4, 0.2
+ELLIPSE_SHARE = 0.4  # of the box's inscribed ellipse in the opinion that GrabCut starts from
 GUIDED_RADIUS, GUIDED_EPSILON = 3, 1e-4  # pixels; variance of grey in 0..1 that counts as flat
 DOUBLE = 0.9  # IoU from which two candidates are one
 SOFTEN = 1.0  # pixels of that cut-out, blur of the edge before it is enlarged
@@ -371,8 +370,7 @@ class Outlines:
         if self.manner.sharpen and min(to) > 8:
             trusted = _stability(chance) >= SURE
             if box is not None and not clicks:
-                share = ELLIPSE_SHARE_TRUSTED if trusted else ELLIPSE_SHARE
-                chance = _mixed(chance, ellipse_chance(box, place, to), share)
+                chance = _mixed(chance, ellipse_chance(box, place, to), 0.0 if trusted else ELLIPSE_SHARE)
             pixels = np.asarray(image.resize(to, Image.Resampling.BOX, box=place, reducing_gap=2.0))
             sure = np.full(chance.shape, -1, np.int8)
             for click in clicks:
@@ -413,9 +411,13 @@ def _believed(
     belief = []
     for number, candidate in enumerate(candidates):
         signs = (
-            1.0, candidate.score, _stability(candidate.chance), _cut_off(candidate, whole), float(others[number]),
+            1.0,
+            candidate.score,
+            _stability(candidate.chance),
+            _cut_off(candidate, whole),
+            float(others[number]),
             _central(planes[number], *places[0]) if clicks[0].positive else 0.0,
-        )  # fmt: skip
+        )
         wrong = [planes[number][y, x] != c.positive for c, (x, y) in zip(clicks, places, strict=True)]
         belief.append(float(np.dot(BELIEF, signs)) - float(np.mean(wrong)))
     closeness = [depth for depth, look in enumerate(looks) for _ in look]
