@@ -368,10 +368,10 @@ def test_an_edit_shows_its_paintings_and_a_session_is_resumed(assistant, serve, 
     page = visit(serve(assistant))
     upload(page, picture)
     page.click("#acts >> text=Options")
-    page.locator("#options").get_by_label("number input for Edits: paintings to choose from").fill("2")
+    page.locator("#options").get_by_label("number input for Edits: paintings to choose from").fill("4")
     page.locator("#options").get_by_label("number input for Edits: paintings to choose from").press("Tab")
     say(page, "replace the red ball with a blue star")
-    expect(page.locator(".canvas .painting")).to_have_count(2)
+    expect(page.locator(".canvas .painting")).to_have_count(4)
     expect(page.locator("#words .submit-button")).to_be_visible()
     page.locator(".canvas .painting").nth(1).click()
     expect(page.locator(".canvas .painting").nth(1)).to_have_class(re.compile("chosen"))
@@ -393,7 +393,7 @@ def test_an_edit_shows_its_paintings_and_a_session_is_resumed(assistant, serve, 
     page.set_input_files(".canvas input.file", saved)
     expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
     expect(page.locator("#chat .user.message")).to_contain_text("blue star")
-    expect(page.locator(".canvas .painting")).to_have_count(2)
+    expect(page.locator(".canvas .painting")).to_have_count(4)
 
 
 BRING = """async ([bytes, kind]) => {
