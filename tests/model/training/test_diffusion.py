@@ -114,6 +114,8 @@ def test_a_warm_start_keeps_the_latents(tmp_path: Path) -> None:
     diffusion.train(
         Recipe(steps=2, pictures=6, workers=0), tmp_path / "next", start=tmp_path / "first" / "checkpoint"
     )
+    state = torch.load(tmp_path / "next" / "state.pt", weights_only=True)
+    assert state["rate"] == diffusion.WARM_RATE * diffusion.PAINTER_RATE  # what a resumed run goes on with
     one, other = (Painter(tmp_path / name / "checkpoint", "cpu") for name in ("first", "next"))
     for (name, before), after in zip(
         one.vae.state_dict().items(), other.vae.state_dict().values(), strict=True
