@@ -44,6 +44,9 @@ CLASSIFICATIONS = {
     "letter1": (len(LETTERS), 0.5),
     **{f"tens{i}": (10, 0.35) for i in range(4)},
     **{f"units{i}": (10, 0.08) for i in range(4)},
+    # of sub-images: the digits that a corner has in the whole picture, but for the half that it lies in
+    **{f"fifth{i}": (5, 0.35) for i in range(4)},
+    **{f"fiftieth{i}": (10, 0.12) for i in range(4)},
 }
 BOX_WEIGHT, JOINT_WEIGHT, PRESENCE_WEIGHT = 6.0, 8.0, 0.5
 
@@ -117,6 +120,10 @@ def dense_targets(truth: Truth, view: tuple[float, float, float, float], grid: i
         for i, hundredth in enumerate(np.floor(values * 100 + 1e-6).astype(int)):
             classes[row[f"tens{i}"], cells] = hundredth // 10
             classes[row[f"units{i}"], cells] = hundredth % 10
+        if extent[0] < 1:
+            for i, fiftieth in enumerate(np.floor(values * 50 + 1e-6).astype(int)):
+                classes[row[f"fifth{i}"], cells] = fiftieth // 10
+                classes[row[f"fiftieth{i}"], cells] = fiftieth % 10
         if kind == "word":
             _letters(classes, row, cells, grid, corners, source.text)
         elif source is not None:

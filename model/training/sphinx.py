@@ -82,7 +82,7 @@ STAGES = (
         3 * SPARE_SEEDS,
     ),
     Stage("two", 0.24, Diet(24, text_every=24, single_view=0.95), 1e-3, 2e-3, 4 * SPARE_SEEDS),
-    Stage("two-high", 0.3, Diet(24, text_every=24, single_view=0.4), 1e-3, 2e-3, 9 * SPARE_SEEDS // 2),
+    Stage("two-high", 0.3, Diet(24, text_every=24, single_view=0.45), 1e-3, 2e-3, 9 * SPARE_SEEDS // 2),
 )
 # Of the peak learning rates, in a run that starts from a checkpoint: at 0.7 a run's loss rose from .24 to .32
 # and was back after four fifths of its time.

@@ -39,6 +39,11 @@ COLOUR = (
     "The {x} is what colour?",
     "Tell me the colour of the {x}.",
 )
+JOINT = (  # to be filled by the pose ability
+    "Detect the {phrase} of the person in the region {box}.",
+    "Where is the {phrase} of the person in {box}?",
+    "Find the {phrase} of the person in {box}.",
+)
 SIZE = (
     "Is the {x} small or large?",
     "What size is the {x}?",

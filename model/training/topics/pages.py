@@ -30,6 +30,17 @@ def layout(quiz: Quiz) -> QA | None:
     return quiz.task("layout", "layout", groups, exact=[box for group in groups for box in group.boxes])
 
 
+def detect_block(quiz: Quiz) -> QA | None:
+    """The boxes of all blocks of a kind, in reading order."""
+    blocks = quiz.truth.blocks
+    if not blocks or quiz.truth.things:
+        return None
+    kind = quiz.rng.choice(sorted({block.kind for block in blocks}))
+    order = quiz.reading_order([block.box for block in blocks])
+    boxes = [quiz.box(blocks[i].box) for i in order if blocks[i].kind == kind]
+    return quiz.task("detect-block", "detect", Found(tuple(boxes)), exact=boxes, phrase=f"{kind} blocks")
+
+
 def no_layout(quiz: Quiz) -> QA | None:
     """A picture that is no document."""
     return None if quiz.truth.blocks else quiz.task("layout-absent", "layout", ())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from model.prompts import JOINTS, MARK_RELATIONS, Found, Joint
 from model.training.quiz import QA, SEEN, Quiz, fits, lies_on, middle
 from model.training.scoring import iou
-from model.training.wordings import BETWEEN, ON_WHAT, RELATED, RIDER
+from model.training.wordings import BETWEEN, JOINT, ON_WHAT, RELATED, RIDER
 from model.training.world.phrases import plural
 from model.training.world.truth import Thing
 
@@ -170,17 +170,34 @@ def pose(*, several: bool) -> Callable[[Quiz], QA | None]:
         if not shown or (len(people) > 1) is not several:
             return None
         thing = quiz.rng.choice(shown)
-        joints = []
-        for name, (x, y, seen) in zip(JOINTS, thing.keypoints or ()):
-            if seen:
-                px, py, _, _ = quiz.box((x, y, x, y))
-                if 0 <= px < 1 and 0 <= py < 1:
-                    joints.append(Joint(name, (px, py)))
-        box = quiz.box(thing.box)
+        joints, box = _joints(quiz, thing), quiz.box(thing.box)
         topic = "pose-several" if several else "pose"
         return quiz.task(topic, "pose", joints, exact=(box,), box=quiz.shaken(box)) if joints else None
 
     return make
+
+
+def _joints(quiz: Quiz, person: Thing) -> list[Joint]:
+    """The joints that are seen, in COCO's order."""
+    joints = []
+    for name, (x, y, seen) in zip(JOINTS, person.keypoints or ()):
+        px, py, _, _ = quiz.box((x, y, x, y))
+        if seen and 0 <= px < 1 and 0 <= py < 1:
+            joints.append(Joint(name, (px, py)))
+    return joints
+
+
+def joint(quiz: Quiz) -> QA | None:
+    """One joint of somebody: it cannot be guessed from the joints before it, as in a whole pose."""
+    shown = [thing for thing in quiz.seen if thing.keypoints]
+    found = _joints(quiz, thing := quiz.rng.choice(shown)) if shown else []
+    if not found:
+        return None
+    wanted, box = quiz.rng.choice(found), quiz.box(thing.box)
+    return quiz.task(
+        "joint", "pose", [wanted], exact=(box,),
+        wording=quiz.pick(JOINT), phrase=wanted.name, box=quiz.shaken(box),
+    )  # fmt: skip
 
 
 def pose_absent(quiz: Quiz) -> QA | None:

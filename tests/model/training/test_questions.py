@@ -174,6 +174,26 @@ def test_a_pose_leaves_out_what_is_not_given() -> None:
     assert answers(PARK, "pose-absent") == {NO_PERSON}
 
 
+def test_one_joint_is_asked_by_its_name() -> None:
+    whole = {joint.name: joint for joint in PROMPTS["pose"].read(asked(PEOPLE, "pose")[0].answer)}
+    made = asked(PEOPLE, "joint")
+    assert len({qa.answer for qa in made}) > 5
+    assert not asked(PARK, "joint")
+    for qa in made:
+        (joint,) = PROMPTS["pose"].read(qa.answer)
+        assert joint == whole[joint.name]
+        assert f"the {joint.name} of the person" in qa.question
+        assert score(qa, qa.answer)["complete"] == 1
+
+
+def test_blocks_of_a_kind_come_in_reading_order() -> None:
+    made = {qa.question: qa for qa in asked(PAGE, "detect-block")}
+    (left, right) = PROMPTS["detect"].read(made["Detect all text blocks shown in the image."].answer).boxes
+    assert left[0] < right[0]
+    assert len(made) == 3
+    assert not asked(PARK, "detect-block")
+
+
 def test_actions_and_clothes() -> None:
     assert answers(PEOPLE, "action") == {"waving"}
     assert answers(PEOPLE, "clothes") == {"green"}

@@ -1,0 +1,60 @@
+"""Dense targets: what a cell of a view is to say about the thing that lies there."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from model.training.data import VIEWS
+from model.training.dense import CLASSES, CLASSIFICATIONS, IGNORED, DenseHeads, dense_targets, stack
+from model.training.world.truth import Thing, Truth
+
+GRID = 8
+BALL = Thing(
+    phrase="red ball", kind="ball", colour="red", size=None, pattern="plain", box=(160.0, 40.0, 240.0, 100.0),
+    outline=(((160.0, 40.0), (240.0, 40.0), (240.0, 100.0), (160.0, 100.0)),),
+)  # fmt: skip
+TRUTH = Truth(1, "park", "synthetic", (256, 256), "A red ball.", things=(BALL,))
+ROWS = {name: i for i, name in enumerate(CLASSIFICATIONS)}
+
+
+def told(view: int, name: str) -> list[int]:
+    """The distinct values that the view's cells with the ball are to say."""
+    targets = dense_targets(TRUTH, VIEWS[view], GRID)
+    cells = targets.classes[ROWS["kind"]] == CLASSES.index("ball")
+    return sorted(set(targets.classes[ROWS[name], cells].tolist()))
+
+
+def test_the_cells_of_a_thing_name_it_and_no_others_do() -> None:
+    targets = dense_targets(TRUTH, VIEWS[0], GRID)
+    kinds = targets.classes[ROWS["kind"]].reshape(GRID, GRID)
+    assert set(map(tuple, np.argwhere(kinds))) == {(y, x) for y in (1, 2) for x in (5, 6, 7)}
+    assert targets.presence[CLASSES.index("ball")] == 1
+    assert targets.presence.sum() == 1
+    assert dense_targets(TRUTH, VIEWS[1], GRID).presence.sum() == 0  # it lies in the right half
+
+
+def test_the_whole_picture_tells_its_own_digits() -> None:
+    assert [told(0, f"tens{i}") + told(0, f"units{i}") for i in range(4)] == [[6, 2], [1, 5], [9, 3], [3, 9]]
+    assert told(0, "fifth0") == told(0, "fiftieth0") == [IGNORED]
+
+
+def test_a_sub_image_tells_the_digits_of_the_whole_picture() -> None:
+    """The box is (.625, .156, .938, .391): in the right upper quarter .5 and 0 are to be added to these."""
+    found = [(told(2, f"fifth{i}"), told(2, f"fiftieth{i}")) for i in range(4)]
+    assert found == [([1], [2]), ([1], [5]), ([4], [3]), ([3], [9])]
+
+
+def test_the_heads_learn_what_they_are_told() -> None:
+    torch.manual_seed(0)
+    targets = stack([dense_targets(TRUTH, view, GRID) for view in VIEWS[:3]])
+    patches, heads = torch.randn(3, GRID * GRID, 64), DenseHeads(64)
+    optimizer = torch.optim.Adam(heads.parameters(), 0.02)
+    losses = []
+    for _ in range(60):
+        loss, _ = heads(patches, patches.mean(1), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.2 * losses[0]
