@@ -74,7 +74,6 @@ LIGHT = 1.7  # is taken from the first: the world is bright
 TOLD = 0.7  # of the autoencoder's stage: the decoder starts from what is told, not from the encoder
 SPREAD = -6.0  # log variance of the latents that a picture is encoded to: noise of 0.05
 AIM = 0.01  # weight of the squared error of that log variance
-EARLIER = 0.75  # power of an even draw of the noise: shapes are decided where there is much
 OUTSIDE = 0.15  # weight of the latents outside the hole, whose picture is known
 PICTURES = 10_000  # whose wishes the painter learns from, about three each
 FIRST = 300_000  # number of the first of them
@@ -271,7 +270,7 @@ class Painter:
         goal, around = batch["goal"].float(), batch["around"].float()
         hole = batch["hole"].float()
         noise = torch.randn(goal.shape, generator=dice).to(goal)
-        amount = torch.rand(len(goal), generator=dice) ** EARLIER
+        amount = torch.rand(len(goal), generator=dice)
         times = (amount * len(self.noise.betas)).long().clamp_max(len(self.noise.betas) - 1).to(goal.device)
         noisy = self.noise.add_noise(goal, noise, times)
         wanted = self.noise.get_velocity(goal, noise, times)
