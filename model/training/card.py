@@ -269,6 +269,18 @@ def card(
     return "\n".join(lines) + "\n"
 
 
+def photographs(folder: Path) -> list[Path]:
+    """The JPEG files in `folder`.
+
+    Raises:
+        ValueError: there is none.
+    """
+    files = sorted(file for file in folder.glob("*") if file.suffix.lower() in (".jpg", ".jpeg"))
+    if not files:
+        raise ValueError(f"no .jpg in {folder}: name the folder that the photographs themselves are in")
+    return files
+
+
 def again(paper: Paper, count: int, *, grey: bool = False) -> Paper:
     """The first `count` questions of each topic that has controls, unanswered, about the same pictures."""
     exams = [
@@ -321,9 +333,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--photos", type=Path, help="a folder of photographs, to be noticed as strangers")
     parser.add_argument("--views", type=int, help="what the page looks with: 1 is the global view only")
     arguments = parser.parse_args(argv)
+    try:  # the better part of an hour before they are looked at
+        photos = photographs(arguments.photos) if arguments.photos else []
+    except ValueError as error:
+        parser.error(str(error))
     if arguments.workers > 1:
         torch.set_num_threads(1)  # threads do not survive the fork
-    model, processor = load(arguments.checkpoint)
+    folder: Path = arguments.checkpoint
+    model, processor = load(folder)
+
+    def keep(found: dict[str, Found]) -> None:
+        (folder / "figures.json").write_text(json.dumps(found, indent=1) + "\n")
+
     usual = Conditions(views=arguments.views)
     other = ("one view", 1) if arguments.views != 1 else ("five views", None)
     paper = set_paper(FIRST_SEED, arguments.count, list(TOPICS), usual)
@@ -331,6 +352,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     measured: Measured = {"main": figures(paper.exams)}
     for style in STYLES:
         measured[f"{style} style"] = figures(exam for exam in paper.exams if exam.style == style)
+    keep(measured)
     measured["held-out pairs"] = evaluate(
         model,
         processor,
@@ -340,6 +362,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         progress=True,
         workers=arguments.workers,
     )
+    keep(measured)
     controls = {
         other[0]: (model, replace(usual, views=other[1])),
         "picture greyed out": (model, replace(usual, grey=True)),
@@ -350,22 +373,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         part = again(paper, count, grey=conditions.grey)
         answer(asked, processor, part, conditions, progress=True, workers=arguments.workers)
         measured[name] = figures(part.exams)
+        keep(measured)
     boxes = [exam.qa.exact[0] for exam in paper.exams if exam.qa.topic == "locate"]
     measured["best constant box"] = {"locate": {"n": len(boxes), **best_constant_box(boxes)}}
-    folder: Path = arguments.checkpoint
     familiarity = teach(model, processor, folder, views=arguments.views)
     pictures = {"fresh scenes": [Image.fromarray(array) for array in paper.pictures[:FRESH]]}
-    if arguments.photos:
-        files = sorted(arguments.photos.glob("*.jpg"))
-        pictures["photographs"] = [Image.open(file).convert("RGB") for file in files]
+    if photos:
+        pictures["photographs"] = [Image.open(file).convert("RGB") for file in photos]
     strangers = {
         name: noticed(familiarity, model, processor, images, arguments.views)
         for name, images in pictures.items()
     }
     torch.set_num_threads(os.cpu_count() or 1)
     pace = speed(model, processor, Image.fromarray(paper.pictures[0]), arguments.views)
-    others = {"noticed": strangers, "speed": pace}
-    (folder / "figures.json").write_text(json.dumps({**measured, **others}, indent=1) + "\n")
+    keep({**measured, "noticed": strangers, "speed": pace})
     (folder / "abilities.json").write_text(
         json.dumps(abilities(measured["main"], arguments.views), indent=1) + "\n"
     )

@@ -49,6 +49,15 @@ CLASSIFICATIONS = {
     **{f"fiftieth{i}": (10, 0.12) for i in range(4)},
 }
 BOX_WEIGHT, JOINT_WEIGHT, PRESENCE_WEIGHT = 6.0, 8.0, 0.5
+JOINTS = 17
+BETA = 0.01  # error below which the losses of positions are quadratic: about the least that a reply tells
+# A cell says which joints lie in it, and where, in as many places as there are groups: joint j in place
+# j % GROUPS, so that joints next to one another (eyes, or both hips of a person seen from the side) do not
+# share one. A language model finds the cell by the joint's name, and copies from it.
+GROUPS = 6
+LIES_WEIGHT, LIES_IMPORTANCE = 1.0, 8.0  # importance: of a joint that lies there over one that does not
+PLACE_WEIGHTS = {"tens": 1.0, "units": 0.2, "fifth": 1.0, "fiftieth": 0.25}
+PLACE_SIZES = {"tens": 10, "units": 10, "fifth": 5, "fiftieth": 10}
 
 
 @dataclass(slots=True)
@@ -58,6 +67,9 @@ class DenseTargets:
     classes: np.ndarray  # int16 (number of CLASSIFICATIONS, G * G)
     boxes: np.ndarray  # float32 (G * G, 4), corners in 0..1 of the view
     joints: np.ndarray  # float32 (G * G, 34), x and y of the 17 joints in 0..1 of the view
+    lies: np.ndarray  # uint8 (G * G, 17), 1 where that joint of somebody lies in the cell
+    places: np.ndarray  # float32 (G * G, 2 * GROUPS), x and y in 0..1 of the view of a cell's joints
+    whole: bool  # the view is the whole picture
     presence: np.ndarray  # float32 (len(CLASSES),), 1 where the kind is seen in the view
 
 
@@ -140,7 +152,24 @@ def dense_targets(truth: Truth, view: tuple[float, float, float, float], grid: i
                 located = local(points[:, :2]).astype(np.float32)
                 located[(points[:, 2] == 0) | (located < -0.1).any(1) | (located > 1.1).any(1)] = np.nan
                 joints[cells] = located.reshape(34)
-    return DenseTargets(classes, boxes, joints, presence)
+    bodies = [thing.keypoints for thing in truth.things if thing.keypoints is not None]
+    points = np.array(bodies, np.float32).reshape(-1, JOINTS, 3)
+    located = local(points[..., :2]).astype(np.float32).reshape(-1, JOINTS, 2)
+    located[points[..., 2] == 0] = np.nan
+    lies, places = _joints_of_cells(located, grid)
+    return DenseTargets(classes, boxes, joints, lies, places, bool(extent[0] == 1), presence)
+
+
+def _joints_of_cells(located: np.ndarray, grid: int) -> tuple[np.ndarray, np.ndarray]:
+    """`lies` and `places` of DenseTargets from joints (people, 17, 2) in 0..1 of the view, or NaN."""
+    lies = np.zeros((grid * grid, JOINTS), np.uint8)
+    places = np.full((grid * grid, 2 * GROUPS), np.nan, np.float32)
+    for person, joint in np.argwhere(((located >= 0) & (located < 1)).all(axis=2)):
+        column, line = (located[person, joint] * grid).astype(int)
+        cell, group = line * grid + column, joint % GROUPS
+        lies[cell, joint] = 1
+        places[cell, 2 * group : 2 * group + 2] = located[person, joint]
+    return lies, places
 
 
 def _letters(
@@ -162,6 +191,9 @@ def stack(targets: Sequence[DenseTargets]) -> dict[str, Tensor]:
         "classes": torch.from_numpy(np.stack([t.classes for t in targets])),
         "boxes": torch.from_numpy(np.stack([t.boxes for t in targets])),
         "joints": torch.from_numpy(np.stack([t.joints for t in targets])),
+        "lies": torch.from_numpy(np.stack([t.lies for t in targets])),
+        "places": torch.from_numpy(np.stack([t.places for t in targets])),
+        "whole_view": torch.tensor([t.whole for t in targets]),
         "presence": torch.from_numpy(np.stack([t.presence for t in targets])),
     }
 
@@ -173,6 +205,8 @@ class DenseHeads(nn.Module):
         super().__init__()
         self.sizes = [count for count, _ in CLASSIFICATIONS.values()]
         self.cell = nn.Linear(width, sum(self.sizes) + 4 + 34)
+        self.lies = nn.Linear(width, JOINTS)
+        self.places = nn.Linear(width, 2 * GROUPS * (sum(PLACE_SIZES.values()) + 1))
         self.whole = nn.Linear(width, len(CLASSES))
 
     def forward(
@@ -204,8 +238,37 @@ class DenseHeads(nn.Module):
             wanted = targets[name]
             kept = ~wanted.isnan()
             if kept.any():
-                error = F.smooth_l1_loss(found[kept], wanted[kept].to(found), beta=0.05)
+                error = F.smooth_l1_loss(found[kept], wanted[kept].to(found), beta=BETA)
                 loss = loss + weight * error
                 figures[name] = (found[kept] - wanted[kept]).abs().mean().item()
+        located, found = self._located(patches, targets)
+        loss, figures = loss + located, figures | found
         seen = F.binary_cross_entropy_with_logits(self.whole(summary.float()), targets["presence"])
         return loss + PRESENCE_WEIGHT * seen, figures
+
+    def _located(self, patches: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        """The loss of which joints lie in a cell, of where, and of the digits of where."""
+        lies, places = targets["lies"].float(), targets["places"]
+        importance = torch.tensor(LIES_IMPORTANCE, device=patches.device)
+        loss = LIES_WEIGHT * F.binary_cross_entropy_with_logits(
+            self.lies(patches.float()), lies, pos_weight=importance
+        )
+        figures: dict[str, float] = {}
+        found = self.places(patches.float()).view(*places.shape, -1)
+        kept = ~places.isnan()
+        if kept.any():
+            error = F.smooth_l1_loss(found[..., 0][kept], places[kept], beta=BETA)
+            loss = loss + JOINT_WEIGHT * error
+            figures["places"] = (found[..., 0][kept] - places[kept]).abs().mean().item()
+        whole = targets["whole_view"][:, None, None]
+        parts = found[..., 1:].split(list(PLACE_SIZES.values()), dim=-1)
+        for (name, weight), logits in zip(PLACE_WEIGHTS.items(), parts, strict=True):
+            of_whole = name in ("tens", "units")
+            here = kept & (whole == of_whole)
+            if not here.any():
+                continue
+            numbers = (places[here] * (100 if of_whole else 50)).long()
+            digits = numbers // 10 if name in ("tens", "fifth") else numbers % 10
+            loss = loss + weight * F.cross_entropy(logits[here], digits)
+            figures[f"joint_{name}"] = (logits[here].argmax(-1) == digits).float().mean().item()
+        return loss, figures

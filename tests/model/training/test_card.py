@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.training.card import PROMISES, abilities, again, card, is_there_f1, speed
+from model.training.card import PROMISES, abilities, again, card, is_there_f1, main, photographs, speed
 from model.training.evaluate import Conditions, figures, load, set_paper
 from model.training.questions import TOPICS
 
@@ -77,6 +77,17 @@ def test_controls_ask_the_same_questions_about_the_same_pictures() -> None:
     assert {e.qa.topic for e in part.exams} == {"kind", "locate"}
     assert {e.reply for e in part.exams} == {""}
     assert len(np.unique(part.pictures[0])) == 1 < len(np.unique(paper.pictures[0]))
+
+
+def test_a_folder_without_photographs_is_refused_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "images" / "1.JPG")
+    assert [file.name for file in photographs(tmp_path / "images")] == ["1.JPG"]
+    with pytest.raises(SystemExit):
+        main(["--minutes", "1", "--hardware", "a core", "--photos", str(tmp_path)])
+    assert "no .jpg in" in capsys.readouterr().err
 
 
 def test_speed_is_of_a_picture_and_its_reply() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from model.training.data import VIEWS
-from model.training.dense import CLASSES, CLASSIFICATIONS, IGNORED, DenseHeads, dense_targets, stack
+from model.training.dense import CLASSES, CLASSIFICATIONS, GROUPS, IGNORED, DenseHeads, dense_targets, stack
 from model.training.world.truth import Thing, Truth
 
 GRID = 8
@@ -45,16 +47,38 @@ def test_a_sub_image_tells_the_digits_of_the_whole_picture() -> None:
     assert found == [([1], [2]), ([1], [5]), ([4], [3]), ([3], [9])]
 
 
+def test_a_cell_tells_which_joints_lie_in_it_and_where() -> None:
+    """The nose lies in the left upper quarter, the left wrist in the right lower one."""
+    keypoints = [(0.0, 0.0, 0)] * 17
+    keypoints[0], keypoints[9] = (40.0, 24.0, 2), (200.0, 150.0, 1)
+    person = replace(BALL, phrase="person", kind="person", keypoints=tuple(keypoints))
+    truth = replace(TRUTH, things=(person,))
+    whole = dense_targets(truth, VIEWS[0], GRID)
+    assert set(map(tuple, np.argwhere(whole.lies))) == {(0 * GRID + 1, 0), (4 * GRID + 6, 9)}
+    np.testing.assert_allclose(whole.places[1, :2], (40 / 256, 24 / 256))
+    group = 9 % GROUPS
+    np.testing.assert_allclose(whole.places[38, 2 * group : 2 * group + 2], (200 / 256, 150 / 256))
+    assert np.isfinite(whole.places).sum() == 4
+    quarter = dense_targets(truth, VIEWS[4], GRID)
+    assert np.argwhere(quarter.lies).tolist() == [[1 * GRID + 4, 9]]
+    np.testing.assert_allclose(quarter.places[12, 2 * group : 2 * group + 2], (72 / 128, 22 / 128), rtol=1e-6)
+    assert whole.whole
+    assert not quarter.whole
+
+
 def test_the_heads_learn_what_they_are_told() -> None:
     torch.manual_seed(0)
-    targets = stack([dense_targets(TRUTH, view, GRID) for view in VIEWS[:3]])
+    wrist = [(0.0, 0.0, 0)] * 9 + [(200.0, 60.0, 2)] + [(0.0, 0.0, 0)] * 7
+    truth = replace(TRUTH, things=(replace(BALL, kind="person", keypoints=tuple(wrist)),))
+    targets = stack([dense_targets(truth, view, GRID) for view in VIEWS[:3]])
     patches, heads = torch.randn(3, GRID * GRID, 64), DenseHeads(64)
     optimizer = torch.optim.Adam(heads.parameters(), 0.02)
     losses = []
     for _ in range(60):
-        loss, _ = heads(patches, patches.mean(1), targets)
+        loss, figures = heads(patches, patches.mean(1), targets)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.2 * losses[0]
+    assert figures["joint_tens"] == figures["joint_fifth"] == 1
