@@ -15,7 +15,7 @@ from torch import Tensor
 
 FILE = "familiarity.safetensors"
 SHRINKAGE = 0.02  # of the covariance towards its diagonal
-ACCEPTED = 0.955  # of the training world's pictures count as familiar
+ACCEPTED = 0.95  # of the training world's pictures count as familiar
 
 
 def summary(tokens: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -342,7 +342,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder: Path = arguments.checkpoint
     model, processor = load(folder)
 
-    def keep(found: dict[str, Found]) -> None:
+    def keep(found: Mapping[str, object]) -> None:
         (folder / "figures.json").write_text(json.dumps(found, indent=1) + "\n")
 
     usual = Conditions(views=arguments.views)
