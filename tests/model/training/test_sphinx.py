@@ -93,6 +93,11 @@ def test_a_plan_is_kept_whole_and_gives_its_time_away() -> None:
         Plan(10, warm=True, only=("language",)).stages()
 
 
+def test_a_warm_run_goes_slower_and_slowest_through_the_encoders() -> None:
+    for cold, warm in zip(Plan(10).stages()[-2:], Plan(10, warm=True).stages()[-2:], strict=True):
+        assert warm.vision_rate / cold.vision_rate < warm.language_rate / cold.language_rate < 1
+
+
 def test_a_run_starts_from_another_runs_weights_with_its_heads(
     tmp_path: Path, tokenizer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
