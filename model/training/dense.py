@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from model.prompts import BLOCKS
+from model.prompts import BLOCKS, JOINTS
 from model.training.world import ACTIONS, COLOURS, PATTERNS, THING_KINDS
 from model.training.world.truth import Truth
 
@@ -49,7 +49,6 @@ CLASSIFICATIONS = {
     **{f"fiftieth{i}": (10, 0.12) for i in range(4)},
 }
 BOX_WEIGHT, JOINT_WEIGHT, PRESENCE_WEIGHT = 6.0, 8.0, 0.5
-JOINTS = 17
 BETA = 0.01  # error below which the losses of positions are quadratic: about the least that a reply tells
 # A cell says which joints lie in it, and where, in as many places as there are groups: joint j in place
 # j % GROUPS, so that joints next to one another (eyes, or both hips of a person seen from the side) do not
@@ -153,8 +152,8 @@ def dense_targets(truth: Truth, view: tuple[float, float, float, float], grid: i
                 located[(points[:, 2] == 0) | (located < -0.1).any(1) | (located > 1.1).any(1)] = np.nan
                 joints[cells] = located.reshape(34)
     bodies = [thing.keypoints for thing in truth.things if thing.keypoints is not None]
-    points = np.array(bodies, np.float32).reshape(-1, JOINTS, 3)
-    located = local(points[..., :2]).astype(np.float32).reshape(-1, JOINTS, 2)
+    points = np.array(bodies, np.float32).reshape(-1, len(JOINTS), 3)
+    located = local(points[..., :2]).astype(np.float32).reshape(-1, len(JOINTS), 2)
     located[points[..., 2] == 0] = np.nan
     lies, places = _joints_of_cells(located, grid)
     return DenseTargets(classes, boxes, joints, lies, places, bool(extent[0] == 1), presence)
@@ -162,7 +161,7 @@ def dense_targets(truth: Truth, view: tuple[float, float, float, float], grid: i
 
 def _joints_of_cells(located: np.ndarray, grid: int) -> tuple[np.ndarray, np.ndarray]:
     """`lies` and `places` of DenseTargets from joints (people, 17, 2) in 0..1 of the view, or NaN."""
-    lies = np.zeros((grid * grid, JOINTS), np.uint8)
+    lies = np.zeros((grid * grid, len(JOINTS)), np.uint8)
     places = np.full((grid * grid, 2 * GROUPS), np.nan, np.float32)
     for person, joint in np.argwhere(((located >= 0) & (located < 1)).all(axis=2)):
         column, line = (located[person, joint] * grid).astype(int)
@@ -205,7 +204,7 @@ class DenseHeads(nn.Module):
         super().__init__()
         self.sizes = [count for count, _ in CLASSIFICATIONS.values()]
         self.cell = nn.Linear(width, sum(self.sizes) + 4 + 34)
-        self.lies = nn.Linear(width, JOINTS)
+        self.lies = nn.Linear(width, len(JOINTS))
         self.places = nn.Linear(width, 2 * GROUPS * (sum(PLACE_SIZES.values()) + 1))
         self.whole = nn.Linear(width, len(CLASSES))
 
