@@ -76,6 +76,7 @@ class Diet:
     per_picture: int = 12
     single_view: float = 0.5  # share of batches that show the global view only
     drop_encoder: float = 0.15  # share of batches with one encoder left out
+    blind: float = 0.0  # share of the batches of five views in which the whole picture's tokens are left out
     dense_only: bool = False  # one random view a picture and no conversation
 
 
@@ -225,6 +226,7 @@ class Batches(Dataset[dict[str, Any]]):
             "dense": stack(targets),
             "caption_ids": [self.conversations.encode(caption)[:CAPTION_LIMIT] for caption in captions],
             "left_out": left_out,
+            "blind": views > 1 and rng.random() < diet.blind,
             "number": step,
         }
         if diet.dense_only:

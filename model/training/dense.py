@@ -7,8 +7,9 @@ checkpoint. Knows the world's truth and grids; knows nothing of how the tokens c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from model.prompts import BLOCKS, JOINTS
+from model.prompts import BLOCKS, JOINTS, Box
+from model.training.quiz import area
 from model.training.world import ACTIONS, COLOURS, PATTERNS, THING_KINDS
 from model.training.world.truth import Truth
 
@@ -50,12 +52,16 @@ CLASSIFICATIONS = {
 }
 BOX_WEIGHT, JOINT_WEIGHT, PRESENCE_WEIGHT = 6.0, 8.0, 0.5
 BETA = 0.01  # error below which the losses of positions are quadratic: about the least that a reply tells
-# A cell says which joints lie in it, and where, in as many places as there are groups: joint j in place
-# j % GROUPS, so that joints next to one another (eyes, or both hips of a person seen from the side) do not
-# share one. A language model finds the cell by the joint's name, and copies from it.
-GROUPS = 6
-LIES_WEIGHT, LIES_IMPORTANCE = 1.0, 8.0  # importance: of a joint that lies there over one that does not
-PLACE_WEIGHTS = {"tens": 1.0, "units": 0.2, "fifth": 1.0, "fiftieth": 0.25}
+# A cell says which points lie in it, and where: joints of anybody, and the left upper and the right lower
+# corner of anything's box. It has as many places as there are groups: joint j in place j % 6, so that joints
+# next to one another (eyes, or both hips of a person seen from the side) do not share one, and each corner in
+# its own. A language model finds the cell by what lies there, and copies from it.
+POINTS = len(JOINTS) + 2
+GROUP = (*(joint % 6 for joint in range(len(JOINTS))), 6, 7)  # of each point
+GROUPS = max(GROUP) + 1
+LIES_WEIGHT, LIES_IMPORTANCE = 1.0, 8.0  # importance: of a point that lies there over one that does not
+UNITS_WEIGHT = 0.3  # of a second digit beside the first, where a cell's states are asked for both
+PLACE_WEIGHTS = {"tens": 1.5, "units": 0.3, "fifth": 1.5, "fiftieth": 0.4}
 PLACE_SIZES = {"tens": 10, "units": 10, "fifth": 5, "fiftieth": 10}
 
 
@@ -66,9 +72,9 @@ class DenseTargets:
     classes: np.ndarray  # int16 (number of CLASSIFICATIONS, G * G)
     boxes: np.ndarray  # float32 (G * G, 4), corners in 0..1 of the view
     joints: np.ndarray  # float32 (G * G, 34), x and y of the 17 joints in 0..1 of the view
-    lies: np.ndarray  # uint8 (G * G, 17), 1 where that joint of somebody lies in the cell
-    places: np.ndarray  # float32 (G * G, 2 * GROUPS), x and y in 0..1 of the view of a cell's joints
-    whole: bool  # the view is the whole picture
+    lies: np.ndarray  # uint8 (G * G, POINTS), 1 where such a point lies in the cell
+    places: np.ndarray  # float32 (G * G, 2 * GROUPS), x and y in 0..1 of the view of a cell's points
+    view: tuple[float, float, float, float]  # what it shows of the padded square, xyxy in 0..1
     presence: np.ndarray  # float32 (len(CLASSES),), 1 where the kind is seen in the view
 
 
@@ -155,19 +161,35 @@ def dense_targets(truth: Truth, view: tuple[float, float, float, float], grid: i
     points = np.array(bodies, np.float32).reshape(-1, len(JOINTS), 3)
     located = local(points[..., :2]).astype(np.float32).reshape(-1, len(JOINTS), 2)
     located[points[..., 2] == 0] = np.nan
-    lies, places = _joints_of_cells(located, grid)
-    return DenseTargets(classes, boxes, joints, lies, places, bool(extent[0] == 1), presence)
+    lies, places = _points_of_cells([*located, *_corners(truth, found, origin, extent)], grid)
+    return DenseTargets(classes, boxes, joints, lies, places, view, presence)
 
 
-def _joints_of_cells(located: np.ndarray, grid: int) -> tuple[np.ndarray, np.ndarray]:
-    """`lies` and `places` of DenseTargets from joints (people, 17, 2) in 0..1 of the view, or NaN."""
-    lies = np.zeros((grid * grid, len(JOINTS)), np.uint8)
+def _corners(
+    truth: Truth, found: Sequence[tuple[str, Box, Any, Any]], origin: np.ndarray, extent: np.ndarray
+) -> np.ndarray:
+    """Points (N, POINTS, 2) in 0..1 of the view, NaN but for the two corners of each thing found.
+
+    The smallest comes last, since it tells where it lies in a cell of several corners; but a word, which
+    shares its corners with the title or the button that it stands on, comes before everything else.
+    """
+    told = sorted(found, key=lambda thing: (thing[0] != "word", -area(thing[1])))
+    square = _square(truth, np.array([box for _, box, _, _ in told], float).reshape(-1, 2))
+    points = np.full((len(told), POINTS, 2), np.nan)
+    points[:, len(JOINTS) :] = ((np.minimum(square, 1 - 1e-4) - origin) / extent).reshape(-1, 2, 2)
+    return points
+
+
+def _points_of_cells(located: Iterable[np.ndarray], grid: int) -> tuple[np.ndarray, np.ndarray]:
+    """`lies` and `places` of DenseTargets from points (up to POINTS, 2) in 0..1 of the view, or NaN."""
+    lies = np.zeros((grid * grid, POINTS), np.uint8)
     places = np.full((grid * grid, 2 * GROUPS), np.nan, np.float32)
-    for person, joint in np.argwhere(((located >= 0) & (located < 1)).all(axis=2)):
-        column, line = (located[person, joint] * grid).astype(int)
-        cell, group = line * grid + column, joint % GROUPS
-        lies[cell, joint] = 1
-        places[cell, 2 * group : 2 * group + 2] = located[person, joint]
+    for points in located:
+        for point in np.flatnonzero(((points >= 0) & (points < 1)).all(axis=1)):
+            column, line = (points[point] * grid).astype(int)
+            cell, group = line * grid + column, GROUP[point]
+            lies[cell, point] = 1
+            places[cell, 2 * group : 2 * group + 2] = points[point]
     return lies, places
 
 
@@ -192,7 +214,7 @@ def stack(targets: Sequence[DenseTargets]) -> dict[str, Tensor]:
         "joints": torch.from_numpy(np.stack([t.joints for t in targets])),
         "lies": torch.from_numpy(np.stack([t.lies for t in targets])),
         "places": torch.from_numpy(np.stack([t.places for t in targets])),
-        "whole_view": torch.tensor([t.whole for t in targets]),
+        "view": torch.tensor([t.view for t in targets]),
         "presence": torch.from_numpy(np.stack([t.presence for t in targets])),
     }
 
@@ -204,7 +226,7 @@ class DenseHeads(nn.Module):
         super().__init__()
         self.sizes = [count for count, _ in CLASSIFICATIONS.values()]
         self.cell = nn.Linear(width, sum(self.sizes) + 4 + 34)
-        self.lies = nn.Linear(width, len(JOINTS))
+        self.lies = nn.Linear(width, POINTS)
         self.places = nn.Linear(width, 2 * GROUPS * (sum(PLACE_SIZES.values()) + 1))
         self.whole = nn.Linear(width, len(CLASSES))
 
@@ -246,7 +268,7 @@ class DenseHeads(nn.Module):
         return loss + PRESENCE_WEIGHT * seen, figures
 
     def _located(self, patches: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        """The loss of which joints lie in a cell, of where, and of the digits of where."""
+        """The loss of which points lie in a cell, of where, and of the digits of where."""
         lies, places = targets["lies"].float(), targets["places"]
         importance = torch.tensor(LIES_IMPORTANCE, device=patches.device)
         loss = LIES_WEIGHT * F.binary_cross_entropy_with_logits(
@@ -259,7 +281,7 @@ class DenseHeads(nn.Module):
             error = F.smooth_l1_loss(found[..., 0][kept], places[kept], beta=BETA)
             loss = loss + JOINT_WEIGHT * error
             figures["places"] = (found[..., 0][kept] - places[kept]).abs().mean().item()
-        whole = targets["whole_view"][:, None, None]
+        whole = (targets["view"][:, 2] - targets["view"][:, 0] == 1)[:, None, None]
         parts = found[..., 1:].split(list(PLACE_SIZES.values()), dim=-1)
         for (name, weight), logits in zip(PLACE_WEIGHTS.items(), parts, strict=True):
             of_whole = name in ("tens", "units")
@@ -269,5 +291,36 @@ class DenseHeads(nn.Module):
             numbers = (places[here] * (100 if of_whole else 50)).long()
             digits = numbers // 10 if name in ("tens", "fifth") else numbers % 10
             loss = loss + weight * F.cross_entropy(logits[here], digits)
-            figures[f"joint_{name}"] = (logits[here].argmax(-1) == digits).float().mean().item()
+            figures[f"point_{name}"] = (logits[here].argmax(-1) == digits).float().mean().item()
         return loss, figures
+
+
+class PlacedHeads(nn.Module):
+    """One linear layer over the language model's early states at the cells; used in training only.
+
+    It says where in the whole picture a cell's box and points lie. An encoder sees a sub-image alone and
+    cannot tell which quarter it is; the language model can, and needs it for its reply.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.digits = nn.Linear(width, 2 * 10 * (4 + 2 * GROUPS))
+
+    def forward(self, states: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        """The loss of tens and units, and the share of sub-images' tens that are right.
+
+        Shapes: states (V, G * G, D).
+        """
+        numbers = torch.cat([targets["boxes"], targets["places"]], dim=-1)
+        view = targets["view"]
+        origin, extent = view[:, :2].repeat(1, numbers.shape[-1] // 2), view[:, 2:3] - view[:, :1]
+        kept = ~numbers.isnan()
+        if not kept.any():
+            return states.new_zeros((), dtype=torch.float32), {}
+        hundredths = (origin[:, None] + numbers * extent[:, None]) * 100 + 1e-4
+        wanted = hundredths[kept].long().clamp(0, 99)
+        tens, units = self.digits(states.float()).view(*numbers.shape, 20)[kept].split(10, dim=-1)
+        loss = F.cross_entropy(tens, wanted // 10) + UNITS_WEIGHT * F.cross_entropy(units, wanted % 10)
+        part = (extent < 1)[:, None].expand_as(kept)[kept]
+        right = (tens.argmax(-1) == wanted // 10).float()
+        return loss, {"placed": right[part].mean().item()} if part.any() else {}

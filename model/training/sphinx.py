@@ -11,7 +11,10 @@ The stages, in order, with the share of the time each gets:
     one-synthetic    the same on synthetic pictures, starting from A -> B;
                      then the language models are mixed: theta = beta * A + (1 - beta) * B
     two              every task with its own sentence, mostly one view, encoders left out at random
-    two-high         the same, mostly five views
+    two-high         the same, mostly five views, now and then without the first, the whole picture's: left to
+                     itself the language model reads that one alone
+
+In stages one and two the language model's early states at the picture are asked where things lie, too.
 
 Knows the nano shape, the diet of each stage and its losses; leaves batches to data.py, optimisers to loop.py.
 
@@ -42,7 +45,7 @@ from model import (
     SphinxTokenizer,
 )
 from model.training.data import CAPTIONS, Batches, Diet, corpus, worker_setup
-from model.training.dense import DenseHeads
+from model.training.dense import DenseHeads, PlacedHeads
 from model.training.distillation import SelfDistillation
 from model.training.loop import SAVE_EVERY, Clock, Curve, Optimizers, progress_bar, save_state
 from model.training.nano import nano_config, train_tokenizer
@@ -53,10 +56,12 @@ BETA = 0.3  # theta = BETA * A (real-style) + (1 - BETA) * B (synthetic)
 BATCH_LIMIT = 1000  # pictures of a batch at most
 CURVE_EVERY = 10  # steps between points of a curve
 DENSE_WEIGHT = 0.3  # of the dense loss beside the language loss in stages one and two
+PLACED_AFTER = 2  # layers of the language model: its states there are asked where a cell's thing lies
+PLACED_WEIGHT = 0.3
 CONTRAST_WEIGHT = 0.1
 DISTILLATION_WEIGHT = 0.1
 CORPUS = 1500  # pictures whose conversations the tokenizer is trained on
-NEW = ("distillation.", "heads.lies.", "heads.places.")  # may be missing in the state of an older run
+NEW = ("distillation.", "placed.")  # may be missing in the state of an older run
 SPARE_SEEDS = 200_000  # pictures between the stages' first seeds
 
 
@@ -83,7 +88,14 @@ STAGES = (
         3 * SPARE_SEEDS,
     ),
     Stage("two", 0.24, Diet(24, text_every=24, single_view=0.95), 1e-3, 2e-3, 4 * SPARE_SEEDS),
-    Stage("two-high", 0.3, Diet(24, text_every=24, single_view=0.45), 1e-3, 2e-3, 9 * SPARE_SEEDS // 2),
+    Stage(
+        "two-high",
+        0.3,
+        Diet(24, text_every=24, single_view=0.4, blind=0.25),
+        1e-3,
+        2e-3,
+        9 * SPARE_SEEDS // 2,
+    ),
 )
 # Of the peak learning rates, in a run that starts from a checkpoint: at 0.7 a run's loss rose from .24 to .32
 # and was back after four fifths of its time.
@@ -104,6 +116,7 @@ class Nano(nn.Module):
         config = model.config
         self.heads = DenseHeads(config.text_config.hidden_size)
         clip_width = config.clip_config.hidden_size
+        self.placed = PlacedHeads(config.text_config.hidden_size)
         self.caption = nn.EmbeddingBag(config.text_config.vocab_size, clip_width, mode="mean")
         self.picture = nn.Linear(clip_width, clip_width, bias=False)
         self.distillation = SelfDistillation(model.model.dinov2, config.dinov2_config.hidden_size)
@@ -143,11 +156,14 @@ class Nano(nn.Module):
         wanted = torch.arange(len(captions), device=logits.device)
         return (F.cross_entropy(logits, wanted) + F.cross_entropy(logits.T, wanted)) / 2
 
-    def language_loss(self, image_tokens: Tensor | None, rows: dict[str, Tensor]) -> tuple[Tensor, float]:
+    def language_loss(
+        self, image_tokens: Tensor | None, rows: dict[str, Tensor]
+    ) -> tuple[Tensor, float, Tensor]:
         """Weighted next-token loss over packed rows after [BOS] and the picture.
 
         Args: image_tokens (B, N, D) with start and end, or None; rows as data.pack makes them.
-        Returns: the loss and the share of answer tokens that are right.
+        Returns: the loss, the share of answer tokens that are right, and the states (B, N, D) at the image
+        tokens after PLACED_AFTER layers.
         """
         model = self.model
         embed = model.get_input_embeddings()
@@ -166,21 +182,23 @@ class Nano(nn.Module):
         dtype = torch.bfloat16 if torch.is_autocast_enabled(ids.device.type) else states.dtype
         mask = torch.zeros(len(ids), 1, length, length, dtype=dtype, device=ids.device)
         mask.masked_fill_(~(seen & earlier)[:, None], torch.finfo(dtype).min)
-        hidden = model.model.language_model(
-            inputs_embeds=states, attention_mask=mask, position_ids=positions, use_cache=False
-        ).last_hidden_state
-        before = hidden[:, shown - 1 : -1]
+        read = model.model.language_model(
+            inputs_embeds=states, attention_mask=mask, position_ids=positions, use_cache=False,
+            output_hidden_states=True,
+        )  # fmt: skip
+        before = read.last_hidden_state[:, shown - 1 : -1]
         kept = rows["labels"] >= 0
         logits = model.lm_head(before[kept]).float()
         wanted, weights = rows["labels"][kept], rows["weights"][kept]
         loss = (F.cross_entropy(logits, wanted, reduction="none") * weights).sum() / weights.sum()
-        return loss, (logits.argmax(-1) == wanted).float().mean().item()
+        right = (logits.argmax(-1) == wanted).float().mean().item()
+        return loss, right, read.hidden_states[PLACED_AFTER][:, 1:shown]
 
     def forward(self, batch: dict[str, Any]) -> tuple[Tensor, dict[str, float]]:
         """The loss of a batch and figures to watch."""
         figures: dict[str, float] = {}
         if "pixels" not in batch:
-            loss, right = self.language_loss(None, batch["rows"])
+            loss, right, _ = self.language_loss(None, batch["rows"])
             return loss, {"text_loss": loss.item(), "text_right": right}
         core = self.model.model
         grid = core.config.grid_size
@@ -208,15 +226,21 @@ class Nano(nn.Module):
                 figures["distilled"] = distilled.item()
                 loss = loss + DISTILLATION_WEIGHT * distilled
             return loss, {**figures, "dense_loss": dense.item()}
-        image_tokens = core.enclose(tokens).reshape(len(batch["pixels"]), -1, tokens.shape[-1])
-        language, right = self.language_loss(image_tokens, batch["rows"])
-        name = f"{batch['views']}v"
-        figures |= {
+        if batch["blind"]:
+            first = torch.arange(len(tokens), device=tokens.device) % batch["views"] == 0
+            tokens = tokens.masked_fill(first[:, None, None], 0.0)
+        enclosed = core.enclose(tokens)
+        image_tokens = enclosed.reshape(len(batch["pixels"]), -1, tokens.shape[-1])
+        language, right, states = self.language_loss(image_tokens, batch["rows"])
+        cells = states.reshape(enclosed.shape)[:, -grid * grid - 1 : -1]
+        placed, found = self.placed(cells, batch["dense"])
+        name = "blind" if batch["blind"] else f"{batch['views']}v"
+        figures |= found | {
             f"language_loss_{name}": language.item(),
             f"right_{name}": right,
             "dense_loss": dense.item(),
         }
-        return language + DENSE_WEIGHT * dense, figures
+        return language + DENSE_WEIGHT * dense + PLACED_WEIGHT * placed, figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +338,8 @@ class Run:
             parts += [(module, stage.vision_rate) for module in vision]
             dropped = (self.nano.heads, self.nano.caption, self.nano.picture, self.nano.distillation.head)
             parts += [(module, min(2e-3, 2 * stage.vision_rate)) for module in dropped]
+        if stage.vision_rate and stage.language_rate:
+            parts.append((self.nano.placed, stage.language_rate))
         for parameter in self.nano.parameters():
             parameter.requires_grad_(False)
         for module, _ in parts:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from model import SphinxForConditionalGeneration
 from model.training import sphinx
+from model.training.data import Batches, Diet
 from model.training.sphinx import Plan
 
 
@@ -52,7 +54,7 @@ def test_a_minute_of_training_lowers_the_loss(
     assert (folder / "checkpoint" / "config.json").exists()
 
 
-@pytest.mark.parametrize("stage", ["encoders", "two"])
+@pytest.mark.parametrize("stage", ["encoders", "two-high"])
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     stage: str, tmp_path: Path, tokenizer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +98,29 @@ def test_a_plan_is_kept_whole_and_gives_its_time_away() -> None:
 def test_a_warm_run_goes_slower_and_slowest_through_the_encoders() -> None:
     for cold, warm in zip(Plan(10).stages()[-2:], Plan(10, warm=True).stages()[-2:], strict=True):
         assert warm.vision_rate / cold.vision_rate < warm.language_rate / cold.language_rate < 1
+
+
+def test_a_blind_batch_shows_the_language_model_sub_images_only(
+    tmp_path: Path, tokenizer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = started(tmp_path / "blind", tokenizer)
+    nano = sphinx.Nano(SphinxForConditionalGeneration(sphinx.new_config(folder)))
+    processor = sphinx.new_processor(folder, nano.model.config)
+    shown: list[torch.Tensor] = []
+    language_loss = nano.language_loss
+
+    def look(image_tokens: torch.Tensor, rows: dict[str, torch.Tensor]) -> object:
+        shown.append(image_tokens)
+        return language_loss(image_tokens, rows)
+
+    monkeypatch.setattr(nano, "language_loss", look)
+    for blind in (0.0, 1.0):
+        batch = Batches(Diet(2, single_view=0.0, blind=blind), processor, base=0, grid=8)[0]
+        nano(batch)
+    seeing, blind = (tokens.unflatten(1, (5, -1))[:, :, 1:-1] for tokens in shown)
+    assert not blind[:, 0].any()
+    assert torch.equal(blind[:, 1:], seeing[:, 1:])
+    assert seeing[:, 0].any()
 
 
 def test_a_run_starts_from_another_runs_weights_with_its_heads(
