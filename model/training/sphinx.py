@@ -115,8 +115,8 @@ class Nano(nn.Module):
         self.model = model
         config = model.config
         self.heads = DenseHeads(config.text_config.hidden_size)
-        clip_width = config.clip_config.hidden_size
         self.placed = PlacedHeads(config.text_config.hidden_size)
+        clip_width = config.clip_config.hidden_size
         self.caption = nn.EmbeddingBag(config.text_config.vocab_size, clip_width, mode="mean")
         self.picture = nn.Linear(clip_width, clip_width, bias=False)
         self.distillation = SelfDistillation(model.model.dinov2, config.dinov2_config.hidden_size)
