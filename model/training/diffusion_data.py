@@ -20,9 +20,10 @@ from model.training.world import STYLES, TRAINING_SEEDS, Thing, Truth, draw
 
 SIDE = 96  # pixels of a cut-out, as the painter sees it
 PICTURE = 256  # pixels of a drawn picture's side
-SCENES = (*COMPOSED, "people")
+SCENES = (*COMPOSED, *COMPOSED, "people")  # of people there are few: they are many in their own scenes
 LEAST_CUT = 48  # pixels of a picture that a cut-out shows at least
-CONTEXT = (1.35, 2.6)  # a cut-out's side, in longer sides of its hole
+CONTEXT = (1.6, 1.85)  # a cut-out's side, in longer sides of its hole: as at work, give or take
+SHIFT = 0.02  # of a cut-out's side, by which the hole is off its middle
 LEAST_VISIBLE = 0.8  # of a thing that is asked for
 LEAST_SIDE = 18  # pixels of its box
 SHOWN = 0.1  # of a hole at most, that things may cover where nothing is asked for
@@ -30,7 +31,9 @@ TRIES = 12  # places tried for such a hole
 HOLE_SIDES = (24, 110)  # pixels of such a hole's box
 PATTERN_SAID = 0.5  # of the plain things whose plainness is not told apart from silence
 THINGS_ASKED = 3  # of one picture at most
-CLOSE, ROOMY = 0.16, 0.5  # longer sides of a thing that its hole leaves free at most, on each of two sides
+CLOSE, ROOMY = 0.06, 0.5  # longer sides of a thing that its hole leaves free at most, on each of two sides
+BOXED, ROUND = 0.8, 0.9  # of the holes of things are boxes, and boxes or ellipses: at work it is a box
+NOTHING = 0.6  # of the pictures have a hole where nothing is asked for
 OVERLAP = 0.35  # of a hole at most, that other things cover
 HULL_OVER = 1.15  # sizes of a thing's box over which another's hull is stretched
 BEHIND = 0.2  # of the pictures whose background is asked for
@@ -75,21 +78,22 @@ def loosened(plane: np.ndarray, rng: random.Random, other: np.ndarray) -> np.nda
     """A hole that holds a plane: a box or an ellipse around it, or the hull of something else.
 
     Never the plane's own shape, and of its own proportions only half of the time: at work a hole is that of
-    the thing that was there before, and the painter must trust the words.
+    the thing that was there before, and the painter must trust the words. The thing fills its hole from side
+    to side or from top to bottom, so that its size need not be guessed.
 
     Args: plane, other: bool (H, W), what to hold, and what else lends its hull.
     """
     ys, xs = np.flatnonzero(plane.any(1)), np.flatnonzero(plane.any(0))
     x1, y1, x2, y2 = int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1
     longer = max(x2 - x1, y2 - y1)
-    wide, high = rng.choice((CLOSE, ROOMY)), rng.choice((CLOSE, ROOMY))
+    wide, high = rng.sample((CLOSE, rng.choice((CLOSE, ROOMY))), 2)
     room = [rng.uniform(0.0, most) * longer for most in (wide, high, wide, high)]
     x1, y1, x2, y2 = (round(v) for v in (x1 - room[0], y1 - room[1], x2 + room[2], y2 + room[3]))
     hole = np.zeros(plane.shape, np.uint8)
     shape = rng.random()
-    if shape < 0.65:
+    if shape < BOXED:
         cv2.rectangle(hole, (x1, y1), (x2, y2), 1, -1)
-    elif shape < 0.8 or not other.any():
+    elif shape < ROUND or not other.any():
         centre = ((x1 + x2) / 2, (y1 + y2) / 2)
         cv2.ellipse(hole, (centre, (1.36 * (x2 - x1), 1.36 * (y2 - y1)), 0), 1, -1)
     else:
@@ -114,8 +118,8 @@ def cut_around(image: np.ndarray, hole: np.ndarray, words: str, rng: random.Rand
     ys, xs = np.flatnonzero(hole.any(1)), np.flatnonzero(hole.any(0))
     longer = max(xs[-1] - xs[0], ys[-1] - ys[0]) + 1
     side = int(min(max(LEAST_CUT, longer * rng.uniform(*CONTEXT)), width, height))
-    x = int(min(max(0, (xs[0] + xs[-1] - side) // 2 + rng.gauss(0, 0.04) * side), width - side))
-    y = int(min(max(0, (ys[0] + ys[-1] - side) // 2 + rng.gauss(0, 0.04) * side), height - side))
+    x = int(min(max(0, (xs[0] + xs[-1] - side) // 2 + rng.gauss(0, SHIFT) * side), width - side))
+    y = int(min(max(0, (ys[0] + ys[-1] - side) // 2 + rng.gauss(0, SHIFT) * side), height - side))
     way = cv2.INTER_AREA if side > SIDE else cv2.INTER_CUBIC
     cut = cv2.resize(np.ascontiguousarray(image[y : y + side, x : x + side]), (SIDE, SIDE), interpolation=way)
     plane = cv2.resize(hole[y : y + side, x : x + side].astype(np.float32), (SIDE, SIDE)) > 0
@@ -188,7 +192,7 @@ def wishes_for(image: np.ndarray, truth: Truth, rng: random.Random) -> list[Wish
     covered = outline(list(truth.things), truth.size_wh)
     shape = outline([rng.choice(truth.things)], truth.size_wh) if truth.things else np.zeros_like(covered)
     hole = empty_hole(covered, shape, rng)
-    if hole is not None:
+    if hole is not None and rng.random() < NOTHING:
         asked.append(cut_around(image, hole, "", rng))
     if truth.things and truth.kind in COMPOSED and rng.random() < BEHIND:
         grown = cv2.dilate(covered.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)

@@ -38,7 +38,7 @@ BATCH = 24
 GREY = 127
 # new tokens at most, by ability
 LONG = {
-    "dense": 224, "grounded_caption": 224, "layout": 192, "text": 208, "chart": 160, "pose": 320, "marks": 96,
+    "dense": 224, "grounded_caption": 224, "layout": 240, "text": 208, "chart": 160, "pose": 320, "marks": 96,
     "detail": 160, "detect": 112,
 }  # fmt: skip
 SHORT = 48  # new tokens at most, for every other ability

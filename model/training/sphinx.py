@@ -14,6 +14,11 @@ The stages, in order, with the share of the time each gets:
     two-high         the same, mostly five views, now and then without the first, the whole picture's: left to
                      itself the language model reads that one alone
 
+A run that starts from a checkpoint gives its time to the last of them; before it
+
+    heads            the dense heads, which no checkpoint ships, learn to read its encoders, so that what they
+                     ask for at first does not spoil these
+
 In stages one and two the language model's early states at the picture are asked where things lie, too.
 
 Knows the nano shape, the diet of each stage and its losses; leaves batches to data.py, optimisers to loop.py.
@@ -73,11 +78,13 @@ class Stage:
     vision_rate: float  # peak learning rates
     language_rate: float
     first: int  # number of the stage's first picture
+    heads_rate: float = 0.0  # of the dense heads, where the encoders' own is none
 
 
 STAGES = (
     Stage("language", 0.04, Diet(24, text_every=1, per_picture=12), 0.0, 3e-3, 0),
     Stage("encoders", 0.34, Diet(64, dense_only=True), 2e-3, 0.0, 0),
+    Stage("heads", 0.0, Diet(64, dense_only=True), 0.0, 0.0, SPARE_SEEDS, heads_rate=2e-3),
     Stage("one-real", 0.05, Diet(16, "real", CAPTIONS, 10, single_view=0.9), 1e-3, 2e-3, 2 * SPARE_SEEDS),
     Stage(
         "one-synthetic",
@@ -91,7 +98,7 @@ STAGES = (
     Stage(
         "two-high",
         0.3,
-        Diet(24, text_every=24, single_view=0.4, blind=0.25),
+        Diet(24, text_every=24, single_view=0.4, blind=0.33),
         1e-3,
         2e-3,
         9 * SPARE_SEEDS // 2,
@@ -104,7 +111,7 @@ WARM_RATE = 0.45
 # .77, a quarter into the run, and the language model reads what will not stay.
 WARM_VISION_RATE = 0.15
 SEED_STRIDE = 37_000  # pictures by which a run's --seed moves every stage's first one
-WARM_SHARES = {"encoders": 0.12, "two": 0.0, "two-high": 0.88}  # of a run that starts from a checkpoint
+WARM_SHARES = {"heads": 0.04, "two-high": 0.96}  # of a run that starts from a checkpoint
 
 
 class Nano(nn.Module):
@@ -336,8 +343,9 @@ class Run:
             ]
         if stage.vision_rate:
             parts += [(module, stage.vision_rate) for module in vision]
+        if heads_rate := stage.heads_rate or min(2e-3, 2 * stage.vision_rate):
             dropped = (self.nano.heads, self.nano.caption, self.nano.picture, self.nano.distillation.head)
-            parts += [(module, min(2e-3, 2 * stage.vision_rate)) for module in dropped]
+            parts += [(module, heads_rate) for module in dropped]
         if stage.vision_rate and stage.language_rate:
             parts.append((self.nano.placed, stage.language_rate))
         for parameter in self.nano.parameters():

@@ -59,7 +59,7 @@ TOPICS: dict[str, tuple[Callable[[Quiz], QA | None], float]] = {
     "odd-word": (wholes.odd_word, 0.6),
     "odd-absent": (wholes.nothing_odd, 0.1),
     "damaged": (looks.damaged, 1.0),
-    "marks": (places.marks, 0.3),
+    "marks": (places.marks, 0.6),
     "marks-relation": (places.mark_relation, 0.25),
     "screen": (pages.screen, 2.0),
     "screen-absent": (pages.screen_absent, 2.0),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.prompts import Box, Found, Group
+from model.prompts import Found, Group
 from model.replies import write_box
 from model.training.quiz import QA, Quiz, element_name
 from model.training.scoring import number
@@ -19,25 +19,21 @@ LABELS = {
 
 
 def layout(quiz: Quiz) -> QA | None:
-    """Blocks by kind, in the order in which each kind first comes on the page."""
+    """The blocks as they are read, column by column, each with its kind."""
     blocks = quiz.truth.blocks
     if not blocks:
         return None
-    kinds: dict[str, list[Box]] = {}
-    for i in quiz.reading_order([block.box for block in blocks]):
-        kinds.setdefault(blocks[i].kind, []).append(quiz.box(blocks[i].box))
-    groups = [Group(kind, tuple(boxes)) for kind, boxes in kinds.items()]
-    return quiz.task("layout", "layout", groups, exact=[box for group in groups for box in group.boxes])
+    groups = [Group(block.kind, (quiz.box(block.box),)) for block in blocks]
+    return quiz.task("layout", "layout", groups, exact=[group.boxes[0] for group in groups])
 
 
 def detect_block(quiz: Quiz) -> QA | None:
-    """The boxes of all blocks of a kind, in reading order."""
+    """The boxes of all blocks of a kind, as they are read."""
     blocks = quiz.truth.blocks
     if not blocks or quiz.truth.things:
         return None
     kind = quiz.rng.choice(sorted({block.kind for block in blocks}))
-    order = quiz.reading_order([block.box for block in blocks])
-    boxes = [quiz.box(blocks[i].box) for i in order if blocks[i].kind == kind]
+    boxes = [quiz.box(block.box) for block in blocks if block.kind == kind]
     return quiz.task("detect-block", "detect", Found(tuple(boxes)), exact=boxes, phrase=f"{kind} blocks")
 
 

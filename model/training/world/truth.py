@@ -78,7 +78,7 @@ class Truth:
     things: tuple[Thing, ...] = ()
     relations: tuple[tuple[int, str, int], ...] = ()
     words: tuple[Word, ...] = ()
-    blocks: tuple[Block, ...] = ()
+    blocks: tuple[Block, ...] = ()  # in reading order: column by column, a figure's caption after it
     elements: tuple[Element, ...] = ()
     chart: Chart | None = None
     odd: int | None = None  # index into things

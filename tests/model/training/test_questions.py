@@ -50,8 +50,8 @@ PAGE = Truth(
     2, "document", "synthetic", (200, 256), "A page.",
     words=(Word("NEWS", (60, 10, 140, 30)),),
     blocks=(
-        Block("text", (110, 41, 190, 120)), Block("title", (60, 10, 140, 30)),
-        Block("text", (10, 40, 90, 120)), Block("figure", (10, 130, 190, 240)),
+        Block("title", (60, 10, 140, 30)), Block("text", (10, 41, 90, 120)),
+        Block("figure", (10, 130, 90, 240)), Block("text", (110, 40, 190, 120)),
     ),
 )  # fmt: skip
 CHART = Truth(
@@ -221,15 +221,12 @@ def test_training_is_looser_than_the_exam() -> None:
     assert all(numbers == sorted(set(numbers)) for numbers in (varied.mark_numbers(3) for _ in range(20)))
 
 
-def test_layout_lists_kinds_in_reading_order() -> None:
+def test_layout_lists_blocks_as_they_are_read() -> None:
     (answer,) = answers(PAGE, "layout")
     groups = PROMPTS["layout"].read(answer)
-    assert [(group.phrase, len(group.boxes)) for group in groups] == [
-        ("title", 1),
-        ("text", 2),
-        ("figure", 1),
-    ]
-    assert groups[1].boxes[0][0] < groups[1].boxes[1][0]
+    assert [group.phrase for group in groups] == ["title", "text", "figure", "text"]
+    assert all(len(group.boxes) == 1 for group in groups)
+    assert groups[1].boxes[0][0] < groups[3].boxes[0][0]
     assert answers(CHART, "layout-absent") == {"There is no document in the image."}
 
 
@@ -355,10 +352,11 @@ def test_training_never_says_that_a_held_out_pair_is_absent() -> None:
 
 
 def test_half_of_the_is_there_questions_are_about_absent_things() -> None:
-    made = [qa for i, t in enumerate(drawn()) for qa in questions(t, random.Random(i), per_picture=20)]
+    pictures = drawn() * 3  # as many questions of each as training asks
+    made = [qa for i, t in enumerate(pictures) for qa in questions(t, random.Random(i), per_picture=12)]
     counts = {topic: sum(qa.topic == topic for qa in made) for topic in TOPICS}
     no = sum(counts[f"is-there-{kind}"] for kind in ("absent", "kind-absent", "near-miss"))
-    assert 0.35 < no / (no + counts["is-there-present"]) < 0.65
+    assert 0.4 < no / (no + counts["is-there-present"]) < 0.63
     assert counts["is-there-near-miss"] > 0
 
 

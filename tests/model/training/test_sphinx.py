@@ -131,7 +131,21 @@ def test_a_run_starts_from_another_runs_weights_with_its_heads(
     run(first, "--steps", "1", "--stages", "encoders")
     weights = torch.load(first / "after-encoders.pt", weights_only=True)
     monkeypatch.setattr(sphinx.Optimizers, "step", lambda *_: 0.0)
-    run(second, "--steps", "1", "--from", str(first / "after-encoders.pt"), "--stages", "encoders")
-    after = torch.load(second / "after-encoders.pt", weights_only=True)
+    run(second, "--steps", "1", "--from", str(first / "after-encoders.pt"), "--stages", "two-high")
+    after = torch.load(second / "after-two-high.pt", weights_only=True)
     moved = {name for name in weights if not torch.equal(weights[name], after[name])}
     assert not {name for name in moved if not name.startswith("distillation.")}
+
+
+def test_a_run_from_a_checkpoint_first_teaches_the_heads_to_read_its_encoders(
+    tmp_path: Path, tokenizer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sphinx, "BATCH_LIMIT", 2)
+    first, second = started(tmp_path / "first", tokenizer), tmp_path / "second"
+    run(first, "--steps", "1", "--stages", "encoders")
+    run(second, "--steps", "2", "--from", str(first / "checkpoint"), "--stages", "heads")
+    before = torch.load(first / "after-encoders.pt", weights_only=True)
+    after = torch.load(second / "after-heads.pt", weights_only=True)
+    kept = {name for name in before if torch.equal(before[name].bfloat16(), after[name].bfloat16())}
+    assert {name for name in before if name.startswith("model.")} <= kept
+    assert "heads.cell.weight" not in kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -226,6 +227,11 @@ def test_pages_say_what_is_on_them() -> None:
         assert kinds[0] == "title"
         assert set(kinds) <= {"title", "text", "list", "table", "figure", "caption"}
         assert kinds.count("caption") == kinds.count("figure")
+        for block, following in itertools.pairwise(page.blocks):  # column by column
+            below = following.box[1] >= block.box[3]
+            beside = following.box[0] > block.box[2] and following.box[1] < block.box[1]
+            assert below or beside
+            assert block.kind != "figure" or (below and following.kind == "caption")
         plot = draw(seed, kind="chart")[1].chart
         assert plot is not None
         assert plot.kind in ("bar", "pie")
