@@ -78,13 +78,12 @@ class Stage:
     vision_rate: float  # peak learning rates
     language_rate: float
     first: int  # number of the stage's first picture
-    heads_rate: float = 0.0  # of the dense heads, where the encoders' own is none
 
 
 STAGES = (
     Stage("language", 0.04, Diet(24, text_every=1, per_picture=12), 0.0, 3e-3, 0),
     Stage("encoders", 0.34, Diet(64, dense_only=True), 2e-3, 0.0, 0),
-    Stage("heads", 0.0, Diet(64, dense_only=True), 0.0, 0.0, SPARE_SEEDS, heads_rate=2e-3),
+    Stage("heads", 0.0, Diet(64, dense_only=True), 0.0, 0.0, SPARE_SEEDS),
     Stage("one-real", 0.05, Diet(16, "real", CAPTIONS, 10, single_view=0.9), 1e-3, 2e-3, 2 * SPARE_SEEDS),
     Stage(
         "one-synthetic",
@@ -110,6 +109,9 @@ WARM_RATE = 0.45
 # The encoders have settled by then: at the same share they tell a body's joints with mean OKS .49 instead of
 # .77, a quarter into the run, and the language model reads what will not stay.
 WARM_VISION_RATE = 0.15
+HEADS_RATE = (
+    2e-3  # of the dense heads, in every stage: what they are wrong about, the encoders are blamed for
+)
 SEED_STRIDE = 37_000  # pictures by which a run's --seed moves every stage's first one
 WARM_SHARES = {"heads": 0.04, "two-high": 0.96}  # of a run that starts from a checkpoint
 
@@ -343,9 +345,9 @@ class Run:
             ]
         if stage.vision_rate:
             parts += [(module, stage.vision_rate) for module in vision]
-        if heads_rate := stage.heads_rate or min(2e-3, 2 * stage.vision_rate):
+        if stage.vision_rate or stage.diet.dense_only:
             dropped = (self.nano.heads, self.nano.caption, self.nano.picture, self.nano.distillation.head)
-            parts += [(module, heads_rate) for module in dropped]
+            parts += [(module, HEADS_RATE) for module in dropped]
         if stage.vision_rate and stage.language_rate:
             parts.append((self.nano.placed, stage.language_rate))
         for parameter in self.nano.parameters():
