@@ -109,9 +109,8 @@ WARM_RATE = 0.45
 # The encoders have settled by then: at the same share they tell a body's joints with mean OKS .49 instead of
 # .77, a quarter into the run, and the language model reads what will not stay.
 WARM_VISION_RATE = 0.15
-HEADS_RATE = (
-    2e-3  # of the dense heads, in every stage: what they are wrong about, the encoders are blamed for
-)
+# Of the dense heads, in every stage: what they are wrong about, the encoders are blamed for.
+HEADS_RATE = 2e-3
 SEED_STRIDE = 37_000  # pictures by which a run's --seed moves every stage's first one
 WARM_SHARES = {"heads": 0.04, "two-high": 0.96}  # of a run that starts from a checkpoint
 
