@@ -11,13 +11,18 @@ Three of the autoencoder's four latents are told to it: a cell's light and its t
 the encoder learns to make and the decoder to undo, each on its own. The fourth they find, and only the end of
 the stage trains all as one. Left to find a whole code together they need several times as long on a CPU.
 
-An empty wish is a removal, and at the same time what guidance leads away from. The wishes come from
-`diffusion_data`; optimisers and curves from `loop`.
+An empty wish is a removal. Of some wishes the kind is left unsaid, of some all but that there is a thing:
+guidance leads from that to what the words add. The wishes come from `diffusion_data`; optimisers and curves
+from `loop`.
+
+On a CPU of several cores several processes of one thread each, which share a batch, are quicker than one
+process of several threads.
 
     python -m model.training diffusion --minutes 60
     python -m model.training diffusion --resume
     python -m model.training diffusion --from assets/diffusion-nano --minutes 30
     python -m model.training diffusion --from assets/diffusion-nano --minutes 10 --stages decoder
+    torchrun --nproc-per-node 2 -m model.training diffusion --minutes 60
 """
 
 from __future__ import annotations
@@ -51,8 +56,18 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from model.training.convolution import quick_gradients
 from model.training.data import worker_setup
-from model.training.diffusion_data import SCENES, SIDE, Wish, Wishes
-from model.training.loop import SAVE_EVERY, Clock, Curve, Optimizers, progress_bar, save_state
+from model.training.diffusion_data import SCENES, SIDE, THING, Wish, Wishes, vague
+from model.training.loop import (
+    SAVE_EVERY,
+    Clock,
+    Curve,
+    Optimizers,
+    join,
+    place,
+    progress_bar,
+    save_state,
+    wait,
+)  # fmt: skip
 from model.training.world import COLOURS, PATTERNS, THING_KINDS
 
 log = logging.getLogger(__name__)
@@ -78,6 +93,7 @@ OUTSIDE = 0.15  # weight of the latents outside the hole, whose picture is known
 PICTURES = 10_000  # whose wishes the painter learns from, about three each
 FIRST = 300_000  # number of the first of them
 DECODER_FIRST = 600_000  # of the first picture that the decoder is sharpened on
+VAGUE, BARE = 0.06, 0.06  # of the named wishes leave the kind unsaid, and all but that there is a thing
 KEPT = 0.995  # of the averaged weights, a step
 
 
@@ -266,15 +282,18 @@ class Painter:
     def painter_loss(
         self, batch: dict[str, Tensor], dice: torch.Generator
     ) -> tuple[Tensor, dict[str, float]]:
-        """The squared error of the velocity, most of it inside the holes."""
-        goal, around = batch["goal"].float(), batch["around"].float()
-        hole = batch["hole"].float()
-        noise = torch.randn(goal.shape, generator=dice).to(goal)
-        amount = torch.rand(len(goal), generator=dice)
+        """The squared error of the velocity, most of it inside the holes. `dice` is the same everywhere."""
+        number, count = place()
+        size = len(batch["goal"])
+        noise = torch.randn(batch["goal"].shape, generator=dice)[number::count]
+        amount, left_out = (torch.rand(size, generator=dice)[number::count] for _ in range(2))
+        batch = {name: value[number::count].to(self.device) for name, value in batch.items()}
+        goal, around, hole = batch["goal"].float(), batch["around"].float(), batch["hole"].float()
+        noise = noise.to(goal)
         times = (amount * len(self.noise.betas)).long().clamp_max(len(self.noise.betas) - 1).to(goal.device)
         noisy = self.noise.add_noise(goal, noise, times)
         wanted = self.noise.get_velocity(goal, noise, times)
-        said = self.text(batch["ids"].long())[0]
+        said = self.text(self.said(batch, left_out.to(goal.device)))[0]
         shown = torch.cat([noisy, hole, around], 1).contiguous(memory_format=torch.channels_last)
         seen = self.unet(shown, times, said).sample.float()
         error = (seen - wanted).square()
@@ -286,6 +305,14 @@ class Painter:
             "things": (inside * named).sum().item() / max(1, int(named.sum())),
             "nothing": (inside * (hole > 0) * ~named).sum().item() / max(1, int(((hole > 0) & ~named).sum())),
         }
+
+    def said(self, batch: dict[str, Tensor], left_out: Tensor) -> Tensor:
+        """Tokens (B, WORDS) of what the painter is told. Args: left_out (B,) in 0..1: by which words go."""
+        ids, vague = batch["ids"].long(), batch["vague"].long()
+        bare = self.ids([THING]).to(ids.device)
+        tells_kind = (ids != vague).any(1)
+        told = torch.where((tells_kind & (left_out < VAGUE + BARE))[:, None], vague, ids)
+        return torch.where((tells_kind & (left_out < BARE))[:, None], bare, told)
 
     @torch.no_grad()
     def encoded(self, wishes: Sequence[Wish]) -> dict[str, Tensor]:
@@ -299,6 +326,7 @@ class Painter:
         return {
             "goal": goal, "around": around, "hole": F.interpolate(holes.half(), size=(LATENT, LATENT)),
             "ids": self.ids([wish.words for wish in wishes]).short(),
+            "vague": self.ids([vague(wish.words) for wish in wishes]).short(),
             "named": torch.tensor([bool(wish.words) for wish in wishes]),
         }  # fmt: skip
 
@@ -331,7 +359,7 @@ def _as_it_is(wishes: list[Wish]) -> list[Wish]:
 def pool(painter: Painter, recipe: Recipe, folder: Path) -> dict[str, Tensor]:
     """The encoded wishes of a run, made once and kept in `folder`; latents scaled to a spread of one."""
     file = folder / "wishes.pt"
-    if not file.exists():
+    if not file.exists() and place()[0] == 0:
         parts: list[dict[str, Tensor]] = []
         waiting: list[Wish] = []
         first = FIRST + recipe.seed * recipe.pictures
@@ -345,6 +373,7 @@ def pool(painter: Painter, recipe: Recipe, folder: Path) -> dict[str, Tensor]:
         if waiting:
             parts.append(painter.encoded(waiting))
         save_state(file, {name: torch.cat([part[name] for part in parts]) for name in parts[0]})
+    wait()
     kept: dict[str, Tensor] = torch.load(file, weights_only=True)
     scale = painter.vae.config.scaling_factor
     return {**kept, "goal": kept["goal"] * scale, "around": kept["around"] * scale}
@@ -374,7 +403,7 @@ class Run:
             averages |= {f"{stage}_{name}": value for name, value in found.items()}
             if self.halted:
                 return averages
-        self.painter.export(self.folder / "checkpoint")
+        self._export()
         return averages
 
     def _start(
@@ -444,7 +473,7 @@ class Run:
             while clock.progress < 1 and (self.recipe.halt is None or clock.step < self.recipe.halt):
                 dice = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + clock.step)
                 chosen = torch.randint(0, len(wishes["ids"]), (PAINTER_BATCH,), generator=dice)
-                batch = {name: value[chosen].to(self.painter.device) for name, value in wishes.items()}
+                batch = {name: value[chosen] for name, value in wishes.items()}
                 with torch.autocast(self.painter.device.type, torch.bfloat16):
                     loss, figures = self.painter.painter_loss(batch, dice)
                 optimizers.step(loss, clock)
@@ -456,12 +485,16 @@ class Run:
                 if clock.elapsed - saved > SAVE_EVERY:
                     saved = clock.elapsed
                     self._save("painter", clock, optimizers)
-                    self.painter.export(self.folder / "checkpoint")
+                    self._export()
                     curve.draw()
         self._save("painter", clock, optimizers)
         self.halted = clock.progress < 1
         curve.draw()
         return averages
+
+    def _export(self) -> None:
+        if place()[0] == 0:
+            self.painter.export(self.folder / "checkpoint")
 
     def _save(self, stage: str, clock: Clock | None, optimizers: Optimizers | None) -> None:
         state: dict[str, Any] = {
@@ -488,6 +521,7 @@ def train(
     Returns the last running averages.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    join()
     torch.manual_seed(recipe.seed)
     painter = Painter(start, recipe.device)
     resumed = None
@@ -497,7 +531,8 @@ def train(
     elif start:
         stages = tuple(stage for stage in recipe.stages if stage != "autoencoder")
         recipe = replace(recipe, stages=stages, rate=WARM_RATE * recipe.rate)
-        (folder / "wishes.pt").unlink(missing_ok=True)  # of other latents, perhaps
+        if place()[0] == 0:
+            (folder / "wishes.pt").unlink(missing_ok=True)  # of other latents, perhaps
     return Run(folder, painter, recipe).go(resumed)
 
 

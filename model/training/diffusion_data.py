@@ -9,6 +9,7 @@ wishes are a pure function of its number. Knows the world; knows no networks.
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 
 import cv2
@@ -16,7 +17,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from model.training.data import COMPOSED
-from model.training.world import STYLES, TRAINING_SEEDS, Thing, Truth, draw
+from model.training.world import STYLES, THING_KINDS, TRAINING_SEEDS, Thing, Truth, draw
 
 SIDE = 96  # pixels of a cut-out, as the painter sees it
 PICTURE = 256  # pixels of a drawn picture's side
@@ -37,6 +38,8 @@ NOTHING = 0.6  # of the pictures have a hole where nothing is asked for
 OVERLAP = 0.35  # of a hole at most, that other things cover
 HULL_OVER = 1.15  # sizes of a thing's box over which another's hull is stretched
 BEHIND = 0.2  # of the pictures whose background is asked for
+THING = "thing"  # what a kind is called that is not said
+KIND = re.compile(rf"\b({'|'.join(sorted(THING_KINDS, key=len, reverse=True))})\b")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +62,11 @@ def words_for(thing: Thing, rng: random.Random) -> str:
     if thing.kind == "person":
         phrase = f"person in {thing.colour}" if thing.colour else "person"
     return phrase if rng.random() < 0.4 else f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
+
+
+def vague(words: str) -> str:
+    """A wish with the kind of thing left unsaid ("a blue thing"); one that names none stays."""
+    return KIND.sub(THING, words)
 
 
 def outline(things: list[Thing], size_wh: tuple[int, int]) -> np.ndarray:

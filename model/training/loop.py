@@ -1,6 +1,8 @@
 """What every training run here shares: optimisers, the learning rate over a run, checkpoints and curves.
 
-Knows parameters, steps and files; knows nothing of what is being learnt.
+Several processes may train one network together (`torchrun`), each on its part of a batch: gradients are
+averaged, the clock is the first one's, and only the first writes files. Knows parameters, steps and files;
+knows nothing of what is being learnt.
 """
 
 from __future__ import annotations
@@ -15,13 +17,32 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from tqdm import tqdm
 
 WARM_UP = 40  # steps
 FLOOR = 0.02  # of the peak learning rate, at the end of a run
 SAVE_EVERY = 240.0  # seconds between checkpoints
 AVERAGE = 0.98  # of a shown figure is its past
+
+
+def join() -> None:
+    """Meet the other processes where `torchrun` started several; alone, nothing happens."""
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not distributed.is_initialized():
+        distributed.init_process_group("gloo")
+
+
+def place() -> tuple[int, int]:
+    """This process's number among those that train together, and how many they are: (0, 1) alone."""
+    if not distributed.is_initialized():
+        return 0, 1
+    return distributed.get_rank(), distributed.get_world_size()
+
+
+def wait() -> None:
+    """Until all processes that train together are here."""
+    if place()[1] > 1:
+        distributed.barrier()
 
 
 @dataclass(slots=True)
@@ -42,6 +63,10 @@ class Clock:
         now = time.monotonic()
         self.elapsed += now - self._last
         self._last = now
+        if place()[1] > 1:
+            firsts = torch.tensor([self.elapsed], dtype=torch.float64)
+            distributed.broadcast(firsts, 0)
+            self.elapsed = float(firsts)
         self.step += 1
 
     @property
@@ -106,12 +131,23 @@ class Optimizers:
         for parameter in self.parameters:
             parameter.grad = None
         loss.backward()
+        self._share()
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, clip)
         for kernel, view in self.kernels:
             view.grad = None if kernel.grad is None else _as_matrix(kernel.grad, like=kernel)
         for part in self.parts:
             part.step()
         return float(norm)
+
+    def _share(self) -> None:
+        """Average the gradients over the processes that train together."""
+        count = place()[1]
+        held = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        if count > 1 and held:
+            flat = torch.cat([grad.flatten() for grad in held]) / count
+            distributed.all_reduce(flat)
+            for grad, mean in zip(held, flat.split([grad.numel() for grad in held])):
+                grad.copy_(mean.view_as(grad))
 
     def state_dict(self) -> list[Any]:
         return [part.state_dict() for part in self.parts]
@@ -134,7 +170,8 @@ class Curve:
     def __init__(self, folder: Path, name: str, *, every: int = 10, append: bool = False) -> None:
         self.file = folder / f"{name}.csv"
         self.every, self.averages = every, {}
-        if not append:
+        self.writes = place()[0] == 0
+        if self.writes and not append:
             self.file.unlink(missing_ok=True)
 
     def add(self, step: int, figures: dict[str, float], **context: Any) -> dict[str, float]:
@@ -142,7 +179,7 @@ class Curve:
         for name, value in figures.items():
             if math.isfinite(value):
                 self.averages[name] = AVERAGE * self.averages.get(name, value) + (1 - AVERAGE) * value
-        if step % self.every == 0:
+        if self.writes and step % self.every == 0:
             with self.file.open("a", newline="") as file:
                 writer = csv.writer(file)
                 for name, value in self.averages.items():
@@ -151,6 +188,8 @@ class Curve:
 
     def draw(self) -> None:
         """Write the curves beside the CSV as a PNG."""
+        if not self.writes:
+            return
         import matplotlib
 
         matplotlib.use("Agg")
@@ -174,7 +213,9 @@ class Curve:
 
 
 def save_state(file: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint whole or not at all."""
+    """Write a checkpoint whole or not at all; of several processes only the first does."""
+    if place()[0]:
+        return
     part = file.with_suffix(".part")
     torch.save(state, part)
     os.replace(part, file)
@@ -182,4 +223,11 @@ def save_state(file: Path, state: dict[str, Any]) -> None:
 
 def progress_bar(clock: Clock, label: str) -> tqdm:
     """A bar in per mille of the run."""
-    return tqdm(total=1000, initial=int(clock.progress * 1000), desc=label, unit="‰", mininterval=5.0)
+    return tqdm(
+        total=1000,
+        initial=int(clock.progress * 1000),
+        desc=label,
+        unit="‰",
+        mininterval=5.0,
+        disable=place()[0] > 0,
+    )

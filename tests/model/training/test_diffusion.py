@@ -13,7 +13,7 @@ import torch
 
 from model.training import diffusion, loop
 from model.training.diffusion import Painter, Recipe
-from model.training.diffusion_data import SIDE, loosened, wishes
+from model.training.diffusion_data import SIDE, loosened, vague, wishes
 from model.training.world import COLOURS, THING_KINDS
 
 
@@ -71,6 +71,21 @@ def test_the_tokenizer_is_the_same_every_time_and_knows_the_worlds_words() -> No
         assert one(words).input_ids == other(words).input_ids
         back = str(one.decode(one(words).input_ids, skip_special_tokens=True))
         assert back.strip() == words.lower()
+
+
+def test_some_wishes_leave_the_kind_unsaid_and_some_all_but_a_thing() -> None:
+    painter = Painter(None, "cpu")
+    words = ["a striped blue cup", "a beach", ""]
+    assert [vague(wish) for wish in words] == ["a striped blue thing", "a beach", ""]
+    batch = {"ids": painter.ids(words), "vague": painter.ids([vague(wish) for wish in words])}
+
+    def told(left_out: float) -> list[str]:
+        ids = painter.said(batch, torch.full((3,), left_out))
+        return painter.tokenizer.batch_decode(ids, skip_special_tokens=True)
+
+    assert told(0.0) == ["thing", "a beach", ""]
+    assert told(diffusion.BARE) == ["a striped blue thing", "a beach", ""]
+    assert told(diffusion.BARE + diffusion.VAGUE) == words
 
 
 def curve(file: Path, figure: str) -> list[float]:
