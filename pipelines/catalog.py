@@ -199,8 +199,9 @@ def load_painter(name: str, device: str) -> Painter:
     if name == "diffusion-nano":
         said = read_said(embedded)
         guidance, tints = float(said.get("guidance", GUIDANCE)), bool(said.get("tints"))
+        neutral = str(said.get("neutral", ""))
         return DiffusionPainter.load(
-            embedded, name=name, device=device, dtype=dtype, guidance=guidance, tints=tints
+            embedded, name=name, device=device, dtype=dtype, neutral=neutral, guidance=guidance, tints=tints
         )
     path = STABLE_DIFFUSION.get(name, name)
     return DiffusionPainter.load(path, name=name, device=device, dtype=dtype, empty=EMPTY)

@@ -170,10 +170,18 @@ class DiffusionPainter:
     """diffusers' StableDiffusionInpaintPipeline, or one of its size and kind."""
 
     def __init__(
-        self, pipeline: Any, *, name: str, empty: str = "", guidance: float = GUIDANCE, tints: bool = False
+        self,
+        pipeline: Any,
+        *,
+        name: str,
+        empty: str = "",
+        neutral: str = "",
+        guidance: float = GUIDANCE,
+        tints: bool = False,
     ) -> None:
         """Args: pipeline: with a UNet of 9 input channels. empty: the prompt of a removal.
 
+        neutral: what guidance leads a wish away from where the visitor names nothing.
         tints: a thing gets another colour by its hue alone, where that was measured to be better.
         """
         channels = pipeline.unet.config.in_channels
@@ -185,6 +193,7 @@ class DiffusionPainter:
         self.name = name
         self._pipeline = pipeline
         self._empty = empty
+        self._neutral = neutral
         self._guidance = guidance
         self._tints = tints
         scale = pipeline.vae_scale_factor
@@ -200,6 +209,7 @@ class DiffusionPainter:
         device: str,
         dtype: torch.dtype,
         empty: str = "",
+        neutral: str = "",
         guidance: float = GUIDANCE,
         tints: bool = False,
     ) -> DiffusionPainter:
@@ -225,7 +235,7 @@ class DiffusionPainter:
             pipeline.enable_model_cpu_offload()
         else:
             pipeline.to(device)
-        return cls(pipeline, name=name, empty=empty, guidance=guidance, tints=tints)
+        return cls(pipeline, name=name, empty=empty, neutral=neutral, guidance=guidance, tints=tints)
 
     def paint(self, image: Image.Image, mask: np.ndarray, wish: str, *, options: PainterOptions) -> Paintings:
         """See `pipelines.parts.Painter`. The pipeline runs in a thread; closing stops it after its step."""
@@ -248,7 +258,7 @@ class DiffusionPainter:
         cancelled = threading.Event()
         arguments: dict[str, Any] = {
             "prompt": wish or self._empty,
-            "negative_prompt": options.negative or None,
+            "negative_prompt": options.negative or (self._neutral if wish else "") or None,
             "image": shown,
             "mask_image": hole,
             "width": size[0],

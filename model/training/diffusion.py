@@ -15,8 +15,8 @@ An empty wish is a removal. Of some wishes the kind is left unsaid, of some all 
 guidance leads from that to what the words add. The wishes come from `diffusion_data`; optimisers and curves
 from `loop`.
 
-On a CPU of several cores several processes of one thread each, which share a batch, are quicker than one
-process of several threads.
+On a CPU of several cores several processes of one thread each, which share the painter's batches, are quicker
+than one process of several threads. (The other stages are then done by each of them, alike.)
 
     python -m model.training diffusion --minutes 60
     python -m model.training diffusion --resume

@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,14 @@ from tqdm import tqdm
 WARM_UP = 40  # steps
 FLOOR = 0.02  # of the peak learning rate, at the end of a run
 SAVE_EVERY = 240.0  # seconds between checkpoints
+PATIENCE = timedelta(hours=3)  # of processes, for one that draws what all will learn from
 AVERAGE = 0.98  # of a shown figure is its past
 
 
 def join() -> None:
     """Meet the other processes where `torchrun` started several; alone, nothing happens."""
     if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not distributed.is_initialized():
-        distributed.init_process_group("gloo")
+        distributed.init_process_group("gloo", timeout=PATIENCE)
 
 
 def place() -> tuple[int, int]:

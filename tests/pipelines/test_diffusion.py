@@ -129,6 +129,19 @@ def test_a_painter_has_a_guidance_of_its_own(painter, folder):
     assert dict(STEPS.said())["guidance"] == "as suits the painter"
 
 
+def test_a_painter_leads_wishes_away_from_what_is_neutral_to_it(painter, folder):
+    image, mask = noise(64, 64), disc(64, 64, 32, 32, 14)
+    other = DiffusionPainter.load(folder, name="tiny", device="cpu", dtype=torch.float32, neutral="x")
+    named = done(painter, image, mask, options=PainterOptions(steps=6, negative="x"))
+    assert done(other, image, mask).tobytes() == named.tobytes() != done(painter, image, mask).tobytes()
+    asked = PainterOptions(steps=6, negative="y")  # the visitor's word counts
+    assert (
+        done(other, image, mask, options=asked).tobytes()
+        == done(painter, image, mask, options=asked).tobytes()
+    )
+    assert done(other, image, mask, "").tobytes() == done(painter, image, mask, "").tobytes()
+
+
 def test_the_global_dice_stay_untouched(painter):
     before = torch.get_rng_state()
     done(painter, noise(64, 64), disc(64, 64, 32, 32, 14))

@@ -18,6 +18,7 @@ from model.training.quiz import element_name
 from pipelines import evaluate as chain
 from pipelines.assistant import Assistant
 from pipelines.catalog import ABILITIES, ASSETS, Settings, load
+from pipelines.parts import PainterOptions
 from pipelines.scene import Box, Click, Point, Scene
 
 NANO = ASSETS / "sphinx-nano"
@@ -398,6 +399,19 @@ def test_things_are_replaced_as_wished():
     without = scores["replace: named so without the edit"]["mean"]
     assert scores["replace: named as wished"]["mean"] > without
     assert scores["remove: colour gone from the pixels"]["mean"] >= 0.5
+
+
+def test_guidance_leads_the_embedded_painter_from_a_mere_thing_to_what_is_wished():
+    image, truth, _ = next(cases("beach", 1))
+    plane = chain.outline(max(truth.things, key=lambda thing: chain.box_of(thing).area), image.size)
+
+    def painted(negative: str) -> bytes:
+        options = PainterOptions(steps=4, negative=negative)
+        *_, last = painting().painter.paint(image, plane, "a blue star", options=options)
+        assert last.image
+        return last.image.tobytes()
+
+    assert painted("") == painted("thing") != painted("star")
 
 
 def test_another_background_leaves_the_things_alone():
