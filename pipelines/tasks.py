@@ -21,6 +21,8 @@ BESIDE = "a box beside the picture was left out"
 NO_BOX = "named without a box"
 NOT_A_BOX = "a list of numbers that is no box was left out"
 WHOLE = "whole numbers were read as 0..1"
+AGAIN = "what was said again of the same place was left out"
+SAME_PLACE = 0.85  # intersection over union from which a list says the same words of the same place again
 
 _LIST = re.compile(r"\[[\s\d.,;-]+\]?")
 _WHOLE = re.compile(r"(?<![\d.])\d+(?![\d.])(?=[\s\d.,;-]*\])")  # a number without a point, inside a list
@@ -110,6 +112,16 @@ def found_in(
     return (), notes
 
 
+def fresh(new: Sequence[Finding], before: Sequence[Finding]) -> tuple[list[Finding], Notes]:
+    """`new` without what a list says again, the same words of (almost) the same box; and a note of that."""
+    kept: list[Finding] = []
+    for finding in new:
+        same = [old for old in (*before, *kept) if old.label == finding.label]
+        if all(old.box.iou(finding.box) < SAME_PLACE for old in same):
+            kept.append(finding)
+    return kept, (AGAIN,) if len(kept) < len(new) else ()
+
+
 # --- readers -------------------------------------------------------------------------------------------
 
 
@@ -139,8 +151,9 @@ def read_found(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> 
     notes: list[str] = []
     for group in read_reply(raw):
         new, loose = found_in(group, raw, size_wh, phrase)
-        findings += new
-        notes += loose
+        kept, again = fresh(new, findings)
+        findings += kept
+        notes += (*loose, *again)
     count = len(findings)
     if count == 1:
         start = "Found: " if plural(phrase) == phrase else "Here is the "
@@ -168,8 +181,11 @@ def read_list(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> R
     for group in groups:
         first = len(findings)
         new, loose = found_in(group, raw, size_wh, group.phrase or "region")
-        findings += new
-        notes += loose
+        kept, again = fresh(new, findings)
+        notes += (*loose, *again)
+        if new and not kept:
+            continue
+        findings += kept
         named = tuple(range(first, len(findings)))
         pieces += [Piece("\n" if pieces else ""), Piece(group.phrase, named, numbered=True)]
     if not groups:

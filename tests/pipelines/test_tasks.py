@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from model.prompts import PROMPTS
 from pipelines.merge import merge, render
 from pipelines.scene import Box, Picture, Scene
-from pipelines.tasks import BESIDE, NOT_A_BOX, TASKS, WHOLE, read_joints
+from pipelines.tasks import AGAIN, BESIDE, NOT_A_BOX, TASKS, WHOLE, read_joints
 
 SIZE = (200, 100)  # the padded square is 200 x 200, the picture its middle
 SCENE = Scene(Picture("0" * 64, SIZE))
@@ -19,6 +19,19 @@ def read(name: str, raw: str, phrase: str = "", size=SIZE, ended: bool = True):
     _, ids = merge(SCENE, reading.findings)
     text, _ = render(reading, ids)
     return text, [(finding.label, tuple(finding.box), finding.note) for finding in reading.findings]
+
+
+def test_a_list_names_a_thing_once():
+    bird = "<p>blue bird</p>[0.25,0.40,0.45,0.60]"
+    near, far = "<p>blue bird</p>[0.25,0.41,0.45,0.60]", "<p>blue bird</p>[0.30,0.40,0.50,0.60]"
+    cat = "<p>cat</p>[0.25,0.40,0.45,0.60]"
+    text, found = read("dense", f"{bird}, {near}, {cat}, {bird}, {far}")
+    assert text == f"blue bird (#1)\ncat (#2)\nblue bird (#3)\n({AGAIN})"
+    assert [label for label, *_ in found] == ["blue bird", "cat", "blue bird"]
+    assert AGAIN not in read("dense", f"{bird}, {cat}, {far}")[0]
+    text, found = read("detect", "[0.25,0.40,0.45,0.60;0.25,0.41,0.45,0.60;0.50,0.40,0.60,0.60]", "birds")
+    assert text == f"2 found: birds (#1, #2).\n({AGAIN})"
+    assert len(found) == 2
 
 
 FOUND = [
