@@ -67,7 +67,7 @@ from model.training.loop import (
     progress_bar,
     save_state,
     wait,
-)  # fmt: skip
+)
 from model.training.world import COLOURS, PATTERNS, THING_KINDS
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ OUTSIDE = 0.15  # weight of the latents outside the hole, whose picture is known
 PICTURES = 10_000  # whose wishes the painter learns from, about three each
 FIRST = 300_000  # number of the first of them
 DECODER_FIRST = 600_000  # of the first picture that the decoder is sharpened on
-VAGUE, BARE = 0.06, 0.06  # of the named wishes leave the kind unsaid, and all but that there is a thing
+VAGUE, BARE = 0.06, 0.06  # of the wishes for things leave the kind unsaid, and all but that it is a thing
 KEPT = 0.995  # of the averaged weights, a step
 
 
@@ -308,10 +308,10 @@ class Painter:
 
     def said(self, batch: dict[str, Tensor], left_out: Tensor) -> Tensor:
         """Tokens (B, WORDS) of what the painter is told. Args: left_out (B,) in 0..1: by which words go."""
-        ids, vague = batch["ids"].long(), batch["vague"].long()
+        ids, kindless = batch["ids"].long(), batch["vague"].long()
         bare = self.ids([THING]).to(ids.device)
-        tells_kind = (ids != vague).any(1)
-        told = torch.where((tells_kind & (left_out < VAGUE + BARE))[:, None], vague, ids)
+        tells_kind = (ids != kindless).any(1)
+        told = torch.where((tells_kind & (left_out < VAGUE + BARE))[:, None], kindless, ids)
         return torch.where((tells_kind & (left_out < BARE))[:, None], bare, told)
 
     @torch.no_grad()
