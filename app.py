@@ -8,4 +8,4 @@ except ImportError:
 from app.main import main
 
 if __name__ == "__main__":
-    main(lend=spaces.GPU if spaces else None)
+    main(gpu=spaces.GPU if spaces else None)

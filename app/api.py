@@ -163,7 +163,7 @@ class Endpoints:
             wish: such as "remove the red ball", "replace the cup with a blue star", "make the ball green".
             seed: of the random numbers.
             steps: of the painting.
-            guidance: how closely the painting follows the words; 0 is what suits the painter.
+            guidance: how closely the painting follows the words; 0 is what suits the inpainter.
             negative: what should not be seen.
         """
         with explained(str):

@@ -27,7 +27,7 @@ def settings(words: Sequence[str] | None = None) -> tuple[Settings, int | None]:
     parser = argparse.ArgumentParser(prog="app.py", description=f"{ui.render.NAME}. {ui.render.LINE}")
     parser.add_argument("--model", default=defaults.model, help="a checkpoint's name or folder (%(default)s)")
     parser.add_argument("--segmenter", default=defaults.segmenter, help="what outlines (%(default)s)")
-    parser.add_argument("--painter", default=defaults.painter, help="what edits (%(default)s)")
+    parser.add_argument("--inpainter", default=defaults.inpainter, help="what edits (%(default)s)")
     parser.add_argument("--device", default=defaults.device, help="auto, cpu, cuda, ... (%(default)s)")
     parser.add_argument("--dtype", default=defaults.dtype, help="auto, float32, bfloat16, ... (%(default)s)")
     parser.add_argument("--port", type=int, help="7860, or the next free one")
@@ -35,7 +35,7 @@ def settings(words: Sequence[str] | None = None) -> tuple[Settings, int | None]:
     return Settings(
         model=said.model,
         segmenter=said.segmenter,
-        painter=said.painter,
+        inpainter=said.inpainter,
         device=said.device,
         dtype=said.dtype,
     ), said.port
@@ -71,12 +71,12 @@ def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> st
     return address
 
 
-def main(words: Sequence[str] | None = None, *, lend: Callable[..., Any] | None = None) -> None:
+def main(words: Sequence[str] | None = None, *, gpu: Callable[..., Any] | None = None) -> None:
     """Run the page. `lend`: lends a GPU to each call, and wants the models loaded before anything else."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     chosen, port = settings(words)
-    startup = Startup(lambda: pipelines.load(chosen, lend=lend), chosen.model)
-    if lend:
+    startup = Startup(lambda: pipelines.load(chosen, gpu=gpu), chosen.model)
+    if gpu:
         startup.run()
     else:
         startup.begin()

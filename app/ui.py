@@ -16,7 +16,7 @@ from gradio import themes
 from app import api, render
 from app.handlers import Page
 from app.startup import Startup
-from pipelines.parts import MAX_NEW_TOKENS, STEPS, TRIES
+from pipelines.interfaces import MAX_NEW_TOKENS, STEPS, TRIES
 from pipelines.scene import Timeline
 
 QUEUE = 32  # visitors' requests that may wait
@@ -163,7 +163,7 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
                         15,
                         0,
                         step=0.5,
-                        label="Edits: how closely to follow the words (0: as suits the painter)",
+                        label="Edits: how closely to follow the words (0: as suits the model)",
                     )
                     candidates = gr.Slider(1, 4, 1, step=1, label="Edits: paintings to choose from")
                     tries = gr.Slider(

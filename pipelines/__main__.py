@@ -166,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", default=defaults.model, help="a checkpoint's name or folder (%(default)s)")
     parser.add_argument("--segmenter", default=defaults.segmenter, help="what outlines (%(default)s)")
-    parser.add_argument("--painter", default=defaults.painter, help="what edits (%(default)s)")
+    parser.add_argument("--inpainter", default=defaults.inpainter, help="what edits (%(default)s)")
     parser.add_argument("--device", default=defaults.device, help="auto, cpu, cuda, ... (%(default)s)")
     parser.add_argument("--dtype", default=defaults.dtype, help="auto, float32, bfloat16, ... (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -199,7 +199,7 @@ def _box(words: str) -> Box:
 
 
 def _settings(given: argparse.Namespace) -> Settings:
-    return Settings(given.model, given.segmenter, given.painter, given.device, given.dtype)
+    return Settings(given.model, given.segmenter, given.inpainter, given.device, given.dtype)
 
 
 def _refuse(reason: str) -> int:

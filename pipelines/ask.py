@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from model.image_processing_sphinx import to_square
 from pipelines.errors import DemoError
+from pipelines.interfaces import Scenes
 from pipelines.merge import merge, need_picture, need_region
-from pipelines.parts import Scenes
 from pipelines.references import PRONOUNS, Target
 from pipelines.request import Ask, Marks
 from pipelines.scene import Record, Region, Scene, Span, Turn
@@ -94,7 +94,7 @@ def describe_silently(assistant: Assistant, scene: Scene, region: Region, option
     """What SPHINX calls a region, in a few words; empty where it says there is nothing."""
     size_wh = need_picture(scene).size_wh
     prompt = TASKS["region"].prompt
-    raw = assistant.hear(scene, prompt.fill(box=_square(region, size_wh)), options)
+    raw = assistant.complete(scene, prompt.fill(box=_square(region, size_wh)), options)
     return str(prompt.read(raw))[:80]
 
 

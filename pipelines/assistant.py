@@ -1,4 +1,4 @@
-"""A picture and words go in, a `Scene` comes out: one assistant over a speaker, an outliner and a painter.
+"""A picture and words go in, a `Scene` comes out: one assistant over three models.
 
 It knows requests, abilities and scenes; which classes stand behind the three parts is `pipelines.catalog`'s
 business. What takes more than a screen to serve lies in a module named after its request.
@@ -18,19 +18,19 @@ from PIL import Image
 from model.replies import plain_text, read_reply
 from pipelines import request as req
 from pipelines.errors import DemoError
-from pipelines.merge import name_regions, need_picture, need_region, show, without_regions
-from pipelines.nouns import plural, singular
-from pipelines.parts import (
+from pipelines.interfaces import (
     STEPS,
     TRIES,
-    Outliner,
-    Painter,
-    PainterOptions,
+    GenerationOptions,
+    Inpainter,
+    InpaintOptions,
     Replies,
     Scenes,
-    Speaker,
-    SpeakerOptions,
+    Segmenter,
+    VisionLanguageModel,
 )
+from pipelines.merge import name_regions, need_picture, need_region, show, without_regions
+from pipelines.nouns import plural, singular
 from pipelines.pictures import Pictures, open_picture
 from pipelines.references import Target
 from pipelines.scene import Box, Click, Picture, Record, Region, Scene, Turn
@@ -39,7 +39,7 @@ from pipelines.tasks import TASKS, Piece, Reading
 log = logging.getLogger(__name__)
 
 ROOM = 0.04  # of its longer side, by which a box that words found is asked larger
-REMEMBERED_TURNS = 8  # questions with their answers that are told to the speaker again
+REMEMBERED_TURNS = 8  # questions with their answers that are told to the vision-language model again
 
 UNFAMILIAR = (
     "This picture is outside what {model} was trained on, so its words about it are guesses. "
@@ -57,7 +57,7 @@ class About:
     understands: str = ""
     cannot: str = ""
     paints: str = ""
-    """What the painter can and cannot paint."""
+    """What the inpainter can and cannot paint."""
     examples: tuple[str, ...] = ()
     untrained: Mapping[str, str] = field(default_factory=dict)
     """Abilities that the checkpoint did not learn -> their measured figure, or ""."""
@@ -73,8 +73,8 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplyOptions(SpeakerOptions):
-    """The visitor's dials for one message: the speaker's, and an edit's.
+class ReplyOptions(GenerationOptions):
+    """The visitor's dials for one message: the vision-language model's, and an edit's.
 
     An edit paints `candidates` pictures to choose from, and while SPHINX does not see what was wished for
     others, up to `tries` in all.
@@ -87,9 +87,9 @@ class ReplyOptions(SpeakerOptions):
     tries: int = TRIES
 
     @property
-    def painter(self) -> PainterOptions:
-        """What of them the painter needs."""
-        return PainterOptions(self.seed, self.steps, self.guidance, self.negative)
+    def inpainter(self) -> InpaintOptions:
+        """What of them the inpainter needs."""
+        return InpaintOptions(self.seed, self.steps, self.guidance, self.negative)
 
 
 class Assistant:
@@ -97,15 +97,15 @@ class Assistant:
 
     def __init__(
         self,
-        speaker: Speaker,
-        outliner: Outliner,
-        painter: Painter,
+        vlm: VisionLanguageModel,
+        segmenter: Segmenter,
+        inpainter: Inpainter,
         about: About,
         pictures: Pictures | None = None,
     ) -> None:
-        self.speaker = speaker
-        self.outliner = outliner
-        self.painter = painter
+        self.vlm = vlm
+        self.segmenter = segmenter
+        self.inpainter = inpainter
         self.about = about
         self.pictures = pictures or Pictures()
 
@@ -120,7 +120,7 @@ class Assistant:
         image = open_picture(source)
         scene = Scene(self.pictures.add(image))
         assert scene.picture
-        if not self.speaker.familiar(image, scene.picture.digest):
+        if not self.vlm.in_distribution(image, scene.picture.digest):
             scene = scene.with_turn(Turn("notice", UNFAMILIAR.format(model=self.about.model)))
         return scene
 
@@ -135,7 +135,7 @@ class Assistant:
     @property
     def forward_passes(self) -> int:
         """Calls of the language model since it was loaded."""
-        return self.speaker.forward_passes
+        return self.vlm.forward_passes
 
     # --- pointing --------------------------------------------------------------------------------------
 
@@ -203,7 +203,7 @@ class Assistant:
         """
         picture = need_picture(scene)
         box = region.prompt_box or (None if region.clicks else region.box.grown(ROOM).within(picture.size_wh))
-        found = self.outliner.outline(self.image(picture), picture.digest, box=box, clicks=region.clicks)
+        found = self.segmenter.outline(self.image(picture), picture.digest, box=box, clicks=region.clicks)
         found = tuple((mask, score) for mask, score in found if mask.bits)
         if not found:
             return replace(region, mask=None, score=None, candidates=(), note="nothing to outline here")
@@ -285,14 +285,14 @@ class Assistant:
     def stream(
         self, scene: Scene, question: str, options: ReplyOptions, history: Sequence[tuple[str, str]] = ()
     ) -> Replies:
-        """Put a sentence to the speaker about the scene's picture: the raw reply, growing."""
+        """Put a sentence to the vision-language model about the scene's picture: the raw reply, growing."""
         picture = scene.picture
         image = self.image(picture) if picture else None
         digest = picture.digest if picture else None
-        with closing(self.speaker.stream(image, digest, history, question, options=options)) as replies:
+        with closing(self.vlm.stream(image, digest, history, question, options=options)) as replies:
             yield from replies
 
-    def hear(self, scene: Scene, question: str, options: ReplyOptions) -> str:
+    def complete(self, scene: Scene, question: str, options: ReplyOptions) -> str:
         """The whole raw reply to a sentence that the visitor does not see."""
         raw = ""
         for grown in self.stream(scene, question, options):
@@ -344,7 +344,7 @@ class Assistant:
         if target.box:
             found = self.box(scene, target.box)
             assert found.selected
-            yield name_regions(found, "Outlined: ", (found.selected,), "outline", self.outliner.name)
+            yield name_regions(found, "Outlined: ", (found.selected,), "outline", self.segmenter.name)
             return
         ids = target.region_ids
         if not target.phrase:
@@ -361,7 +361,7 @@ class Assistant:
                 yield scene
         if not target.phrase:
             yield name_regions(
-                replace(scene, selected=ids[0]), "Outlined: ", ids, "outline", self.outliner.name
+                replace(scene, selected=ids[0]), "Outlined: ", ids, "outline", self.segmenter.name
             )
 
     def find(self, scene: Scene, target: Target, options: ReplyOptions) -> Scenes:

@@ -1,4 +1,4 @@
-"""The one place where parts are put together: which checkpoints, which device, and why.
+"""The one place where the models are put together: which checkpoints, which device, and why.
 
     assistant = pipelines.load(Settings(model="sphinx-nano"))
 
@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.assistant import REMEMBERED_TURNS, About, Assistant
-from pipelines.borrowed import borrow
 from pipelines.errors import MissingCapability
 from pipelines.tasks import TASKS
+from pipelines.zero_gpu import run_on_zero_gpu
 
 if TYPE_CHECKING:
-    from pipelines.borrowed import Lend
-    from pipelines.parts import Outliner, Painter, Speaker
+    from pipelines.interfaces import Inpainter, Segmenter, VisionLanguageModel
+    from pipelines.zero_gpu import GpuDecorator
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ STABLE_DIFFUSION = {
 }  # name -> Hub id
 PAINTED_WITHOUT_A_MODEL = (
     "No painting model is loaded: removing fills in from around (OpenCV), recolouring turns the hue; nothing "
-    "new can be painted. `--painter stable-diffusion-v1-5` paints."
+    "new can be painted. `--inpainter stable-diffusion-v1-5` paints."
 )
 DTYPES = ("float32", "bfloat16", "float16", "int8", "nf4")
 
@@ -44,12 +44,12 @@ class Settings:
 
     model: str = "sphinx-nano"
     segmenter: str = "sam-nano"
-    painter: str = "auto"
+    inpainter: str = "auto"
     device: str = "auto"
     dtype: str = "auto"
 
 
-def load(settings: Settings | None = None, *, lend: Lend | None = None) -> Assistant:
+def load(settings: Settings | None = None, *, gpu: GpuDecorator | None = None) -> Assistant:
     """Put an assistant together.
 
     Args:
@@ -60,14 +60,14 @@ def load(settings: Settings | None = None, *, lend: Lend | None = None) -> Assis
     """
     settings = settings or Settings()
     device, why = find_device(settings.device)
-    speaker, about = load_speaker(settings.model, device, settings.dtype, why)
-    outliner = load_outliner(settings.segmenter, device)
-    painter = load_painter(settings.painter, device)
-    about = replace(about, paints=read_painted(painter.name))
-    log.info("%s, %s and %s on %s: %s", about.model, outliner.name, painter.name, device, about.why)
-    if lend:
-        speaker, outliner, painter = borrow(lend, speaker, outliner, painter)
-    return Assistant(speaker, outliner, painter, about)
+    vlm, about = load_vlm(settings.model, device, settings.dtype, why)
+    segmenter = load_segmenter(settings.segmenter, device)
+    inpainter = load_inpainter(settings.inpainter, device)
+    about = replace(about, paints=read_painted(inpainter.name))
+    log.info("%s, %s and %s on %s: %s", about.model, segmenter.name, inpainter.name, device, about.why)
+    if gpu:
+        vlm, segmenter, inpainter = run_on_zero_gpu(gpu, vlm, segmenter, inpainter)
+    return Assistant(vlm, segmenter, inpainter, about)
 
 
 def quieten() -> None:
@@ -116,13 +116,13 @@ def find_dtype(dtype: str, device: str, *, embedded: bool) -> tuple[str, str]:
     return "bfloat16", "bfloat16, half the memory of float32"
 
 
-def load_speaker(model: str, device: str, dtype: str, why: str) -> tuple[Speaker, About]:
+def load_vlm(model: str, device: str, dtype: str, why: str) -> tuple[VisionLanguageModel, About]:
     """SPHINX and what is to be said of it."""
     import torch
 
     from model import SphinxProcessor, checkpoints
     from model.familiarity import Familiarity
-    from pipelines.sphinx import SphinxSpeaker
+    from pipelines.sphinx import SphinxVLM
 
     released = model in checkpoints.CHECKPOINTS and checkpoints.CHECKPOINTS[model].subfolder is not None
     dtype, because = find_dtype(dtype, device, embedded=not released)
@@ -143,14 +143,14 @@ def load_speaker(model: str, device: str, dtype: str, why: str) -> tuple[Speaker
         ) from None
     name = Path(model).name
     views = read_said(folder).get("views")
-    speaker = SphinxSpeaker(network, processor, name=name, familiarity=Familiarity.load(folder), views=views)
+    vlm = SphinxVLM(network, processor, name=name, familiarity=Familiarity.load(folder), views=views)
     about = replace(
         read_about(folder, name, device, f"{why}; {because}"),
         encoders=network.config.encoders,
         views=views or network.config.num_views,
         most_views=network.config.num_views,
     )
-    return speaker, about
+    return vlm, about
 
 
 def model_folder(model: str, device: str = "cpu", dtype: str = "float32") -> Path:
@@ -176,35 +176,35 @@ def model_folder(model: str, device: str = "cpu", dtype: str = "float32") -> Pat
         raise MissingCapability(f"{model} cannot be fetched. {error}") from error
 
 
-def load_outliner(name: str, device: str) -> Outliner:
+def load_segmenter(name: str, device: str) -> Segmenter:
     """The segmenter."""
     from pipelines import sam
 
     return sam.load(name, device=device)
 
 
-def load_painter(name: str, device: str) -> Painter:
+def load_inpainter(name: str, device: str) -> Inpainter:
     """The inpainter; "auto" is the embedded one where it is there, and OpenCV otherwise."""
     import torch
 
-    from pipelines.diffusion import EMPTY, DiffusionPainter, OpenCVPainter
-    from pipelines.parts import GUIDANCE
+    from pipelines.diffusion import EMPTY, DiffusionInpainter, OpenCVInpainter
+    from pipelines.interfaces import GUIDANCE
 
     embedded = ASSETS / "diffusion-nano"
     if name == "auto":
         name = "diffusion-nano" if (embedded / "model_index.json").exists() else "opencv"
     if name == "opencv":
-        return OpenCVPainter()
+        return OpenCVInpainter()
     dtype = torch.float16 if device.startswith("cuda") else torch.float32
     if name == "diffusion-nano":
         said = read_said(embedded)
         guidance, tints = float(said.get("guidance", GUIDANCE)), bool(said.get("tints"))
         neutral = str(said.get("neutral", ""))
-        return DiffusionPainter.load(
+        return DiffusionInpainter.load(
             embedded, name=name, device=device, dtype=dtype, neutral=neutral, guidance=guidance, tints=tints
         )
     path = STABLE_DIFFUSION.get(name, name)
-    return DiffusionPainter.load(path, name=name, device=device, dtype=dtype, empty=EMPTY)
+    return DiffusionInpainter.load(path, name=name, device=device, dtype=dtype, empty=EMPTY)
 
 
 def read_said(folder: Path) -> dict[str, Any]:
@@ -214,10 +214,10 @@ def read_said(folder: Path) -> dict[str, Any]:
 
 
 def read_painted(name: str) -> str:
-    """What a painter's `abilities.json` says it can paint; of OpenCV it is said here."""
-    from pipelines.diffusion import OpenCVPainter
+    """What a inpainter's `abilities.json` says it can paint; of OpenCV it is said here."""
+    from pipelines.diffusion import OpenCVInpainter
 
-    if name == OpenCVPainter.name:
+    if name == OpenCVInpainter.name:
         return PAINTED_WITHOUT_A_MODEL
     return read_said(ASSETS / name).get("understands", "")
 

@@ -1,4 +1,4 @@
-"""Painters: diffusers' inpainting pipeline at the picture's own resolution, and OpenCV where there is none.
+"""Inpainters: diffusers' inpainting pipeline at the picture's own resolution, and OpenCV where there is none.
 
 Both cut out the mask with context, paint at a size they can handle, and paste back with a feather that lies
 wholly inside the mask, so that every pixel outside it stays bit-identical. This module knows pixels and
@@ -19,11 +19,11 @@ from PIL import Image
 
 from pipelines.colours import COLOURS, colours_in
 from pipelines.errors import DemoError, MissingCapability
-from pipelines.parts import GUIDANCE, PainterOptions, Painting, Paintings
+from pipelines.interfaces import GUIDANCE, InpaintOptions, Painting, Paintings
 from pipelines.scene import Box, Mask
 
-CONTEXT = 0.35  # of the mask's longer side, left around it for the painter to see
-LEAST_SHARE = 2  # a cut-out is blown up at most so many times to the painter's own size
+CONTEXT = 0.35  # of the mask's longer side, left around it for the inpainter to see
+LEAST_SHARE = 2  # a cut-out is blown up at most so many times to the inpainter's own size
 FEATHER = 0.02  # of the mask's longer side; the seam is blended over so many pixels inside the mask
 LEAST_FEATHER, MOST_FEATHER = 1, 24  # pixels
 TONE_REACH = 0.15  # of a cut-out's side: how far its surroundings tell what tone a painting should have
@@ -31,11 +31,11 @@ PREVIEWS = 4  # decoded on the way
 FILL_SIDE = 640  # pixels, longer side of the cut-out that OpenCV fills
 FILL_RADIUS = 4  # pixels around each filled one that OpenCV looks at
 MOST_STEPS = 150
-EMPTY = "empty background, nothing there"  # what a removal asks a painter for that was trained on captions
+EMPTY = "empty background, nothing there"  # what a removal asks a inpainter for that was trained on captions
 
 
 def cut_out(mask: np.ndarray, least: int) -> Box:
-    """The part of the picture a painter sees: the mask's box with context, square where there is room.
+    """The part of the picture a inpainter sees: the mask's box with context, square where there is room.
 
     Args:
         mask: bool (H, W), not empty.
@@ -62,7 +62,7 @@ def paste(image: Image.Image, painted: Image.Image, cut: Box, mask: np.ndarray) 
     window = (slice(cut.y1, cut.y2), slice(cut.x1, cut.x2))
     size = (cut.x2 - cut.x1, cut.y2 - cut.y1)
     new = np.asarray(painted.convert("RGB").resize(size, Image.Resampling.LANCZOS), np.float32)
-    new = toned(new, pixels[window].astype(np.float32), mask[window])
+    new = match_color(new, pixels[window].astype(np.float32), mask[window])
     box = Mask.from_array(mask).box
     feather = min(max(round(FEATHER * max(box.x2 - box.x1, box.y2 - box.y1)), LEAST_FEATHER), MOST_FEATHER)
     # the picture's own edge is no seam: only the distance to unmasked pixels counts
@@ -73,7 +73,7 @@ def paste(image: Image.Image, painted: Image.Image, cut: Box, mask: np.ndarray) 
     return Image.fromarray(pixels)
 
 
-def toned(painted: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def match_color(painted: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """A painted cut-out in the tone of its surroundings, which an autoencoder gives back a little off.
 
     What it is off by around the mask, averaged over the neighbourhood, is taken back inside, too.
@@ -98,13 +98,13 @@ def _check(image: Image.Image, mask: np.ndarray) -> None:
         raise DemoError("There is nothing to paint: the mask is empty. Click or segment something first.")
 
 
-class OpenCVPainter:
+class OpenCVInpainter:
     """Removes by filling in from around, and recolours by turning the hue; no model, and said so."""
 
     name = "OpenCV, no painting model"
 
-    def paint(self, image: Image.Image, mask: np.ndarray, wish: str, *, options: PainterOptions) -> Paintings:
-        """See `pipelines.parts.Painter`.
+    def paint(self, image: Image.Image, mask: np.ndarray, wish: str, *, options: InpaintOptions) -> Paintings:
+        """See `pipelines.interfaces.Inpainter`.
 
         Raises:
             MissingCapability: the wish is something new.
@@ -115,10 +115,10 @@ class OpenCVPainter:
             yield Painting(1, 1, image=self._filled(image, mask), by=self.name)
         elif options.keep_shape and (named := colours_in(wish)):
             yield Painting(0, 1)
-            yield Painting(1, 1, image=tinted(image, mask, COLOURS[named[0]]), by=self.name)
+            yield Painting(1, 1, image=recolor(image, mask, COLOURS[named[0]]), by=self.name)
         else:
             raise MissingCapability(
-                f"To paint “{wish}” a diffusion model is needed: start with --painter diffusion-nano, "
+                f"To paint “{wish}” a diffusion model is needed: start with --inpainter diffusion-nano, "
                 "stable-diffusion-v1-5, or the folder of an inpainting pipeline. Removing and recolouring "
                 "work without."
             )
@@ -138,7 +138,7 @@ class OpenCVPainter:
         return paste(image, Image.fromarray(filled), cut, mask)
 
 
-def tinted(image: Image.Image, mask: np.ndarray, colour: tuple[int, int, int]) -> Image.Image:
+def recolor(image: Image.Image, mask: np.ndarray, colour: tuple[int, int, int]) -> Image.Image:
     """Give what lies under a mask another colour, keeping its light, shadow and texture.
 
     The mean under the mask moves to the colour in CIELAB, the differences from the mean stay; those of chroma
@@ -166,7 +166,7 @@ class _Cancelled(Exception):
     """The visitor left."""
 
 
-class DiffusionPainter:
+class DiffusionInpainter:
     """diffusers' StableDiffusionInpaintPipeline, or one of its size and kind."""
 
     def __init__(
@@ -212,7 +212,7 @@ class DiffusionPainter:
         neutral: str = "",
         guidance: float = GUIDANCE,
         tints: bool = False,
-    ) -> DiffusionPainter:
+    ) -> DiffusionInpainter:
         """Load a pipeline in diffusers' layout from a folder or the Hub.
 
         Raises:
@@ -237,13 +237,13 @@ class DiffusionPainter:
             pipeline.to(device)
         return cls(pipeline, name=name, empty=empty, neutral=neutral, guidance=guidance, tints=tints)
 
-    def paint(self, image: Image.Image, mask: np.ndarray, wish: str, *, options: PainterOptions) -> Paintings:
-        """See `pipelines.parts.Painter`. The pipeline runs in a thread; closing stops it after its step."""
+    def paint(self, image: Image.Image, mask: np.ndarray, wish: str, *, options: InpaintOptions) -> Paintings:
+        """See `pipelines.interfaces.Inpainter`. Runs in a thread; closing stops it after a step."""
         _check(image, mask)
         if not 1 <= options.steps <= MOST_STEPS:
             raise DemoError(f"A painting takes 1 to {MOST_STEPS} steps, not {options.steps}.")
         if self._tints and options.keep_shape and colours_in(wish):
-            yield from OpenCVPainter().paint(image, mask, wish, options=options)
+            yield from OpenCVInpainter().paint(image, mask, wish, options=options)
             return
         cut = cut_out(mask, self._side // LEAST_SHARE)
         size = self._size(cut)
@@ -326,7 +326,7 @@ class DiffusionPainter:
             flagged = getattr(result, "nsfw_content_detected", None)
             if flagged and any(flagged):
                 raise DemoError(
-                    "The painter's safety filter withheld the painting: try another wish or seed."
+                    "The inpainter's safety filter withheld the painting: try another wish or seed."
                 )
             news.put(Painting(steps, steps, image=paste(image, result.images[0], cut, mask)))
         except _Cancelled:

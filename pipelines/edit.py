@@ -1,6 +1,6 @@
-"""Edits: a target becomes a mask, the painter paints inside it, and SPHINX is asked what is there now.
+"""Edits: a target becomes a mask, the inpainter paints inside it, and SPHINX is asked what is there now.
 
-Where SPHINX does not see what was wished for, the painter tries again with the next seed, a few times; the
+Where SPHINX does not see what was wished for, the inpainter tries again with the next seed, a few times; the
 painting that it saw first stands, and all of them can be chosen from.
 """
 
@@ -18,9 +18,9 @@ import numpy as np
 from pipelines import ask
 from pipelines.colours import COLOURS, colours_in
 from pipelines.errors import DemoError
+from pipelines.interfaces import Painting, Paintings, Scenes
 from pipelines.merge import need_picture, need_region, without_regions
 from pipelines.nouns import noun
-from pipelines.parts import Painting, Paintings, Scenes
 from pipelines.references import Target
 from pipelines.request import Edit
 from pipelines.reshape import grown
@@ -88,15 +88,15 @@ def _painted(job: Job) -> Scenes:
                 if painting.image is None:
                     yield show(painting, attempt)
         if painting.image is None:
-            raise DemoError("The painter gave no picture: try again with another seed or wish.")
+            raise DemoError("The inpainter gave no picture: try again with another seed or wish.")
         painted = job.assistant.pictures.add(painting.image)
         if painted in paintings:
-            break  # no seed changes what this painter does
+            break  # no seed changes what this inpainter does
         paintings.append(painted)
         if seen.came:
             continue  # only one more to choose from
         after = _after(job, painted)
-        told = partial(_told, job, after, painting.by or job.assistant.painter.name, seed)
+        told = partial(_told, job, after, painting.by or job.assistant.inpainter.name, seed)
         if best is None:
             yield told("")
         found = _seen(job, after)
@@ -112,8 +112,8 @@ def _painted(job: Job) -> Scenes:
 def _steps(job: Job, seed: int) -> Paintings:
     """One painting as it grows."""
     image = job.assistant.image(need_picture(job.scene))
-    dials = replace(job.options.painter, seed=seed, keep_shape=job.request.action == "recolour")
-    return job.assistant.painter.paint(image, job.plane, job.wish, options=dials)
+    dials = replace(job.options.inpainter, seed=seed, keep_shape=job.request.action == "recolour")
+    return job.assistant.inpainter.paint(image, job.plane, job.wish, options=dials)
 
 
 Found = tuple[Scene, tuple[int, ...]]
@@ -202,7 +202,7 @@ def _on_the_way(job: Job, painting: Painting, attempt: int) -> Scene:
     scene = job.scene
     if painting.preview is not None:
         scene = replace(scene, picture=job.assistant.pictures.add(painting.preview))
-    record = Record("edit", job.assistant.painter.name)
+    record = Record("edit", job.assistant.inpainter.name)
     words = f"Painting, step {painting.step} of {painting.steps} …"
     return scene.with_turn(Turn("assistant", words, record=record))
 
@@ -240,7 +240,7 @@ def _seen(job: Job, scene: Scene) -> Seen:
     """Ask SPHINX what is there in the painted scene. The question does not hold the answer."""
     if job.request.action == "background":
         question = TASKS["short"].prompt.fill(question="What is the background of the image?")
-        said = job.assistant.hear(scene, question, job.options).strip()
+        said = job.assistant.complete(scene, question, job.options).strip()
         return Seen(f" Asked for the background, SPHINX says: “{said}”")
     place = Region(0, "", Mask.from_array(job.plane).box)
     said = ask.describe_silently(job.assistant, scene, place, job.options)
@@ -271,7 +271,7 @@ def _says(said: str, word: str) -> bool:
     return bool(word) and bool(re.search(rf"\b{re.escape(word)}s?\b", said, re.IGNORECASE))
 
 
-def _told(job: Job, scene: Scene, painter: str, seed: int, verdict: str) -> Scene:
+def _told(job: Job, scene: Scene, inpainter: str, seed: int, verdict: str) -> Scene:
     """The painted scene with the turn that says what was done, by whom, and what SPHINX thinks of it."""
     action, wish = job.request.action, job.wish
     text = DONE[action]
@@ -283,7 +283,7 @@ def _told(job: Job, scene: Scene, painter: str, seed: int, verdict: str) -> Scen
         text += named
     if action != "remove":
         text += f": {wish}" if action == "background" else f", now: {wish}"
-    text += f" (by {painter})."
-    details = (("action", action), ("wish", wish), *job.options.painter.said())
-    record = Record("edit", painter, seed, details=details)
+    text += f" (by {inpainter})."
+    details = (("action", action), ("wish", wish), *job.options.inpainter.said())
+    record = Record("edit", inpainter, seed, details=details)
     return scene.with_turn(Turn("assistant", text + verdict, tuple(spans), record=record))

@@ -1,6 +1,6 @@
 """`python -m pipelines.evaluate`: the whole chain, measured on fresh scenes whose truth is known.
 
-SPHINX, the segmenter and the painter together, through the assistant as a visitor uses it: a phrase to its
+SPHINX, the segmenter and the inpainter together, through the assistant as a visitor uses it: a phrase to its
 mask, boxes for things that are absent, poses, dense captions, and edits judged by SPHINX's own words (the
 same question about the unedited scene is the control) and by the pixels alone. Single models are measured in
 `model.training`.
@@ -70,7 +70,7 @@ class Case:
 
     image: Image.Image
     truth: Truth
-    dice: random.Random
+    generator: random.Random
     album: list[Shown] = field(default_factory=list)
 
 
@@ -159,7 +159,7 @@ def phrase_to_mask(assistant: Assistant, case: Case, scores: Scores) -> None:
     things = [thing for thing in case.truth.things if _askable(thing)]
     if not things:
         return
-    thing = case.dice.choice(things)
+    thing = case.generator.choice(things)
     scene = assistant.answer(assistant.open(case.image), f"segment the {thing.phrase}")
     wanted = outline(thing, case.image.size)
     masks = [region.mask.array(case.image.size) for region in scene.regions if region.mask]
@@ -181,7 +181,7 @@ def absent(assistant: Assistant, case: Case, scores: Scores) -> None:
     if not case.truth.things:
         return
     kinds = {thing.kind for thing in case.truth.things}
-    kind = case.dice.choice([kind for kind in THING_KINDS if kind not in kinds])
+    kind = case.generator.choice([kind for kind in THING_KINDS if kind not in kinds])
     scene = assistant.answer(assistant.open(case.image), f"segment the {kind}")
     scores["absent thing gets a box"].append(float(bool(scene.regions)))
 
@@ -220,7 +220,7 @@ def edits(assistant: Assistant, case: Case, scores: Scores) -> None:
     things = [thing for thing in case.truth.things if _askable(thing) and thing.colour in COLOURS]
     if not things:
         return
-    thing = case.dice.choice(things)
+    thing = case.generator.choice(things)
     opened = assistant.box(assistant.open(case.image), box_of(thing))
     region = opened.regions[0]
     plane = outline(thing, case.image.size)
@@ -229,8 +229,10 @@ def edits(assistant: Assistant, case: Case, scores: Scores) -> None:
     opened = opened.with_region(_with_mask(region, plane, thing.phrase))
     before = _described(assistant, opened, region.box)
     scores["control: unedited thing named"].append(float(noun(thing.phrase) in before))
-    colour = case.dice.choice([name for name in ("red", "blue", "green", "yellow") if name != thing.colour])
-    kind = case.dice.choice([kind for kind in WISHED_KINDS if kind != thing.kind])
+    colour = case.generator.choice(
+        [name for name in ("red", "blue", "green", "yellow") if name != thing.colour]
+    )
+    kind = case.generator.choice([kind for kind in WISHED_KINDS if kind != thing.kind])
     for action, words, wish in (
         ("remove", "remove #1", ""),
         ("recolour", f"make #1 {colour}", colour),
@@ -389,14 +391,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--model", default=defaults.model)
     parser.add_argument("--segmenter", default=defaults.segmenter)
-    parser.add_argument("--painter", default=defaults.painter)
+    parser.add_argument("--inpainter", default=defaults.inpainter)
     parser.add_argument("--device", default=defaults.device)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--sheet", help=f"a picture to write, of the first {SHEET_EDITS} edits")
     given = parser.parse_args(arguments)
     quieten()
     try:
-        assistant = load(Settings(given.model, given.segmenter, given.painter, given.device))
+        assistant = load(Settings(given.model, given.segmenter, given.inpainter, given.device))
         album: list[Shown] = []
         found = evaluate(assistant, seed=given.seed, count=given.count, measures=given.measures, album=album)
         if given.sheet:
@@ -406,8 +408,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     report: dict[str, Any] = {
         "model": assistant.about.model,
-        "segmenter": assistant.outliner.name,
-        "painter": assistant.painter.name,
+        "segmenter": assistant.segmenter.name,
+        "painter": assistant.inpainter.name,
         "seed": given.seed,
         "figures": found,
     }

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from pipelines.interfaces import Scenes
 from pipelines.merge import name_regions, need_picture
-from pipelines.parts import Scenes
 from pipelines.scene import Box, Click, Mask, Point, Region, Scene
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def everything(assistant: Assistant, scene: Scene) -> Scenes:
         for column in range(GRID):
             point = Point(int((column + 0.5) * width / GRID), int((row + 0.5) * height / GRID))
             click = Click(point)
-            candidates = assistant.outliner.outline(image, picture.digest, clicks=(click,))
+            candidates = assistant.segmenter.outline(image, picture.digest, clicks=(click,))
             for mask, score in candidates[:2]:
                 _offer(offers, _Offer(_piece(mask, point), click, score, candidates), width * height)
         yield name_regions(scene, f"Looking: {100 * (row + 1) // GRID} % …", (), "everything", "")
@@ -84,7 +84,7 @@ def everything(assistant: Assistant, scene: Scene) -> Scenes:
         scene = scene.with_region(region)
         new.append(region.id)
     words = f"Outlined {len(new)}: " if new else "Nothing more could be told apart."
-    yield replace(name_regions(scene, words, new, "everything", assistant.outliner.name), selected=None)
+    yield replace(name_regions(scene, words, new, "everything", assistant.segmenter.name), selected=None)
 
 
 def find_edges(image: Image.Image) -> np.ndarray:

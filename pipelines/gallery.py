@@ -95,11 +95,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--output", type=Path, default=ASSETS / "gallery", help="folder (%(default)s)")
     parser.add_argument("--model", default=defaults.model)
-    parser.add_argument("--painter", default=defaults.painter)
+    parser.add_argument("--inpainter", default=defaults.inpainter)
     given = parser.parse_args(arguments)
     quieten()
     try:
-        assistant = load(Settings(model=given.model, painter=given.painter))
+        assistant = load(Settings(model=given.model, inpainter=given.inpainter))
     except DemoError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from pipelines.errors import DemoError
+from pipelines.interfaces import Scenes
 from pipelines.merge import name_regions, need_picture, need_region, without_regions
-from pipelines.parts import Scenes
 from pipelines.request import Reshape
 from pipelines.scene import Mask, Region, Scene
 

@@ -40,7 +40,7 @@ NEARER = 0.04  # IoU by which each closer look is believed more
 # A candidate's IoU, from 1, SAM's prediction, stability, share of an edge where it is cut off, mean IoU with
 # the others, and how deep in it the first click lies: least squares over 2,241 candidates on drawn scenes,
 # but that being cut off counts four times as much: as good by IoU, and few answers end at a straight line
-BELIEF = (-0.38, 0.21, 0.33, -0.69, 0.66, 0.21)
+RANK_WEIGHTS = (-0.38, 0.21, 0.33, -0.69, 0.66, 0.21)
 STABLE = (0.3, 0.7)  # probabilities: the more alike the candidate's areas above them, the stabler it is
 AGREEMENT_SIDE = 192  # pixels, longer side on which candidates are compared
 AGREEING = 0.5  # IoU from which candidates are averaged
@@ -65,15 +65,15 @@ DOUBLE = 0.9  # IoU from which two candidates are one
 SOFTEN = 1.0  # pixels of that cut-out, blur of the edge before it is enlarged
 
 
-def load(name: str, *, device: str = "cpu", fetch: bool = True) -> Outlines:
-    """The outliner of a name: sam-nano, sam-vit-b, sam-vit-l, sam-vit-h, a folder, or a released file.
+def load(name: str, *, device: str = "cpu", fetch: bool = True) -> SamSegmenter:
+    """The segmenter of a name: sam-nano, sam-vit-b, sam-vit-l, sam-vit-h, a folder, or a released file.
 
     Args: fetch: whether a released checkpoint that is not here yet may be downloaded.
     Raises: MissingCapability: there are no such weights, or they could not be fetched.
     """
     if name in segmenter.OFFICIAL:
         sam = segmenter.load_official(_fetched(name, fetch=fetch))
-        return Outlines(sam.to(device), name=name, manner=Manner(closer=False, sharpen=False))
+        return SamSegmenter(sam.to(device), name=name, manner=RefinementConfig(closer=False, sharpen=False))
     path = NANO if name == "sam-nano" else Path(name)
     try:
         sam = segmenter.load(path) if path.is_dir() else segmenter.load_official(path)
@@ -83,11 +83,11 @@ def load(name: str, *, device: str = "cpu", fetch: bool = True) -> Outlines:
             "a folder written by the training, or a released .pth file."
         ) from error
     own = path.is_dir()
-    manner = Manner() if own else Manner(closer=False, sharpen=False)
+    manner = RefinementConfig() if own else RefinementConfig(closer=False, sharpen=False)
     sam = sam.to(device)
     if own and device == "cpu" and _multiplies_bf16():
         sam.image_encoder.to(torch.bfloat16).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Outlines(sam, name=path.name, manner=manner)
+    return SamSegmenter(sam, name=path.name, manner=manner)
 
 
 def _multiplies_bf16() -> bool:
@@ -144,14 +144,14 @@ class Embedding(NamedTuple):
 class _Candidate(NamedTuple):
     """Probabilities float32 on a cut-out of the picture, the predicted IoU, and which agree with it."""
 
-    chance: np.ndarray
+    probability: np.ndarray
     cut: Box
     score: float
     agreeing: tuple[_Candidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class RefinementConfig:
     """What is done beyond SAM itself, each a measured choice, see sam-nano's card.
 
     closer: cut-outs of the picture are looked at as well. sharpen: edges are settled on the picture's pixels.
@@ -162,14 +162,14 @@ class Manner:
     sharpen: bool = True
 
 
-class Outlines:
+class SamSegmenter:
     """SAM with a memory: one verb, `outline`."""
 
     def __init__(
-        self, sam: Sam, *, name: str, manner: Manner | None = None, cache_bytes: int = CACHE_BYTES
+        self, sam: Sam, *, name: str, manner: RefinementConfig | None = None, cache_bytes: int = CACHE_BYTES
     ) -> None:
         self.name = name
-        self.manner = manner or Manner()
+        self.manner = manner or RefinementConfig()
         self.cache_bytes = cache_bytes
         self._sam = sam
         self._kept: OrderedDict[tuple[str, Box], Embedding] = OrderedDict()
@@ -205,7 +205,7 @@ class Outlines:
         if self.manner.closer:
             if box is None:
                 looks = [candidates, *self._look_closer(image, digest, clicks)]
-                candidates = _believed(looks, clicks, image.size)
+                candidates = _rank_candidates(looks, clicks, image.size)
             else:
                 # a box leaves little to choose: the candidates are one opinion, three times
                 best, *rest = self._look_again(image, digest, candidates, box, clicks)
@@ -366,24 +366,26 @@ class Outlines:
         to = (max(1, round(width * scale)), max(1, round(height * scale)))
         seen = [c for c in candidate.agreeing if _inside(place, c.cut) == place]
         weights = np.exp([(c.score - candidate.score) / TEMPER for c in (candidate, *seen)], dtype=np.float32)
-        chance = np.average([_part(c, place, to) for c in (candidate, *seen)], axis=0, weights=weights)
+        probability = np.average([_part(c, place, to) for c in (candidate, *seen)], axis=0, weights=weights)
         if self.manner.sharpen and min(to) > 8:
-            trusted = _stability(chance) >= SURE
+            trusted = _stability(probability) >= SURE
             if box is not None and not clicks:
-                chance = _mixed(chance, ellipse_chance(box, place, to), 0.0 if trusted else ELLIPSE_SHARE)
+                probability = _mixed(
+                    probability, ellipse_probability(box, place, to), 0.0 if trusted else ELLIPSE_SHARE
+                )
             pixels = np.asarray(image.resize(to, Image.Resampling.BOX, box=place, reducing_gap=2.0))
-            sure = np.full(chance.shape, -1, np.int8)
+            sure = np.full(probability.shape, -1, np.int8)
             for click in clicks:
                 if _holds(place, click):
                     x, y = int((click.point.x - place.x1) * scale), int((click.point.y - place.y1) * scale)
                     cv2.circle(sure, (x, y), CLICK_RADIUS, (int(click.positive),), -1)  # type: ignore[call-overload]
             unsure = UNSURE_TRUSTED if trusted else UNSURE_CLICKED if clicks else UNSURE_BOXED
-            chance = grabcut(pixels, chance, sure, unsure) if best else guided(pixels, chance)
-        plane = cv2.resize(chance, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+            probability = grabcut(pixels, probability, sure, unsure) if best else guided(pixels, probability)
+        plane = cv2.resize(probability, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
         return plane, place
 
 
-def _believed(
+def _rank_candidates(
     looks: Sequence[Sequence[_Candidate]], clicks: Sequence[Click], size: tuple[int, int]
 ) -> list[_Candidate]:
     """Of all looks' candidates, up to three that differ, best first, with what agrees with them.
@@ -413,13 +415,13 @@ def _believed(
         signs = (
             1.0,
             candidate.score,
-            _stability(candidate.chance),
+            _stability(candidate.probability),
             _cut_off(candidate, whole),
             float(others[number]),
             _central(planes[number], *places[0]) if clicks[0].positive else 0.0,
         )
         wrong = [planes[number][y, x] != c.positive for c, (x, y) in zip(clicks, places, strict=True)]
-        belief.append(float(np.dot(BELIEF, signs)) - float(np.mean(wrong)))
+        belief.append(float(np.dot(RANK_WEIGHTS, signs)) - float(np.mean(wrong)))
     closeness = [depth for depth, look in enumerate(looks) for _ in look]
     rank = [value + NEARER * depth for value, depth in zip(belief, closeness, strict=True)]
     chosen: list[int] = []
@@ -432,9 +434,9 @@ def _believed(
     return [ranked[n]._replace(agreeing=agreeing if n == best else ()) for n in chosen]
 
 
-def _stability(chance: np.ndarray) -> float:
+def _stability(probability: np.ndarray) -> float:
     """How alike the areas are in which probabilities (H, W) exceed a low and a high level: 0..1."""
-    low, high = (int((chance > level).sum()) for level in STABLE)
+    low, high = (int((probability > level).sum()) for level in STABLE)
     return high / max(1, low)
 
 
@@ -446,7 +448,7 @@ def _central(plane: np.ndarray, x: int, y: int) -> float:
 
 def _cut_off(candidate: _Candidate, whole: Box) -> float:
     """Share of an edge of the candidate's cut-out, where the picture goes on, that it reaches; the most."""
-    plane, cut = candidate.chance > 0.5, candidate.cut
+    plane, cut = candidate.probability > 0.5, candidate.cut
     edges = (
         (cut.x1 > whole.x1, plane[:, :2].any(1)),
         (cut.x2 < whole.x2, plane[:, -2:].any(1)),
@@ -457,7 +459,7 @@ def _cut_off(candidate: _Candidate, whole: Box) -> float:
 
 
 def grabcut(
-    pixels: np.ndarray, chance: np.ndarray, sure: np.ndarray, unsure: tuple[float, float]
+    pixels: np.ndarray, probability: np.ndarray, sure: np.ndarray, unsure: tuple[float, float]
 ) -> np.ndarray:
     """Let GrabCut decide where `chance` is unsure.
 
@@ -469,16 +471,16 @@ def grabcut(
     Returns:
         float32 (H, W), its edges softened so that it can be enlarged.
     """
-    labels = np.where(chance > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    labels[chance < unsure[0]] = cv2.GC_BGD
-    labels[chance > unsure[1]] = cv2.GC_FGD
+    labels = np.where(probability > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    labels[probability < unsure[0]] = cv2.GC_BGD
+    labels[probability > unsure[1]] = cv2.GC_FGD
     if (sure == 0).any():  # around a click that takes away, nothing is beyond doubt
         far = cv2.distanceTransform((sure != 0).astype(np.uint8), cv2.DIST_L2, 3) > DOUBT * max(sure.shape)
         labels[(labels == cv2.GC_FGD) & ~far] = cv2.GC_PR_FGD
     labels[sure == 1], labels[sure == 0] = cv2.GC_FGD, cv2.GC_BGD
     inside = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD))
     if inside.all() or not inside.any():
-        return chance
+        return probability
     cv2.setRNGSeed(0)
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(np.ascontiguousarray(pixels), labels, None, *models, GRABCUT_ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
@@ -486,15 +488,17 @@ def grabcut(
     return cv2.GaussianBlur(inside, (0, 0), SOFTEN)
 
 
-def guided(pixels: np.ndarray, chance: np.ndarray) -> np.ndarray:
+def guided(pixels: np.ndarray, probability: np.ndarray) -> np.ndarray:
     """He, Sun and Tang's guided filter (2013): probabilities (H, W) that follow the picture's edges."""
     grey = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
 
     def mean(plane: np.ndarray) -> np.ndarray:
         return cv2.blur(plane, (2 * GUIDED_RADIUS + 1,) * 2, borderType=cv2.BORDER_REFLECT)
 
-    centre, level = mean(grey), mean(chance)
-    slope = (mean(grey * chance) - centre * level) / (mean(grey * grey) - centre * centre + GUIDED_EPSILON)
+    centre, level = mean(grey), mean(probability)
+    slope = (mean(grey * probability) - centre * level) / (
+        mean(grey * grey) - centre * centre + GUIDED_EPSILON
+    )
     return np.clip(mean(slope) * grey + mean(level - slope * centre), 0, 1)
 
 
@@ -505,7 +509,7 @@ def _mixed(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
     return np.where(other > 0, mixed, 0).astype(np.float32)
 
 
-def ellipse_chance(box: Box, cut: Box, to: tuple[int, int]) -> np.ndarray:
+def ellipse_probability(box: Box, cut: Box, to: tuple[int, int]) -> np.ndarray:
     """How likely a pixel belongs to what a box holds, knowing nothing but the box: a soft ellipse."""
     sx, sy = to[0] / (cut.x2 - cut.x1), to[1] / (cut.y2 - cut.y1)
     x = (np.arange(to[0]) + 0.5) / sx + cut.x1
@@ -513,9 +517,9 @@ def ellipse_chance(box: Box, cut: Box, to: tuple[int, int]) -> np.ndarray:
     u = (x - (box.x1 + box.x2) / 2) / max(0.5, (box.x2 - box.x1) / 2)
     v = (y - (box.y1 + box.y2) / 2) / max(0.5, (box.y2 - box.y1) / 2)
     distance = np.sqrt(u[None] ** 2 + v[:, None] ** 2)
-    chance = 1 / (1 + np.exp((distance - 1.0) * 4.5))
+    probability = 1 / (1 + np.exp((distance - 1.0) * 4.5))
     outside = (np.abs(u)[None] > 1) | (np.abs(v)[:, None] > 1)
-    return np.where(outside, 0.0, chance).astype(np.float32)
+    return np.where(outside, 0.0, probability).astype(np.float32)
 
 
 def _inside(box: Box, frame: Box) -> Box:
@@ -559,7 +563,7 @@ def _holds(box: Box, click: Click) -> bool:
 
 def _extent(candidate: _Candidate) -> Box | None:
     """The box of a candidate in pixels of the picture, None where it is empty."""
-    plane = candidate.chance > 0.5
+    plane = candidate.probability > 0.5
     rows, columns = np.flatnonzero(plane.any(1)), np.flatnonzero(plane.any(0))
     if not len(rows):
         return None
@@ -580,7 +584,7 @@ def _part(candidate: _Candidate, place: Box, to: tuple[int, int], outside: float
     Beyond its cut-out they are those at its edge, or `outside`.
     """
     cut = candidate.cut
-    rows, columns = candidate.chance.shape
+    rows, columns = candidate.probability.shape
     sx, sy = columns / (cut.x2 - cut.x1), rows / (cut.y2 - cut.y1)
     stretch_x, stretch_y = (place.x2 - place.x1) / to[0] * sx, (place.y2 - place.y1) / to[1] * sy
     matrix = np.array(
@@ -591,8 +595,8 @@ def _part(candidate: _Candidate, place: Box, to: tuple[int, int], outside: float
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     if outside is None:
-        return cv2.warpAffine(candidate.chance, matrix, to, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return cv2.warpAffine(candidate.chance, matrix, to, flags=flags, borderValue=(outside,))
+        return cv2.warpAffine(candidate.probability, matrix, to, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(candidate.probability, matrix, to, flags=flags, borderValue=(outside,))
 
 
 def _same(plane: np.ndarray, cut: Box, other: np.ndarray, place: Box) -> bool:

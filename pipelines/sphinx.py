@@ -1,4 +1,4 @@
-"""The speaker: SPHINX with a memory for pictures and for the conversation so far.
+"""The vision-language model: SPHINX with a memory for pictures and for the conversation so far.
 
 A picture's visual tokens and the key-value prefix of a conversation are dear, and are kept under names that
 say all they depend on (picture, views, encoders, token ids). This module knows prompts, ids and tensors; it
@@ -21,7 +21,7 @@ from model import STOP, SphinxForConditionalGeneration, SphinxProcessor
 from model.familiarity import Familiarity
 from model.generation_sphinx import Nucleus, visible
 from pipelines.errors import DemoError, MissingCapability
-from pipelines.parts import Replies, SpeakerOptions
+from pipelines.interfaces import GenerationOptions, Replies
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def _prefix_bytes(prefix: tuple[list[int], DynamicCache]) -> int:
     )
 
 
-class SphinxSpeaker:
+class SphinxVLM:
     """One checkpoint, shared by all visitors; what one call needs is made for that call."""
 
     def __init__(
@@ -115,9 +115,9 @@ class SphinxSpeaker:
         turns: Sequence[tuple[str, str]],
         question: str,
         *,
-        options: SpeakerOptions,
+        options: GenerationOptions,
     ) -> Replies:
-        """See `pipelines.parts.Speaker`. Each `next` is one forward pass or none; closing ends it at once.
+        """See `interfaces.VisionLanguageModel`. Each `next` is at most one forward pass; closing stops.
 
         Raises:
             DemoError: the question is too long, or the options do not suit the checkpoint.
@@ -136,14 +136,14 @@ class SphinxSpeaker:
             ) from None
 
     @torch.no_grad()
-    def familiar(self, image: Image.Image, digest: str) -> bool:
+    def in_distribution(self, image: Image.Image, digest: str) -> bool:
         """Whether the picture is of the kind that the checkpoint was trained on; True where not known."""
         if self._familiarity is None:
             return True
         tokens = self._visual_tokens(image, (digest, self._views, None))
         return self._familiarity.is_familiar(tokens[0].float().cpu())
 
-    def _check(self, options: SpeakerOptions) -> None:
+    def _check(self, options: GenerationOptions) -> None:
         config = self._model.config
         if options.views is not None and not 1 <= options.views <= config.num_views:
             raise DemoError(f"{self.name} looks with 1 to {config.num_views} views, not {options.views}.")
@@ -173,7 +173,7 @@ class SphinxSpeaker:
         self,
         turns: Sequence[tuple[str, str]],
         question: str,
-        options: SpeakerOptions,
+        options: GenerationOptions,
         features: torch.Tensor | None,
     ) -> list[int]:
         """The ids of the conversation, the picture's placeholders behind BOS; old turns go where needed."""
@@ -191,13 +191,13 @@ class SphinxSpeaker:
         return [*words[:1], *[processor.image_token_id] * picture, *words[1:]]
 
     def _generate(
-        self, key: Key, ids: list[int], features: torch.Tensor | None, options: SpeakerOptions
+        self, key: Key, ids: list[int], features: torch.Tensor | None, options: GenerationOptions
     ) -> Replies:
         tokenizer, device = self._processor.tokenizer, self._model.device
         draw = None
         if options.temperature > 0:
-            dice = torch.Generator().manual_seed(options.seed)
-            draw = Nucleus(options.temperature, options.top_p, dice)
+            generator = torch.Generator().manual_seed(options.seed)
+            draw = Nucleus(options.temperature, options.top_p, generator)
         picture = 0 if features is None else features.shape[1]
         done, cache = self._prefix(key, ids, 1 + picture)
         step: dict[str, Any] = {"image_features": features} if features is not None and not done else {}

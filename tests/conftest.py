@@ -1,7 +1,7 @@
-"""Fakes of the three parts: they answer at once, from tables and geometry, and count what they were asked.
+"""Fakes of the three models: they answer at once, from tables and geometry, and count what they were asked.
 
-Use the fixtures `speaker`, `outliner`, `painter` and `assistant`; a test that needs other words sets
-`speaker.replies["red ball"] = "..."` (the longest key that occurs in the question answers it).
+Use the fixtures `vlm`, `segmenter`, `inpainter` and `assistant`; a test that needs other words sets
+`vlm.replies["red ball"] = "..."` (the longest key that occurs in the question answers it).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from pipelines.assistant import About, Assistant
 from pipelines.errors import MissingCapability
-from pipelines.parts import PainterOptions, Painting, SpeakerOptions
+from pipelines.interfaces import GenerationOptions, InpaintOptions, Painting
 from pipelines.pictures import Pictures
 from pipelines.scene import Box, Click, Mask
 
@@ -48,7 +48,7 @@ REPLIES = {
 }  # fmt: skip
 
 
-class FakeSpeaker:
+class FakeVLM:
     """Says what its table holds, a few letters (one forward pass) at a time."""
 
     name = "fake-sphinx"
@@ -60,7 +60,7 @@ class FakeSpeaker:
         self.pause = 0.0  # seconds before each piece
         self.asked: list[str] = []
         self.turns: list[tuple[tuple[str, str], ...]] = []
-        self.options: list[SpeakerOptions] = []
+        self.options: list[GenerationOptions] = []
         self.unfamiliar: set[str] = set()
         self.closed = 0
 
@@ -71,7 +71,7 @@ class FakeSpeaker:
         turns: Sequence[tuple[str, str]],
         question: str,
         *,
-        options: SpeakerOptions,
+        options: GenerationOptions,
     ) -> Generator[str, None, None]:
         self.asked.append(question)
         self.turns.append(tuple(turns))
@@ -87,11 +87,11 @@ class FakeSpeaker:
         finally:
             self.closed += 1
 
-    def familiar(self, image: Image.Image, digest: str) -> bool:
+    def in_distribution(self, image: Image.Image, digest: str) -> bool:
         return digest not in self.unfamiliar
 
 
-class FakeOutliner:
+class FakeSegmenter:
     """Ellipses: inside the box, or around the first click; subtracting clicks bite a disc out."""
 
     name = "fake-sam"
@@ -118,21 +118,21 @@ class FakeOutliner:
         return ((whole, 0.9), (Mask.from_array(part), 0.5)) if whole.bits else ()
 
 
-class FakePainter:
+class FakeInpainter:
     """Fills the mask with one flat colour, in `steps` steps; `cannot` wishes are refused."""
 
-    name = "fake-painter"
+    name = "fake-inpainter"
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, PainterOptions]] = []
+        self.asked: list[tuple[str, InpaintOptions]] = []
         self.cannot: set[str] = set()
 
     def paint(
-        self, image: Image.Image, mask: np.ndarray, wish: str, *, options: PainterOptions
+        self, image: Image.Image, mask: np.ndarray, wish: str, *, options: InpaintOptions
     ) -> Generator[Painting, None, None]:
         self.asked.append((wish, options))
         if wish in self.cannot:
-            raise MissingCapability(f"The painter cannot paint “{wish}”: removing works.")
+            raise MissingCapability(f"The inpainter cannot paint “{wish}”: removing works.")
         pixels = np.asarray(image).copy()
         pixels[mask] = (40 + options.seed % 200, 60, 220) if wish else (128, 128, 128)
         done = Image.fromarray(pixels)
@@ -142,18 +142,18 @@ class FakePainter:
 
 
 @pytest.fixture
-def speaker() -> FakeSpeaker:
-    return FakeSpeaker()
+def vlm() -> FakeVLM:
+    return FakeVLM()
 
 
 @pytest.fixture
-def outliner() -> FakeOutliner:
-    return FakeOutliner()
+def segmenter() -> FakeSegmenter:
+    return FakeSegmenter()
 
 
 @pytest.fixture
-def painter() -> FakePainter:
-    return FakePainter()
+def inpainter() -> FakeInpainter:
+    return FakeInpainter()
 
 
 @pytest.fixture
@@ -172,8 +172,8 @@ def about() -> About:
 
 
 @pytest.fixture
-def assistant(speaker, outliner, painter, about, tmp_path) -> Assistant:
-    return Assistant(speaker, outliner, painter, about, Pictures(tmp_path / "pictures"))
+def assistant(vlm, segmenter, inpainter, about, tmp_path) -> Assistant:
+    return Assistant(vlm, segmenter, inpainter, about, Pictures(tmp_path / "pictures"))
 
 
 @pytest.fixture

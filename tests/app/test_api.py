@@ -105,8 +105,8 @@ def test_edit(client, picture):
         assert image.convert("RGB").getpixel((70, 100)) != (220, 30, 30)
 
 
-def test_a_refusal_is_no_markup(client, painter, picture):
-    painter.cannot.add("tom & jerry")
+def test_a_refusal_is_no_markup(client, inpainter, picture):
+    inpainter.cannot.add("tom & jerry")
     with pytest.raises(Exception, match="cannot paint “tom & jerry”: removing works"):
         client.predict(
             picture=handle_file(picture), wish="replace the red ball with tom & jerry", api_name="/edit"

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from app import main, ui
 from app.startup import Startup
-from pipelines.parts import SpeakerOptions
+from pipelines.interfaces import GenerationOptions
 
 pytestmark = pytest.mark.browser
 
@@ -21,7 +21,7 @@ REPLY = (
 )
 
 
-class GatedSpeaker:
+class GatedVLM:
     """Says REPLY a word a forward pass, and waits before each pass until the test lets it through."""
 
     name = "fake-sphinx"
@@ -39,7 +39,7 @@ class GatedSpeaker:
         turns: Sequence[tuple[str, str]],
         question: str,
         *,
-        options: SpeakerOptions,
+        options: GenerationOptions,
     ) -> Generator[str, None, None]:
         words = REPLY.split(" ")
         self.closed.clear()
@@ -52,7 +52,7 @@ class GatedSpeaker:
         finally:
             self.closed.set()
 
-    def familiar(self, image: object, digest: str) -> bool:
+    def in_distribution(self, image: object, digest: str) -> bool:
         return True
 
     def let_through(self, passes: int) -> None:
@@ -64,9 +64,9 @@ class GatedSpeaker:
 
 
 @pytest.fixture
-def gated(assistant) -> GatedSpeaker:
-    assistant.speaker = GatedSpeaker()
-    return assistant.speaker
+def gated(assistant) -> GatedVLM:
+    assistant.vlm = GatedVLM()
+    return assistant.vlm
 
 
 @pytest.fixture
@@ -144,8 +144,8 @@ def test_who_closes_the_page_stops_the_model(assistant, gated, serve, visit, pic
     assert gated.forward_passes < 10 < len(REPLY.split())
 
 
-def test_what_was_mended_is_said_beside_the_region(assistant, speaker, serve, visit, picture):
-    speaker.replies["describes:"] = "[-0.10,0.40,0.25,0.60]"
+def test_what_was_mended_is_said_beside_the_region(assistant, vlm, serve, visit, picture):
+    vlm.replies["describes:"] = "[-0.10,0.40,0.25,0.60]"
     page = visit(serve(assistant))
     upload(page, picture)
     say(page, "find the red ball")
@@ -184,14 +184,14 @@ def test_phrases_and_regions_light_each_other(assistant, gated, serve, visit, pi
     expect(page.locator(".canvas .thing")).to_have_count(1)
 
 
-def test_clicks_and_boxes_outline_and_every_step_can_be_undone(assistant, outliner, serve, visit, picture):
+def test_clicks_and_boxes_outline_and_every_step_can_be_undone(assistant, segmenter, serve, visit, picture):
     page = visit(serve(assistant))
     upload(page, picture)
     things, masks = page.locator(".canvas .thing"), page.locator(".canvas .thing path.mask")
     page.mouse.click(*at(page, 70, 100))
     expect(masks).to_have_count(1)
     expect(page.locator(".canvas .dot.plus")).to_have_count(1)
-    assert outliner.asked[-1][1][0].point == (70, 100)
+    assert segmenter.asked[-1][1][0].point == (70, 100)
     # a click beside it adds, Alt takes away, both to the same region
     page.mouse.click(*at(page, 84, 104))
     expect(page.locator(".canvas .dot")).to_have_count(2)
@@ -216,7 +216,7 @@ def test_clicks_and_boxes_outline_and_every_step_can_be_undone(assistant, outlin
     page.mouse.move(*at(page, 170, 150), steps=4)
     page.mouse.up()
     expect(masks).to_have_count(2)
-    assert outliner.asked[-1][0] == (110, 70, 171, 151)
+    assert segmenter.asked[-1][0] == (110, 70, 171, 151)
     for count in (1, 1, 1):
         page.click("#undo")
         expect(things).to_have_count(count)
@@ -232,7 +232,7 @@ def test_clicks_and_boxes_outline_and_every_step_can_be_undone(assistant, outlin
     expect(things).to_have_count(2)
 
 
-def test_zoom_survives_an_update_and_clicks_still_land(assistant, outliner, serve, visit, picture):
+def test_zoom_survives_an_update_and_clicks_still_land(assistant, segmenter, serve, visit, picture):
     page = visit(serve(assistant))
     upload(page, picture)
     for _ in range(3):
@@ -243,7 +243,7 @@ def test_zoom_survives_an_update_and_clicks_still_land(assistant, outliner, serv
     page.mouse.click(*at(page, 104, 98))
     expect(page.locator(".canvas .thing path.mask")).to_have_count(1)
     assert page.get_attribute(".canvas", "data-zoom") == zoom
-    assert outliner.asked[-1][1][0].point == (104, 98)
+    assert segmenter.asked[-1][1][0].point == (104, 98)
 
 
 def test_a_refusal_is_said_in_the_chat_and_nothing_of_it_is_markup(assistant, serve, visit, tmp_path):
@@ -308,17 +308,17 @@ def test_an_example_and_a_suggestion_are_enough(assistant, serve, visit, picture
     expect(page.locator(".canvas .thing path.mask")).to_have_count(1)
 
 
-def test_asking_again_and_asking_otherwise_begin_a_branch(assistant, speaker, serve, visit, picture):
+def test_asking_again_and_asking_otherwise_begin_a_branch(assistant, vlm, serve, visit, picture):
     page = visit(serve(assistant))
     upload(page, picture)
     say(page, "Describe the picture with boxes")
     expect(answer(page)).to_contain_text("blue cup")
-    asked = len(speaker.asked)
+    asked = len(vlm.asked)
     page.click("#chat button[aria-label='Retry']")
     page.wait_for_function("document.querySelectorAll('#chat .caret, #chat .dots').length === 0")
     expect(page.locator("#chat .user.message")).to_have_count(1)
     expect(answer(page)).to_contain_text("blue cup")
-    assert len(speaker.asked) == asked + 1
+    assert len(vlm.asked) == asked + 1
     page.click("#chat button[aria-label='Edit']")
     page.fill("#chat textarea", "find the red ball")
     page.click("#chat button[aria-label='Submit']")
@@ -348,20 +348,20 @@ def test_the_page_opens_before_the_models_are_there(assistant, browser, serve):
     page_.close(verbose=False)
 
 
-def test_a_visitor_chooses_what_sphinx_looks_with(assistant, speaker, serve, visit, picture):
+def test_a_visitor_chooses_what_sphinx_looks_with(assistant, vlm, serve, visit, picture):
     page = visit(serve(assistant))
     upload(page, picture)
     say(page, "what is this?")
     expect(page.locator("#chat .bot")).to_have_count(1)
     expect(page.locator("#chat .dots, #chat .caret")).to_have_count(0)
-    assert (speaker.options[-1].views, speaker.options[-1].encoders) == (1, None)
+    assert (vlm.options[-1].views, vlm.options[-1].encoders) == (1, None)
     page.click("#acts >> text=Options")
     page.locator("#views").get_by_label("the whole and its 4 parts").check()
     page.locator("#encoders").get_by_label("DINOv2").uncheck()
     say(page, "and now?")
     expect(page.locator("#chat .bot")).to_have_count(2)
     expect(page.locator("#chat .dots, #chat .caret")).to_have_count(0)
-    assert (speaker.options[-1].views, speaker.options[-1].encoders) == (5, ("clip",))
+    assert (vlm.options[-1].views, vlm.options[-1].encoders) == (5, ("clip",))
 
 
 def test_an_edit_shows_its_paintings_and_a_session_is_resumed(assistant, serve, visit, picture, tmp_path):

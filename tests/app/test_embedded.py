@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 import pipelines
 from model.training.world import draw
-from pipelines.parts import Speaker, SpeakerOptions
+from pipelines.interfaces import GenerationOptions, VisionLanguageModel
 from pipelines.scene import Box
 
 pytestmark = pytest.mark.browser
@@ -27,21 +27,21 @@ LARGE = 48  # pixels, shorter side of a box: what is small is the card's to say
 
 
 class Gated:
-    """A speaker that waits before each forward pass, once `shut`, until the test lets it through."""
+    """A model that waits before each forward pass, once `shut`, until the test lets it through."""
 
-    def __init__(self, speaker: Speaker) -> None:
-        self._speaker = speaker
-        self.name = speaker.name
+    def __init__(self, vlm: VisionLanguageModel) -> None:
+        self._vlm = vlm
+        self.name = vlm.name
         self.gate = threading.Semaphore(0)
         self.shut = False
         self.closed = threading.Event()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._speaker, name)  # forward_passes, familiar
+        return getattr(self._vlm, name)  # forward_passes, in_distribution
 
-    def stream(self, *given: Any, options: SpeakerOptions) -> Generator[str, None, None]:
+    def stream(self, *given: Any, options: GenerationOptions) -> Generator[str, None, None]:
         self.closed.clear()
-        replies = self._speaker.stream(*given, options=options)
+        replies = self._vlm.stream(*given, options=options)
         try:
             while True:
                 if self.shut:
@@ -58,7 +58,7 @@ class Gated:
 @pytest.fixture(scope="module")
 def embedded():
     assistant = pipelines.load()
-    assistant.speaker = cast(Speaker, Gated(assistant.speaker))
+    assistant.vlm = cast(VisionLanguageModel, Gated(assistant.vlm))
     return assistant
 
 
@@ -122,7 +122,7 @@ def opened(page: Page, path: Any) -> None:
     page.set_input_files(".canvas input.file", path)
     expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
     page.wait_for_function("document.querySelector('.canvas img.picture').naturalWidth > 0")
-    expect(page.locator("#chat .notice")).to_have_count(0)  # a drawn picture is nothing unfamiliar
+    expect(page.locator("#chat .notice")).to_have_count(0)  # a drawn picture is nothing unin_distribution
 
 
 def say(page: Page, words: str) -> None:
@@ -176,30 +176,30 @@ def test_named_things_get_their_boxes_and_masks_and_a_click_its_own(embedded, sc
 def test_words_come_one_by_one_and_stop_stops_the_model(embedded, scenes, serve, visit):
     page = visit(serve(embedded))
     opened(page, scenes[0][0])
-    speaker = embedded.speaker
-    before = speaker.forward_passes
+    vlm = embedded.vlm
+    before = vlm.forward_passes
     say(page, "describe the picture with boxes")
     answered(page)
-    whole = speaker.forward_passes - before
+    whole = vlm.forward_passes - before
 
-    speaker.shut = True
-    before = speaker.forward_passes
+    vlm.shut = True
+    before = vlm.forward_passes
     say(page, "describe the picture with boxes")
-    speaker.gate.release(8)
+    vlm.gate.release(8)
     # the caret stands behind the first words, while the model has words to go
     expect(page.locator("#chat .caret")).to_be_visible()
     assert page.locator("#chat .bot.message").last.inner_text().strip()
-    at_stop = speaker.forward_passes
+    at_stop = vlm.forward_passes
     assert before < at_stop < before + whole
     page.click("#words .stop-button")
     expect(page.locator("#chat .stopped")).to_be_visible()
-    at_stop = speaker.forward_passes
-    speaker.shut = False
-    speaker.gate.release(1000)
-    assert speaker.closed.wait(60)
-    assert speaker.forward_passes <= at_stop + 1
+    at_stop = vlm.forward_passes
+    vlm.shut = False
+    vlm.gate.release(1000)
+    assert vlm.closed.wait(60)
+    assert vlm.forward_passes <= at_stop + 1
 
-    speaker.gate = threading.Semaphore(0)
+    vlm.gate = threading.Semaphore(0)
     say(page, "describe the picture with boxes")
     answered(page)
     expect(page.locator("#chat .stopped")).to_have_count(1)

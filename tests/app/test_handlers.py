@@ -40,12 +40,12 @@ def test_an_answer_is_one_step_however_long_it_takes(assistant, opened):
     assert growing[-1].undo() == Timeline(growing[-1].steps, opened.current)
 
 
-def test_closing_an_answer_stops_the_speaker(assistant, speaker, opened):
+def test_closing_an_answer_stops_the_vlm(assistant, vlm, opened):
     growing = handlers.ask(assistant, opened, "find the red ball", ReplyOptions())
     for _ in range(3):
         timeline = next(growing)
     growing.close()
-    assert speaker.closed == 1
+    assert vlm.closed == 1
     assert handlers.stopped(timeline).scene.turns[-1].unfinished
 
 

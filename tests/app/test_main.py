@@ -15,7 +15,7 @@ from pipelines import Settings
 
 def test_the_command_line_becomes_settings():
     assert main.settings([]) == (Settings(), None)
-    words = ["--model", "sphinx-tiny", "--segmenter", "sam", "--painter", "opencv", "--port", "8000"]
+    words = ["--model", "sphinx-tiny", "--segmenter", "sam", "--inpainter", "opencv", "--port", "8000"]
     assert main.settings(words) == (Settings("sphinx-tiny", "sam", "opencv"), 8000)
     with pytest.raises(SystemExit):
         main.settings(["--port", "many"])
@@ -51,16 +51,16 @@ def test_a_gpu_is_borrowed_where_one_is_lent(monkeypatch, lent):
     began = []
     monkeypatch.setattr(main, "main", lambda **given: began.append(given))
     runpy.run_path(str(Path(main.__file__).parent.parent / "app.py"), run_name="__main__")
-    assert began == [{"lend": spaces.GPU if lent else None}]
+    assert began == [{"gpu": spaces.GPU if lent else None}]
 
 
 def test_a_lent_gpu_wants_the_models_loaded_before_the_page_is_served(monkeypatch, assistant):
     order = []
-    monkeypatch.setattr(main.pipelines, "load", lambda *_, lend: order.append(lend) or assistant)
+    monkeypatch.setattr(main.pipelines, "load", lambda *_, gpu: order.append(gpu) or assistant)
     monkeypatch.setattr(main, "launch", lambda page, port: order.append("launched"))
-    lend = lambda **terms: lambda served: served  # noqa: E731
-    main.main([], lend=lend)
-    assert order == [lend, "launched"]
+    gpu = lambda **terms: lambda served: served  # noqa: E731
+    main.main([], gpu=gpu)
+    assert order == [gpu, "launched"]
 
 
 def test_files_beside_the_pictures_are_not_served(assistant, serve):

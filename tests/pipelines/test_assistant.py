@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pipelines.assistant import ReplyOptions
-from pipelines.diffusion import OpenCVPainter
+from pipelines.diffusion import OpenCVInpainter
 from pipelines.errors import DemoError
-from pipelines.parts import TRIES, PainterOptions, Painting
+from pipelines.interfaces import TRIES, InpaintOptions, Painting
 from pipelines.scene import Box, Click, Keypoint, Mask, Point, Region, Scene
 
 
@@ -64,12 +64,12 @@ def test_segment_finds_and_outlines(assistant, drawing):
     assert found.mask.box == found.prompt_box == Box(48, 78, 92, 122)
 
 
-def test_a_box_in_words_is_asked_larger_but_within_the_picture(assistant, outliner, drawing):
+def test_a_box_in_words_is_asked_larger_but_within_the_picture(assistant, segmenter, drawing):
     scene = assistant.open(drawing)
     found = assistant.outline(scene, Region(1, "a wall", Box(0, 100, 200, 200)))
-    assert outliner.asked[-1][0] == found.prompt_box == Box(0, 92, 200, 200)
+    assert segmenter.asked[-1][0] == found.prompt_box == Box(0, 92, 200, 200)
     assistant.box(scene, Box(10, 10, 60, 60))
-    assert outliner.asked[-1][0] == Box(10, 10, 60, 60)  # what a visitor draws is meant
+    assert segmenter.asked[-1][0] == Box(10, 10, 60, 60)  # what a visitor draws is meant
 
 
 def test_absent_things_get_no_box(assistant, drawing):
@@ -90,15 +90,15 @@ def test_numbers_survive_turns(assistant, drawing):
     assert not region(scene, 2).mask
 
 
-def test_a_region_that_moved_a_little_keeps_its_number(assistant, speaker, drawing):
+def test_a_region_that_moved_a_little_keeps_its_number(assistant, vlm, drawing):
     scene = last(assistant, assistant.open(drawing), "find the red ball")
-    speaker.replies["describes:"] = "[0.26,0.40,0.46,0.60]"
+    vlm.replies["describes:"] = "[0.26,0.40,0.46,0.60]"
     assert len(last(assistant, scene, "find the red ball").regions) == 1
-    speaker.replies["describes:"] = "[0.46,0.40,0.66,0.60]"
+    vlm.replies["describes:"] = "[0.46,0.40,0.66,0.60]"
     assert [r.id for r in last(assistant, scene, "find the red ball").regions] == [1, 2]
 
 
-def test_a_region_by_a_shorter_name_keeps_its_number(assistant, speaker, drawing):
+def test_a_region_by_a_shorter_name_keeps_its_number(assistant, vlm, drawing):
     scene = last(assistant, assistant.open(drawing), "find the red ball")
     scene = last(assistant, scene, "find the ball")
     assert [(found.id, found.label) for found in scene.regions] == [(1, "red ball")]
@@ -106,7 +106,7 @@ def test_a_region_by_a_shorter_name_keeps_its_number(assistant, speaker, drawing
     assert len(last(assistant, scene, "find the face").regions) == 2
 
 
-def test_numbers_survive_edits(assistant, speaker, drawing):
+def test_numbers_survive_edits(assistant, vlm, drawing):
     scene = last(assistant, assistant.open(drawing), "name every object")
     scene = last(assistant, scene, "segment #2")
     scene = last(assistant, scene, "remove #1")
@@ -118,7 +118,7 @@ def test_numbers_survive_edits(assistant, speaker, drawing):
     # a number that was given back is not given away again
     assert [found.id for found in last(assistant, scene, "find the red ball").regions] == [2, 3]
     last(assistant, scene, "is @2 large?")
-    assert speaker.asked[-1].startswith("Is the green cup large?")
+    assert vlm.asked[-1].startswith("Is the green cup large?")
 
 
 @pytest.mark.parametrize(
@@ -193,18 +193,18 @@ def test_a_clicked_region_is_named_by_asking(assistant, drawing):
     assert region(scene, 1).label == "red ball"
 
 
-def test_it_is_named_in_the_question(assistant, speaker, drawing):
+def test_it_is_named_in_the_question(assistant, vlm, drawing):
     scene = last(assistant, assistant.open(drawing), "find the blue cup")
     last(assistant, scene, "what colour is it?")
-    assert speaker.asked[-1].startswith("What colour is the blue cup?")
+    assert vlm.asked[-1].startswith("What colour is the blue cup?")
     last(assistant, scene, "is #1 large?")
-    assert speaker.asked[-1].startswith("Is the blue cup large?")
+    assert vlm.asked[-1].startswith("Is the blue cup large?")
 
 
-def test_the_conversation_is_told_again(assistant, speaker, drawing):
+def test_the_conversation_is_told_again(assistant, vlm, drawing):
     scene = last(assistant, assistant.open(drawing), "tell me a story")
     last(assistant, scene, "tell me another story")
-    assert speaker.turns[-1] == (("Tell me a story", speaker.otherwise),)
+    assert vlm.turns[-1] == (("Tell me a story", vlm.otherwise),)
 
 
 def test_chat_without_a_picture(assistant):
@@ -260,7 +260,7 @@ def test_masks_grow_shrink_join_and_subtract(assistant, drawing):
         last(assistant, scene, "shrink #1 by 100 pixels")
 
 
-def test_everything(assistant, outliner, drawing):
+def test_everything(assistant, segmenter, drawing):
     def fill(image, digest, *, box=None, clicks=()):
         pixels = np.asarray(image).astype(int)
         (x, y), _ = clicks[0]
@@ -270,7 +270,7 @@ def test_everything(assistant, outliner, drawing):
         # a patch around the click, as a segmenter gives one on plain ground, and what is really there
         return ((Mask.from_array(blot), 0.95), (Mask.from_array(same), 0.8))
 
-    outliner.outline = fill
+    segmenter.outline = fill
     steps = list(assistant.reply(assistant.open(drawing), "segment everything"))
     scene = steps[-1]
     assert [found.source for found in scene.regions] == ["everything"] * 2
@@ -280,14 +280,14 @@ def test_everything(assistant, outliner, drawing):
     assert len(again.regions) == 2
 
 
-def test_remove(assistant, painter, drawing):
+def test_remove(assistant, inpainter, drawing):
     scene = last(assistant, assistant.open(drawing), "find the blue cup")
     before = scene.picture
     scene = last(assistant, scene, "remove the red ball")
     assert scene.picture != before
     assert [found.label for found in scene.regions] == ["blue cup"]
-    assert painter.asked[0][0] == ""
-    assert said(scene).startswith("Removed red ball (#2) (by fake-painter).")
+    assert inpainter.asked[0][0] == ""
+    assert said(scene).startswith("Removed red ball (#2) (by fake-inpainter).")
     assert "may still be there" in said(scene)  # the fake always sees a red ball
     assert len([turn for turn in scene.turns if turn.role == "user"]) == 2
     changed = np.any(
@@ -297,23 +297,23 @@ def test_remove(assistant, painter, drawing):
     assert not changed[:60].any()
 
 
-def test_recolour_and_replace(assistant, painter, speaker, drawing):
+def test_recolour_and_replace(assistant, inpainter, vlm, drawing):
     scene = last(assistant, assistant.open(drawing), "segment the red ball")
     blue = last(assistant, scene, "make it blue")
-    assert painter.asked[-1][0] == "blue ball"
+    assert inpainter.asked[-1][0] == "blue ball"
     assert region(blue, 1).label == "blue ball"
     assert "not what was wished for" in said(blue)
-    speaker.replies["short description for this region"] = "large blue star"
+    vlm.replies["short description for this region"] = "large blue star"
     dials = {"seed": 3, "steps": 4, "guidance": 5.0, "negative": "text"}
     star = last(assistant, scene, "replace the red ball with a blue star", candidates=2, **dials)
     assert len(star.turns[-1].pictures) == 2
-    assert painter.asked[-2:] == [
-        ("blue star", PainterOptions(**dials)),
-        ("blue star", PainterOptions(**{**dials, "seed": 4})),
+    assert inpainter.asked[-2:] == [
+        ("blue star", InpaintOptions(**dials)),
+        ("blue star", InpaintOptions(**{**dials, "seed": 4})),
     ]
     assert "the wish came true" in said(star)
     # the question must not hold the answer
-    assert speaker.asked[-1].startswith("Please provide a short description for this region: [")
+    assert vlm.asked[-1].startswith("Please provide a short description for this region: [")
     assert region(star, 1).source == "edit"
 
 
@@ -332,10 +332,10 @@ def test_a_replacement_may_use_the_old_things_box_but_no_other_region(assistant,
     assert beside.any()  # the box is grown: a new thing has an outline of its own
 
 
-def test_the_background(assistant, painter, drawing):
+def test_the_background(assistant, inpainter, drawing):
     scene = last(assistant, assistant.open(drawing), "segment the red ball")
     after = last(assistant, scene, "change the background to a beach")
-    assert painter.asked[-1][0] == "beach"
+    assert inpainter.asked[-1][0] == "beach"
     assert assistant.image(after.picture).getpixel((70, 100)) == (220, 30, 30)
     assert assistant.image(after.picture).getpixel((5, 5)) != (128, 128, 128)
     assert region(after, 1).mask == region(scene, 1).mask
@@ -353,25 +353,25 @@ def test_several_paintings_are_offered(assistant, drawing):
 
 
 @pytest.fixture
-def seen_at(speaker, painter, monkeypatch):
+def seen_at(vlm, inpainter, monkeypatch):
     """Lets SPHINX see a blue star in the paintings of some seeds only."""
-    paint, seeds = painter.paint, set()
+    paint, seeds = inpainter.paint, set()
 
     def painted(*arguments, options):
-        speaker.replies["short description for this region"] = (
+        vlm.replies["short description for this region"] = (
             "blue star" if options.seed in seeds else "blue balloon"
         )
         return paint(*arguments, options=options)
 
-    monkeypatch.setattr(painter, "paint", painted)
+    monkeypatch.setattr(inpainter, "paint", painted)
     return seeds
 
 
-def test_what_did_not_come_true_is_painted_again(assistant, painter, seen_at, drawing):
+def test_what_did_not_come_true_is_painted_again(assistant, inpainter, seen_at, drawing):
     scene = last(assistant, assistant.open(drawing), "segment the red ball")
     seen_at.add(6)
     steps = list(assistant.reply(scene, "replace #1 with a blue star", options=ReplyOptions(seed=5, steps=4)))
-    assert [options.seed for _, options in painter.asked] == [5, 6]
+    assert [options.seed for _, options in inpainter.asked] == [5, 6]
     assert said(steps[-1]).endswith("“blue star”: the wish came true, after 2 paintings.")
     offered = steps[-1].turns[-1].pictures
     assert (len(offered), offered[0]) == (2, steps[-1].picture)
@@ -385,28 +385,28 @@ def test_what_did_not_come_true_is_painted_again(assistant, painter, seen_at, dr
     assert {step.picture for step in again} == {offered[1]}
 
 
-def test_paintings_end_with_the_tries(assistant, painter, seen_at, drawing):
+def test_paintings_end_with_the_tries(assistant, inpainter, seen_at, drawing):
     scene = last(assistant, assistant.open(drawing), "segment the red ball")
     after = last(assistant, scene, "replace #1 with a blue star", steps=2)
-    assert len(painter.asked) == len(after.turns[-1].pictures) == TRIES
+    assert len(inpainter.asked) == len(after.turns[-1].pictures) == TRIES
     assert said(after).endswith(f"not what was wished for, after {TRIES} paintings, try another seed.")
     assert after.picture == after.turns[-1].pictures[0]
     assert assistant.image(after.picture).getpixel((70, 100)) == (40, 60, 220)  # of the first seed
     after = last(assistant, scene, "replace #1 with a blue star", steps=2, tries=1)
-    assert len(painter.asked) == TRIES + 1
+    assert len(inpainter.asked) == TRIES + 1
     assert after.turns[-1].pictures == ()
 
 
-def test_of_paintings_to_choose_from_the_one_that_came_true_is_shown(assistant, painter, seen_at, drawing):
+def test_of_paintings_to_choose_from_the_one_that_came_true_is_shown(assistant, inpainter, seen_at, drawing):
     scene = last(assistant, assistant.open(drawing), "segment the red ball")
     seen_at |= {1, 2}
     after = last(assistant, scene, "replace #1 with a blue star", steps=2, candidates=4)
-    assert len(painter.asked) == len(after.turns[-1].pictures) == 4
+    assert len(inpainter.asked) == len(after.turns[-1].pictures) == 4
     assert assistant.image(after.picture).getpixel((70, 100)) == (41, 60, 220)
 
 
 def test_what_no_seed_changes_is_not_painted_again(assistant, drawing):
-    assistant.painter = OpenCVPainter()
+    assistant.inpainter = OpenCVInpainter()
     scene = last(assistant, assistant.open(drawing), "segment the red ball")
     after = last(assistant, scene, "make it blue")  # the fake still sees a red ball
     assert "not what was wished for, try another seed" in said(after)
@@ -423,14 +423,14 @@ def test_a_painting_is_watched_as_it_grows(assistant, drawing):
 
 
 def test_removing_without_a_painting_model_says_so(assistant, drawing):
-    assistant.painter = OpenCVPainter()
+    assistant.inpainter = OpenCVInpainter()
     scene = last(assistant, assistant.open(drawing), "remove the red ball")
     assert "(by OpenCV, no painting model)" in said(scene)
-    with pytest.raises(DemoError, match="--painter"):
+    with pytest.raises(DemoError, match="--inpainter"):
         last(assistant, scene, "replace the blue cup with a star")
 
 
-def test_a_painting_can_be_cancelled(assistant, painter, drawing):
+def test_a_painting_can_be_cancelled(assistant, inpainter, drawing):
     scene = last(assistant, assistant.open(drawing), "segment the red ball")
     closed = []
 
@@ -441,7 +441,7 @@ def test_a_painting_can_be_cancelled(assistant, painter, drawing):
         finally:
             closed.append(True)
 
-    painter.paint = slow
+    inpainter.paint = slow
     steps = assistant.reply(scene, "remove it")
     for step in steps:
         if "step 3" in step.turns[-1].text:
@@ -450,21 +450,21 @@ def test_a_painting_can_be_cancelled(assistant, painter, drawing):
     assert closed == [True]
 
 
-def test_closing_stops_the_speaker_at_once(assistant, speaker, drawing):
-    speaker.otherwise = "word " * 200
+def test_closing_stops_the_model_at_once(assistant, vlm, drawing):
+    vlm.otherwise = "word " * 200
     scenes = assistant.reply(assistant.open(drawing), "tell me a story")
     for _ in range(4):
         next(scenes)
-    passes = speaker.forward_passes
+    passes = vlm.forward_passes
     scenes.close()
-    assert speaker.forward_passes == passes
-    assert speaker.closed == 1
+    assert vlm.forward_passes == passes
+    assert vlm.closed == 1
 
 
-def test_an_unfamiliar_picture_is_said(assistant, speaker, drawing):
+def test_an_unfamiliar_picture_is_said(assistant, vlm, drawing):
     scene = assistant.open(drawing)
     assert scene.turns == ()
-    speaker.unfamiliar.add(scene.picture.digest)
+    vlm.unfamiliar.add(scene.picture.digest)
     (notice,) = assistant.open(drawing).turns
     assert notice.role == "notice"
     assert "Clicks" in notice.text
@@ -480,14 +480,14 @@ def test_an_untrained_ability_is_said(assistant, drawing):
     ]
 
 
-def test_notes_say_what_was_mended(assistant, speaker, drawing):
-    speaker.replies["describes:"] = "[0.45,0.40,0.25,0.60]"
+def test_notes_say_what_was_mended(assistant, vlm, drawing):
+    vlm.replies["describes:"] = "[0.45,0.40,0.25,0.60]"
     scene = last(assistant, assistant.open(drawing), "find the red ball")
     assert "swapped" in str(region(scene, 1).note)
-    speaker.replies["describes:"] = "[0.45,0.40,0.25]"
+    vlm.replies["describes:"] = "[0.45,0.40,0.25]"
     scene = last(assistant, assistant.open(drawing), "find the red ball")
     assert scene.regions == ()
     assert "no box was left out" in said(scene)
-    speaker.replies["describes:"] = "[0,0.10,1,0.50]"
+    vlm.replies["describes:"] = "[0,0.10,1,0.50]"
     (found,) = last(assistant, assistant.open(drawing), "find the red ball").regions
     assert found.box == Box(0, 20, 200, 100)

@@ -23,17 +23,17 @@ def folder(tmp_path_factory):
 
 
 def test_a_checkpoint_from_a_folder(folder, drawing):
-    speaker, about = catalog.load_speaker(str(folder), "cpu", "auto", "no GPU was found")
+    vlm, about = catalog.load_vlm(str(folder), "cpu", "auto", "no GPU was found")
     assert about.model == "sphinx-tiny-random"
     assert about.remembers
     assert about.encoders == ("clip", "convnext", "dinov2", "qformer")
     assert about.views == about.most_views == 5
     assert not about.untrained
-    from pipelines.parts import SpeakerOptions
+    from pipelines.interfaces import GenerationOptions
 
-    replies = list(speaker.stream(drawing, "d", (), "hello", options=SpeakerOptions(max_new_tokens=3)))
+    replies = list(vlm.stream(drawing, "d", (), "hello", options=GenerationOptions(max_new_tokens=3)))
     assert replies
-    assert speaker.forward_passes == 3
+    assert vlm.forward_passes == 3
 
 
 def test_what_a_checkpoint_says_of_itself(folder, tmp_path):
@@ -72,10 +72,10 @@ def test_what_is_not_there_is_explained(tmp_path, monkeypatch):
         catalog.model_folder("nothing")
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(MissingCapability, match="cannot be loaded"):
-        catalog.load_speaker(str(tmp_path), "cpu", "auto", "")
+        catalog.load_vlm(str(tmp_path), "cpu", "auto", "")
     with pytest.raises(MissingCapability, match="no inpainting pipeline"):
-        catalog.load_painter(str(tmp_path), "cpu")
-    assert "nothing new" in catalog.read_painted(catalog.load_painter("opencv", "cpu").name)
+        catalog.load_inpainter(str(tmp_path), "cpu")
+    assert "nothing new" in catalog.read_painted(catalog.load_inpainter("opencv", "cpu").name)
     monkeypatch.setattr(checkpoints, "free_memory", lambda device: 10**9)
     with pytest.raises(MissingCapability, match="memory"):
         catalog.model_folder("sphinx-1k", "cpu", "bfloat16")

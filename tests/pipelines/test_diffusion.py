@@ -10,11 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipelines.diffusion import LEAST_SHARE, DiffusionPainter, OpenCVPainter, cut_out, paste, tinted, toned
+from pipelines.diffusion import (
+    LEAST_SHARE,
+    DiffusionInpainter,
+    OpenCVInpainter,
+    cut_out,
+    match_color,
+    paste,
+    recolor,
+)
 from pipelines.errors import DemoError, MissingCapability
-from pipelines.parts import PainterOptions
+from pipelines.interfaces import InpaintOptions
 
-STEPS = PainterOptions(steps=6)
+STEPS = InpaintOptions(steps=6)
 
 
 def noise(width: int, height: int) -> Image.Image:
@@ -76,12 +84,12 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def painter(folder):
-    return DiffusionPainter.load(folder, name="tiny", device="cpu", dtype=torch.float32)
+def inpainter(folder):
+    return DiffusionInpainter.load(folder, name="tiny", device="cpu", dtype=torch.float32)
 
 
-def done(painter, image, mask, wish="a star", options=STEPS) -> Image.Image:
-    *_, painting = painter.paint(image, mask, wish, options=options)
+def done(inpainter, image, mask, wish="a star", options=STEPS) -> Image.Image:
+    *_, painting = inpainter.paint(image, mask, wish, options=options)
     assert painting.image is not None
     return painting.image
 
@@ -90,94 +98,97 @@ def done(painter, image, mask, wish="a star", options=STEPS) -> Image.Image:
     ("size", "place"),
     [((90, 60), (30, 30, 10)), ((300, 50), (150, 20, 18)), ((20, 400), (5, 399, 30)), ((33, 33), (0, 0, 9))],
 )
-def test_outside_the_mask_nothing_changes(painter, size, place):
+def test_outside_the_mask_nothing_changes(inpainter, size, place):
     image, mask = noise(*size), disc(*size, *place)
     for wish in ("a star", ""):
-        after = done(painter, image, mask, wish)
+        after = done(inpainter, image, mask, wish)
         assert after.size == image.size
         assert outside_is_identical(image, after, mask)
         assert (np.asarray(image)[mask] != np.asarray(after)[mask]).any(axis=1).mean() > 0.5
-    after = done(OpenCVPainter(), image, mask, "")
+    after = done(OpenCVInpainter(), image, mask, "")
     assert outside_is_identical(image, after, mask)
 
 
-def test_steps_previews_and_seeds(painter):
+def test_steps_previews_and_seeds(inpainter):
     image, mask = noise(64, 64), disc(64, 64, 32, 32, 14)
-    paintings = list(painter.paint(image, mask, "a star", options=STEPS))
+    paintings = list(inpainter.paint(image, mask, "a star", options=STEPS))
     assert [painting.step for painting in paintings] == [1, 2, 3, 4, 5, 6, 6]
     previews = [painting.preview for painting in paintings if painting.preview]
     assert len(previews) >= 3
     assert all(outside_is_identical(image, preview, mask) for preview in previews)
-    again = done(painter, image, mask)
+    again = done(inpainter, image, mask)
     assert paintings[-1].image is not None
     assert again.tobytes() == paintings[-1].image.tobytes()
-    assert done(painter, image, mask, options=PainterOptions(steps=6, seed=1)).tobytes() != again.tobytes()
+    assert done(inpainter, image, mask, options=InpaintOptions(steps=6, seed=1)).tobytes() != again.tobytes()
     assert (
-        done(painter, image, mask, options=PainterOptions(steps=6, negative="x")).tobytes() != again.tobytes()
+        done(inpainter, image, mask, options=InpaintOptions(steps=6, negative="x")).tobytes()
+        != again.tobytes()
     )
     assert (
-        done(painter, image, mask, options=PainterOptions(steps=6, guidance=2)).tobytes() != again.tobytes()
+        done(inpainter, image, mask, options=InpaintOptions(steps=6, guidance=2)).tobytes() != again.tobytes()
     )
 
 
-def test_a_painter_has_a_guidance_of_its_own(painter, folder):
+def test_a_painter_has_a_guidance_of_its_own(inpainter, folder):
     image, mask = noise(64, 64), disc(64, 64, 32, 32, 14)
-    other = DiffusionPainter.load(folder, name="tiny", device="cpu", dtype=torch.float32, guidance=2.0)
+    other = DiffusionInpainter.load(folder, name="tiny", device="cpu", dtype=torch.float32, guidance=2.0)
     own = done(other, image, mask)
-    assert own.tobytes() == done(painter, image, mask, options=PainterOptions(steps=6, guidance=2)).tobytes()
-    assert own.tobytes() != done(painter, image, mask).tobytes()
-    assert dict(STEPS.said())["guidance"] == "as suits the painter"
+    assert (
+        own.tobytes() == done(inpainter, image, mask, options=InpaintOptions(steps=6, guidance=2)).tobytes()
+    )
+    assert own.tobytes() != done(inpainter, image, mask).tobytes()
+    assert dict(STEPS.said())["guidance"] == "as suits the model"
 
 
-def test_a_painter_leads_wishes_away_from_what_is_neutral_to_it(painter, folder):
+def test_a_painter_leads_wishes_away_from_what_is_neutral_to_it(inpainter, folder):
     image, mask = noise(64, 64), disc(64, 64, 32, 32, 14)
-    other = DiffusionPainter.load(folder, name="tiny", device="cpu", dtype=torch.float32, neutral="x")
-    named = done(painter, image, mask, options=PainterOptions(steps=6, negative="x"))
-    assert done(other, image, mask).tobytes() == named.tobytes() != done(painter, image, mask).tobytes()
-    asked = PainterOptions(steps=6, negative="y")  # the visitor's word counts
+    other = DiffusionInpainter.load(folder, name="tiny", device="cpu", dtype=torch.float32, neutral="x")
+    named = done(inpainter, image, mask, options=InpaintOptions(steps=6, negative="x"))
+    assert done(other, image, mask).tobytes() == named.tobytes() != done(inpainter, image, mask).tobytes()
+    asked = InpaintOptions(steps=6, negative="y")  # the visitor's word counts
     assert (
         done(other, image, mask, options=asked).tobytes()
-        == done(painter, image, mask, options=asked).tobytes()
+        == done(inpainter, image, mask, options=asked).tobytes()
     )
-    assert done(other, image, mask, "").tobytes() == done(painter, image, mask, "").tobytes()
+    assert done(other, image, mask, "").tobytes() == done(inpainter, image, mask, "").tobytes()
 
 
-def test_the_global_dice_stay_untouched(painter):
+def test_the_global_dice_stay_untouched(inpainter):
     before = torch.get_rng_state()
-    done(painter, noise(64, 64), disc(64, 64, 32, 32, 14))
+    done(inpainter, noise(64, 64), disc(64, 64, 32, 32, 14))
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_closing_cancels(painter, monkeypatch):
+def test_closing_cancels(inpainter, monkeypatch):
     calls = []
-    forward = type(painter._pipeline.unet).forward
+    forward = type(inpainter._pipeline.unet).forward
     monkeypatch.setattr(
-        type(painter._pipeline.unet), "forward", lambda *a, **k: calls.append(1) or forward(*a, **k)
+        type(inpainter._pipeline.unet), "forward", lambda *a, **k: calls.append(1) or forward(*a, **k)
     )
-    steps = painter.paint(noise(64, 64), disc(64, 64, 32, 32, 14), "x", options=PainterOptions(steps=100))
+    steps = inpainter.paint(noise(64, 64), disc(64, 64, 32, 32, 14), "x", options=InpaintOptions(steps=100))
     next(steps)
     steps.close()
     assert len(calls) < 20
 
 
-def test_what_cannot_be_painted_is_explained(painter, folder, tmp_path):
+def test_what_cannot_be_painted_is_explained(inpainter, folder, tmp_path):
     image = noise(40, 40)
     with pytest.raises(DemoError, match="empty"):
-        done(painter, image, np.zeros((40, 40), bool))
+        done(inpainter, image, np.zeros((40, 40), bool))
     with pytest.raises(DemoError, match="steps"):
-        done(painter, image, disc(40, 40, 20, 20, 5), options=PainterOptions(steps=0))
-    with pytest.raises(MissingCapability, match="--painter"):
-        done(OpenCVPainter(), image, disc(40, 40, 20, 20, 5), "a star")
+        done(inpainter, image, disc(40, 40, 20, 20, 5), options=InpaintOptions(steps=0))
+    with pytest.raises(MissingCapability, match="--inpainter"):
+        done(OpenCVInpainter(), image, disc(40, 40, 20, 20, 5), "a star")
     with pytest.raises(DemoError, match="nothing would be left"):
-        done(OpenCVPainter(), image, np.ones((40, 40), bool), "")
+        done(OpenCVInpainter(), image, np.ones((40, 40), bool), "")
     with pytest.raises(MissingCapability, match="no inpainting pipeline"):
-        DiffusionPainter.load(tmp_path, name="none", device="cpu", dtype=torch.float32)
+        DiffusionInpainter.load(tmp_path, name="none", device="cpu", dtype=torch.float32)
 
 
-def test_a_model_that_cannot_inpaint_is_refused(painter):
+def test_a_model_that_cannot_inpaint_is_refused(inpainter):
     pipeline = SimpleNamespace(unet=SimpleNamespace(config=SimpleNamespace(in_channels=4)))
     with pytest.raises(MissingCapability, match="inpainting"):
-        DiffusionPainter(pipeline, name="plain")
+        DiffusionInpainter(pipeline, name="plain")
 
 
 def test_a_painting_takes_the_tone_of_its_surroundings():
@@ -185,18 +196,18 @@ def test_a_painting_takes_the_tone_of_its_surroundings():
     mask = disc(40, 40, 20, 20, 8)
     painted = seen + 15  # an autoencoder's tint, all over
     painted[mask] += (60, 0, 0)
-    found = toned(painted, seen, mask)
+    found = match_color(painted, seen, mask)
     assert np.abs(found[~mask] - 120).max() < 1
     assert np.abs(found[mask] - (180, 120, 120)).max() < 1
-    assert (toned(painted, seen, np.ones((40, 40), bool)) == painted).all()
+    assert (match_color(painted, seen, np.ones((40, 40), bool)) == painted).all()
 
 
-def test_a_painter_that_tints_says_who_did(painter, folder):
+def test_a_painter_that_tints_says_who_did(inpainter, folder):
     image, mask = noise(80, 60), disc(80, 60, 40, 30, 15)
-    tints = DiffusionPainter.load(folder, name="t", device="cpu", dtype=torch.float32, tints=True)
-    *_, done = tints.paint(image, mask, "red ball", options=PainterOptions(steps=2, keep_shape=True))
-    assert done.by == OpenCVPainter.name
-    *_, done = tints.paint(image, mask, "red ball", options=PainterOptions(steps=2))
+    tints = DiffusionInpainter.load(folder, name="t", device="cpu", dtype=torch.float32, tints=True)
+    *_, done = tints.paint(image, mask, "red ball", options=InpaintOptions(steps=2, keep_shape=True))
+    assert done.by == OpenCVInpainter.name
+    *_, done = tints.paint(image, mask, "red ball", options=InpaintOptions(steps=2))
     assert done.by == ""
 
 
@@ -205,7 +216,7 @@ def test_removal_fills_from_around():
     mask = disc(200, 150, 100, 75, 20)
     pixels = np.asarray(image).copy()
     pixels[disc(200, 150, 100, 75, 18)] = (220, 20, 20)
-    after = np.asarray(done(OpenCVPainter(), Image.fromarray(pixels), mask, ""), int)
+    after = np.asarray(done(OpenCVInpainter(), Image.fromarray(pixels), mask, ""), int)
     assert np.abs(after - (90, 160, 90)).max() < 12
 
 
@@ -214,13 +225,13 @@ def test_recolouring_keeps_light_and_turns_the_hue():
     ramp[..., 0] = np.linspace(120, 250, 60)[:, None]
     mask = disc(60, 60, 30, 30, 20)
     image = Image.fromarray(ramp)
-    after = done(OpenCVPainter(), image, mask, "blue ball", PainterOptions(keep_shape=True))
+    after = done(OpenCVInpainter(), image, mask, "blue ball", InpaintOptions(keep_shape=True))
     assert outside_is_identical(image, after, mask)
     inside = np.asarray(after)[mask].astype(int)
     assert (inside[:, 2] > inside[:, 0] + 40).all()
     column = np.asarray(after)[12:48, 30].astype(int).sum(axis=1)
     assert column[-1] > column[0]
-    assert tinted(image, mask, (38, 94, 214)).tobytes() == after.tobytes()
+    assert recolor(image, mask, (38, 94, 214)).tobytes() == after.tobytes()
 
 
 @settings(max_examples=60, deadline=None)
@@ -236,15 +247,15 @@ def test_paste_never_leaves_the_mask(width, height, data):
     assert outside_is_identical(image, after, mask)
 
 
-def test_full_memory_is_explained(painter, monkeypatch):
+def test_full_memory_is_explained(inpainter, monkeypatch):
     def full(*_: Any, **__: Any) -> None:
         raise torch.OutOfMemoryError("no room")
 
-    monkeypatch.setattr(type(painter._pipeline.unet), "forward", full)
+    monkeypatch.setattr(type(inpainter._pipeline.unet), "forward", full)
     with pytest.raises(MissingCapability, match="memory"):
-        done(painter, noise(64, 64), disc(64, 64, 32, 32, 14))
+        done(inpainter, noise(64, 64), disc(64, 64, 32, 32, 14))
 
 
-def test_a_small_thing_is_painted_larger_than_it_is(painter):
-    cut = cut_out(disc(256, 256, 60, 60, 3), painter._side // LEAST_SHARE)
-    assert cut.x2 - cut.x1 == painter._side // LEAST_SHARE
+def test_a_small_thing_is_painted_larger_than_it_is(inpainter):
+    cut = cut_out(disc(256, 256, 60, 60, 3), inpainter._side // LEAST_SHARE)
+    assert cut.x2 - cut.x1 == inpainter._side // LEAST_SHARE

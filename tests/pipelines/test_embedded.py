@@ -18,7 +18,7 @@ from model.training.quiz import element_name
 from pipelines import evaluate as chain
 from pipelines.assistant import Assistant
 from pipelines.catalog import ABILITIES, ASSETS, Settings, load
-from pipelines.parts import PainterOptions
+from pipelines.interfaces import InpaintOptions
 from pipelines.scene import Box, Click, Point, Scene
 
 NANO = ASSETS / "sphinx-nano"
@@ -27,7 +27,7 @@ FIRST_SEED = 70_000_000  # training draws below 1,000,000
 
 @cache
 def loaded() -> Assistant:
-    return load(Settings(painter="opencv", device="cpu"))
+    return load(Settings(inpainter="opencv", device="cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +62,9 @@ def said(scene: Scene) -> str:
 
 def test_colours_and_kinds(assistant):
     hits = []
-    for image, truth, dice in cases("park", 12):
+    for image, truth, generator in cases("park", 12):
         scene = assistant.open(image)
-        thing = dice.choice([thing for thing in truth.things if thing.colour])
+        thing = generator.choice([thing for thing in truth.things if thing.colour])
         hits.append(str(thing.colour) in said(assistant.answer(scene, f"what colour is the {thing.kind}?")))
     assert share(hits) >= (0.5 if learned("short") else 0.1)
 
@@ -73,12 +73,13 @@ def test_what_is_there_and_what_is_not(assistant):
     from model.training.world import THING_KINDS
 
     hits = []
-    for image, truth, dice in cases("room", 10):
+    for image, truth, generator in cases("room", 10):
         scene = assistant.open(image)
         kinds = {thing.kind for thing in truth.things}
-        absent = dice.choice([kind for kind in THING_KINDS if kind not in kinds])
+        absent = generator.choice([kind for kind in THING_KINDS if kind not in kinds])
         hits.append(
-            "yes" in said(assistant.answer(scene, f"is there a {dice.choice(sorted(kinds))} in the image?"))
+            "yes"
+            in said(assistant.answer(scene, f"is there a {generator.choice(sorted(kinds))} in the image?"))
         )
         hits.append("no" in said(assistant.answer(scene, f"is there a {absent} in the image?")))
     assert share(hits) >= (0.6 if learned("short") else 0.3)
@@ -86,13 +87,13 @@ def test_what_is_there_and_what_is_not(assistant):
 
 def test_a_phrase_is_found_and_outlined(assistant):
     boxes, constant = [], []
-    for image, truth, dice in cases("park", 12):
+    for image, truth, generator in cases("park", 12):
         things = [
             t for t in truth.things if t.visible > 0.5 and min(t.box[2] - t.box[0], t.box[3] - t.box[1]) > 24
         ]
         if not things:
             continue
-        thing = dice.choice(things)
+        thing = generator.choice(things)
         scene = assistant.answer(assistant.open(image), f"segment the {thing.phrase}")
         middle = Box(image.width // 4, image.height // 4, 3 * image.width // 4, 3 * image.height // 4)
         constant.append(middle.iou(chain.box_of(thing)))
@@ -389,7 +390,7 @@ def test_fresh_scenes_are_familiar_and_noise_is_not(assistant):
 
 @cache
 def painting() -> Assistant:
-    return load(Settings(painter="diffusion-nano", device="cpu"))
+    return load(Settings(inpainter="diffusion-nano", device="cpu"))
 
 
 def test_things_are_replaced_as_wished():
@@ -401,13 +402,13 @@ def test_things_are_replaced_as_wished():
     assert scores["remove: colour gone from the pixels"]["mean"] >= 0.5
 
 
-def test_guidance_leads_the_embedded_painter_from_a_mere_thing_to_what_is_wished():
+def test_guidance_leads_the_embedded_inpainter_from_a_mere_thing_to_what_is_wished():
     image, truth, _ = next(cases("beach", 1))
     plane = chain.outline(max(truth.things, key=lambda thing: chain.box_of(thing).area), image.size)
 
     def painted(negative: str) -> bytes:
-        options = PainterOptions(steps=4, negative=negative)
-        *_, last = painting().painter.paint(image, plane, "a blue star", options=options)
+        options = InpaintOptions(steps=4, negative=negative)
+        *_, last = painting().inpainter.paint(image, plane, "a blue star", options=options)
         assert last.image
         return last.image.tobytes()
 

@@ -13,8 +13,8 @@ from pipelines.scene import COCO_JOINTS, Box, Keypoint, Mask, Point, Region
 
 
 @pytest.fixture
-def seeing(assistant, speaker, outliner, monkeypatch):
-    """The assistant whose speaker and outliner look into the truth of the scene."""
+def seeing(assistant, vlm, segmenter, monkeypatch):
+    """The assistant whose vision-language model and segmenter look into the truth of the scene."""
     truths = {}
 
     def known(seed, **options):
@@ -45,8 +45,8 @@ def seeing(assistant, speaker, outliner, monkeypatch):
         return ((Mask.from_array(plane), 0.5),)
 
     monkeypatch.setattr("model.training.world.draw", known)
-    speaker.stream = stream
-    outliner.outline = outline
+    vlm.stream = stream
+    segmenter.outline = outline
     return assistant
 
 
@@ -66,7 +66,7 @@ def test_who_knows_nothing_scores_low(assistant):
     assert found["pose, mean OKS"]["mean"] < 0.4
     assert found["remove: pixels outside changed"]["mean"] == 0
     assert found["remove: colour gone from the pixels"]["n"] >= 3
-    # the fake outliner sees ellipses everywhere, whatever was painted
+    # the fake segmenter sees ellipses everywhere, whatever was painted
     assert found["replace: outline as wished, of 4 kinds"]["mean"] < 0.8
     assert found["replace: outline as wished, of 4 kinds"]["n"] == found["recolour: named as wished"]["n"]
 

@@ -1,6 +1,6 @@
 """The faults of SPHINX's own demo and of those around it, each with the test that would have caught it.
 
-Those of the page itself are in tests/app; those of the speaker's memory in test_sphinx.py.
+Those of the page itself are in tests/app; those of the vision-language model's memory in test_sphinx.py.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from pipelines.scene import Box, Timeline
 
 
 def answer(assistant, drawing, raw, words="find the red ball"):
-    assistant.speaker.replies["describes:"] = raw
+    assistant.vlm.replies["describes:"] = raw
     return assistant.answer(assistant.open(drawing), words)
 
 
@@ -69,14 +69,14 @@ def test_undo_takes_the_drawing_back_too(assistant, drawing):
     assert timeline.undo().redo().scene.regions
 
 
-def test_who_leaves_stops_the_model(assistant, speaker, drawing):
+def test_who_leaves_stops_the_model(assistant, vlm, drawing):
     steps = assistant.reply(assistant.open(drawing), "tell me a long story")
     for _ in range(4):
         next(steps)
-    passes = speaker.forward_passes
+    passes = vlm.forward_passes
     del steps  # the visitor's tab is closed: nobody calls close()
-    assert speaker.closed == 1
-    assert speaker.forward_passes == passes
+    assert vlm.closed == 1
+    assert vlm.forward_passes == passes
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "L", "LA", "P", "1", "CMYK", "I;16"])
@@ -89,7 +89,7 @@ def test_pictures_of_any_mode_are_answered_and_outlined(assistant, drawing, mode
 @pytest.mark.parametrize("size", [(1, 1), (1, 700), (700, 1), (6000, 4000)])
 def test_pictures_of_any_size_are_answered_and_outlined(assistant, size):
     scene = assistant.open(Image.new("RGB", size, "grey"))
-    assistant.speaker.replies["describes:"] = "[0.00,0.00,0.99,0.99]"
+    assistant.vlm.replies["describes:"] = "[0.00,0.00,0.99,0.99]"
     scene = assistant.answer(scene, "segment the red ball")
     (region,) = scene.regions
     assert region.mask
@@ -107,6 +107,6 @@ def test_nothing_is_painted_outside_the_mask(assistant, drawing):
 
 def test_raw_markup_is_text(assistant, drawing):
     # escaping is the page's: here nothing may be lost or interpreted
-    assistant.speaker.otherwise = "<b>bold</b> & <img src=x>"
+    assistant.vlm.otherwise = "<b>bold</b> & <img src=x>"
     scene = assistant.answer(assistant.open(drawing), "tell me")
     assert scene.turns[-1].text == "<b>bold</b> & <img src=x>"

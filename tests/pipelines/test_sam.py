@@ -15,12 +15,12 @@ from model.training import sam_evaluate
 from model.training.sam_evaluate import Question, deepest, extent, iou
 from pipelines import sam
 from pipelines.errors import MissingCapability
-from pipelines.sam import Outlines
+from pipelines.sam import SamSegmenter
 from pipelines.scene import Box, Click, Mask, Point
 
 
 @pytest.fixture(scope="module")
-def outlines() -> Outlines:
+def outlines() -> SamSegmenter:
     return sam.load("sam-nano")
 
 
@@ -42,7 +42,7 @@ def still_life(size_wh: tuple[int, int] = (320, 240)) -> tuple[Image.Image, np.n
     return image, np.asarray(disc)
 
 
-def test_a_click_outlines_a_disc(outlines: Outlines) -> None:
+def test_a_click_outlines_a_disc(outlines: SamSegmenter) -> None:
     image, disc = still_life()
     x, y = deepest(disc)
     found = outlines.outline(image, "still life", clicks=(Click(Point(x, y)),))
@@ -51,7 +51,7 @@ def test_a_click_outlines_a_disc(outlines: Outlines) -> None:
     assert all(0 <= score <= 1 for _, score in found)
 
 
-def test_several_outlines_are_offered_best_first(outlines: Outlines, things: list[Question]) -> None:
+def test_several_outlines_are_offered_best_first(outlines: SamSegmenter, things: list[Question]) -> None:
     counts = []
     for thing in things[:12]:
         found = outlines.outline(thing.image, thing.name, clicks=(Click(Point(*deepest(thing.target))),))
@@ -61,13 +61,13 @@ def test_several_outlines_are_offered_best_first(outlines: Outlines, things: lis
     assert max(counts) == 3
 
 
-def test_a_box_outlines_a_disc(outlines: Outlines) -> None:
+def test_a_box_outlines_a_disc(outlines: SamSegmenter) -> None:
     image, disc = still_life()
     found = outlines.outline(image, "still life", box=Box(*extent(disc)))
     assert iou(found[0][0].array(image.size), disc) > 0.85
 
 
-def test_things_of_fresh_scenes(outlines: Outlines, things: list[Question]) -> None:
+def test_things_of_fresh_scenes(outlines: SamSegmenter, things: list[Question]) -> None:
     boxed, clicked = [], []
     for thing in things:
         boxed.append(
@@ -83,13 +83,13 @@ def test_things_of_fresh_scenes(outlines: Outlines, things: list[Question]) -> N
 
 def test_random_weights_would_not_pass(things: list[Question]) -> None:
     torch.manual_seed(0)
-    blind = Outlines(segmenter.build(segmenter.SegmenterConfig()), name="random")
+    blind = SamSegmenter(segmenter.build(segmenter.SegmenterConfig()), name="random")
     thing = things[0]
     x, y = deepest(thing.target)
     assert iou(blind.planes(thing.image, thing.name, clicks=[(x, y, True)])[0][0], thing.target) < 0.5
 
 
-def test_a_click_that_takes_away_takes_away(outlines: Outlines) -> None:
+def test_a_click_that_takes_away_takes_away(outlines: SamSegmenter) -> None:
     image, disc = still_life()
     w, h = image.size
     both = Box(int(0.08 * w), int(0.15 * h), int(0.93 * w), int(0.8 * h))
@@ -103,7 +103,7 @@ def test_a_click_that_takes_away_takes_away(outlines: Outlines) -> None:
 
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (2, 300), (300, 2), (17, 9), (1500, 40)])
-def test_any_size(outlines: Outlines, size_wh: tuple[int, int]) -> None:
+def test_any_size(outlines: SamSegmenter, size_wh: tuple[int, int]) -> None:
     image = Image.new("RGB", size_wh, (10, 200, 30))
     w, h = size_wh
     for found in (
@@ -117,7 +117,7 @@ def test_any_size(outlines: Outlines, size_wh: tuple[int, int]) -> None:
         assert found[0][0].array(size_wh).shape == (h, w)
 
 
-def test_a_large_photograph_is_outlined_at_its_own_size(outlines: Outlines) -> None:
+def test_a_large_photograph_is_outlined_at_its_own_size(outlines: SamSegmenter) -> None:
     image, disc = still_life((6000, 4000))
     outlines.outline(image, "large", box=Box(*extent(disc)))
     start = time.perf_counter()
@@ -126,7 +126,7 @@ def test_a_large_photograph_is_outlined_at_its_own_size(outlines: Outlines) -> N
     assert iou(found[0][0].array(image.size), disc) > 0.85
 
 
-def test_the_same_question_gets_the_same_answer(outlines: Outlines) -> None:
+def test_the_same_question_gets_the_same_answer(outlines: SamSegmenter) -> None:
     image, disc = still_life()
     x, y = deepest(disc)
     asked = (Click(Point(x, y)), Click(Point(5, 5), False))
@@ -134,7 +134,7 @@ def test_the_same_question_gets_the_same_answer(outlines: Outlines) -> None:
     assert one == sam.load("sam-nano").outline(image, "still life", clicks=asked)
 
 
-def test_nothing_to_go_by_is_refused(outlines: Outlines) -> None:
+def test_nothing_to_go_by_is_refused(outlines: SamSegmenter) -> None:
     with pytest.raises(ValueError, match="at least one click"):
         outlines.outline(still_life()[0], "still life")
 
@@ -178,24 +178,26 @@ def test_a_candidate_that_is_cut_off_or_alone_or_wrong_about_a_click_is_believed
     near = Box(0, 0, 100, 100)
 
     def candidate(cut: Box, x1: int, x2: int) -> sam._Candidate:
-        chance = np.full((cut.y2, cut.x2), 0.01, np.float32)
-        chance[30:70, x1:x2] = 0.99
-        return sam._Candidate(chance, cut, 0.8)
+        probability = np.full((cut.y2, cut.x2), 0.01, np.float32)
+        probability[30:70, x1:x2] = 0.99
+        return sam._Candidate(probability, cut, 0.8)
 
     click = Click(Point(50, 50))
     thing, again, cut_off = candidate(whole, 30, 80), candidate(near, 31, 80), candidate(near, 0, 100)
-    found = sam._believed([[thing], [again, cut_off]], [click], size)
-    assert found[0].chance is again.chance  # the closer of two that agree
-    assert [c.chance is thing.chance for c in found[0].agreeing] == [True]
+    found = sam._rank_candidates([[thing], [again, cut_off]], [click], size)
+    assert found[0].probability is again.probability  # the closer of two that agree
+    assert [c.probability is thing.probability for c in found[0].agreeing] == [True]
     assert found[0].score > found[-1].score
-    assert found[-1].chance is cut_off.chance
+    assert found[-1].probability is cut_off.probability
     elsewhere = candidate(whole, 120, 190)
-    found = sam._believed([[elsewhere, thing]], [click, Click(Point(150, 50), False)], size)
-    assert [c.chance is thing.chance for c in found] == [True, False]
+    found = sam._rank_candidates([[elsewhere, thing]], [click, Click(Point(150, 50), False)], size)
+    assert [c.probability is thing.probability for c in found] == [True, False]
     beside = candidate(whole, 46, 96)  # the click lies at its edge
-    assert sam._believed([[beside, thing]], [click], size)[0].chance is thing.chance
+    assert sam._rank_candidates([[beside, thing]], [click], size)[0].probability is thing.probability
     one = candidate(whole, 30, 31)
-    assert sam._believed([[one._replace(chance=0 * one.chance)]], [click], size)[0].score < 0.5
+    assert (
+        sam._rank_candidates([[one._replace(probability=0 * one.probability)]], [click], size)[0].score < 0.5
+    )
 
 
 @pytest.mark.parametrize("size_wh", [(640, 480), (480, 640), (1500, 40), (30, 30), (7, 1)])

@@ -66,10 +66,10 @@ def test_joints_and_tables(shelled, park, capsys):
     assert answer["table"][0] == ["fruit", "count"]
 
 
-def test_clicks_and_boxes(shelled, outliner, park, capsys):
+def test_clicks_and_boxes(shelled, segmenter, park, capsys):
     answer = json.loads(run(capsys, park, "--click", "70,100", "--click", "80,100", "--json")[1])
     assert len(answer["regions"]) == 1
-    assert [click.point for click in outliner.asked[-1][1]] == [(70, 100), (80, 100)]
+    assert [click.point for click in segmenter.asked[-1][1]] == [(70, 100), (80, 100)]
     answer = json.loads(run(capsys, park, "what is this?", "--box", "50,80,90,120", "--json")[1])
     assert answer["text"] == "#1: red ball"
     assert answer["regions"][0]["mask"]

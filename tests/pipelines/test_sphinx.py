@@ -1,4 +1,4 @@
-"""The speaker over a tiny random SPHINX: caches change nothing, closing stops, the dice are the request's."""
+"""The wrapper around a tiny random SPHINX: caches change nothing, closing stops, seeds are per call."""
 
 import pytest
 import torch
@@ -7,11 +7,11 @@ from PIL import Image
 from model.familiarity import Familiarity
 from model.generation_sphinx import stream as plain_stream
 from pipelines.errors import DemoError, MissingCapability
-from pipelines.parts import SpeakerOptions
-from pipelines.sphinx import Kept, SphinxSpeaker
+from pipelines.interfaces import GenerationOptions
+from pipelines.sphinx import Kept, SphinxVLM
 from tests.model.tiny import tiny_config, tiny_model, tiny_processor
 
-OPTIONS = SpeakerOptions(max_new_tokens=12)
+OPTIONS = GenerationOptions(max_new_tokens=12)
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +21,8 @@ def parts(tmp_path_factory):
 
 
 @pytest.fixture
-def speaker(parts) -> SphinxSpeaker:
-    return SphinxSpeaker(*parts, name="tiny")
+def vlm(parts) -> SphinxVLM:
+    return SphinxVLM(*parts, name="tiny")
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def picture() -> Image.Image:
     return Image.effect_noise((90, 60), 80).convert("RGB")
 
 
-def ask(speaker, picture, question="What is it?", turns=(), options=OPTIONS) -> str:
-    *_, raw = speaker.stream(picture, "digest" if picture else None, turns, question, options=options)
+def ask(vlm, picture, question="What is it?", turns=(), options=OPTIONS) -> str:
+    *_, raw = vlm.stream(picture, "digest" if picture else None, turns, question, options=options)
     return raw
 
 
@@ -48,33 +48,33 @@ def expected(parts, picture, question, turns=(), views=None) -> str:
     return raw
 
 
-def test_it_answers_as_the_model_does(speaker, parts, picture):
+def test_it_answers_as_the_model_does(vlm, parts, picture):
     for _ in range(2):
-        assert ask(speaker, picture) == expected(parts, picture, "What is it?")
-    assert ask(speaker, None) == expected(parts, None, "What is it?")
+        assert ask(vlm, picture) == expected(parts, picture, "What is it?")
+    assert ask(vlm, None) == expected(parts, None, "What is it?")
 
 
-def test_caches_change_nothing(speaker, parts, picture):
-    first = ask(speaker, picture)
+def test_caches_change_nothing(vlm, parts, picture):
+    first = ask(vlm, picture)
     turns = (("What is it?", first),)
-    fresh = SphinxSpeaker(*parts, name="tiny")
-    assert ask(speaker, picture, "And now?", turns) == ask(fresh, picture, "And now?", turns)
-    assert ask(speaker, picture, "And now?", turns) == expected(parts, picture, "And now?", turns)
-    assert ask(speaker, picture) == first
+    fresh = SphinxVLM(*parts, name="tiny")
+    assert ask(vlm, picture, "And now?", turns) == ask(fresh, picture, "And now?", turns)
+    assert ask(vlm, picture, "And now?", turns) == expected(parts, picture, "And now?", turns)
+    assert ask(vlm, picture) == first
 
 
-def test_a_picture_is_encoded_once_a_conversation(speaker, parts, picture, monkeypatch):
+def test_a_picture_is_encoded_once_a_conversation(vlm, parts, picture, monkeypatch):
     calls = []
     encode = parts[0].get_image_features
     monkeypatch.setattr(parts[0], "get_image_features", lambda *a, **k: calls.append(1) or encode(*a, **k))
     for question in ("one?", "two?", "three?"):
-        ask(speaker, picture, question)
+        ask(vlm, picture, question)
     assert calls == [1]
-    ask(speaker, picture, options=SpeakerOptions(max_new_tokens=3, views=1))
+    ask(vlm, picture, options=GenerationOptions(max_new_tokens=3, views=1))
     assert calls == [1, 1]
 
 
-def test_the_conversation_is_prefilled_once(speaker, parts, picture, monkeypatch):
+def test_the_conversation_is_prefilled_once(vlm, parts, picture, monkeypatch):
     lengths = []
     forward = parts[0].model.forward
 
@@ -82,30 +82,30 @@ def test_the_conversation_is_prefilled_once(speaker, parts, picture, monkeypatch
         lengths.append(kwargs["input_ids"].shape[1])
         return forward(*args, **kwargs)
 
-    first = ask(speaker, picture)
+    first = ask(vlm, picture)
     monkeypatch.setattr(parts[0].model, "forward", spy)
-    ask(speaker, picture, "And now?", (("What is it?", first),))
+    ask(vlm, picture, "And now?", (("What is it?", first),))
     assert lengths[0] < 60  # the new question, not the picture's tokens and the old turn
     assert set(lengths[1:]) == {1}
 
 
-def test_views_and_encoders(speaker, parts, picture):
-    one = SpeakerOptions(max_new_tokens=12, views=1)
-    assert ask(speaker, picture, options=one) == expected(parts, picture, "What is it?", views=1)
-    ask(speaker, picture, options=SpeakerOptions(max_new_tokens=2, encoders=("clip", "dinov2")))
+def test_views_and_encoders(vlm, parts, picture):
+    one = GenerationOptions(max_new_tokens=12, views=1)
+    assert ask(vlm, picture, options=one) == expected(parts, picture, "What is it?", views=1)
+    ask(vlm, picture, options=GenerationOptions(max_new_tokens=2, encoders=("clip", "dinov2")))
     for wrong in (
-        SpeakerOptions(views=9),
-        SpeakerOptions(encoders=("sonar",)),
-        SpeakerOptions(temperature=-1),
+        GenerationOptions(views=9),
+        GenerationOptions(encoders=("sonar",)),
+        GenerationOptions(temperature=-1),
     ):
         with pytest.raises(DemoError):
-            ask(speaker, picture, options=wrong)
+            ask(vlm, picture, options=wrong)
 
 
-def test_the_dice_are_the_requests(speaker, picture):
+def test_the_dice_are_the_requests(vlm, picture):
     def sampled(seed: int) -> str:
         return ask(
-            speaker, picture, options=SpeakerOptions(seed=seed, temperature=1.5, top_p=1.0, max_new_tokens=12)
+            vlm, picture, options=GenerationOptions(seed=seed, temperature=1.5, top_p=1.0, max_new_tokens=12)
         )
 
     torch.manual_seed(1)
@@ -115,24 +115,22 @@ def test_the_dice_are_the_requests(speaker, picture):
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_closing_stops_at_once(speaker, picture):
-    replies = speaker.stream(
-        picture, "digest", (), "Tell me more", options=SpeakerOptions(max_new_tokens=200)
-    )
+def test_closing_stops_at_once(vlm, picture):
+    replies = vlm.stream(picture, "digest", (), "Tell me more", options=GenerationOptions(max_new_tokens=200))
     next(replies)
     next(replies)
-    passes = speaker.forward_passes
+    passes = vlm.forward_passes
     assert passes == 2
     replies.close()
-    assert speaker.forward_passes == passes
-    assert ask(speaker, picture) == ask(speaker, picture)
+    assert vlm.forward_passes == passes
+    assert ask(vlm, picture) == ask(vlm, picture)
 
 
-def test_old_turns_go_when_the_conversation_is_long(speaker, picture):
+def test_old_turns_go_when_the_conversation_is_long(vlm, picture):
     turns = tuple((f"question {i} " * 10, "answer " * 10) for i in range(20))
-    assert isinstance(ask(speaker, picture, "And now?", turns), str)
+    assert isinstance(ask(vlm, picture, "And now?", turns), str)
     with pytest.raises(DemoError, match="too long"):
-        ask(speaker, picture, "word " * 2000)
+        ask(vlm, picture, "word " * 2000)
 
 
 def test_what_is_kept_is_bounded():
@@ -148,19 +146,19 @@ def test_what_is_kept_is_bounded():
 
 
 def test_familiarity(parts, picture):
-    speaker = SphinxSpeaker(*parts, name="tiny")
-    assert speaker.familiar(picture, "digest")
+    vlm = SphinxVLM(*parts, name="tiny")
+    assert vlm.in_distribution(picture, "digest")
     width = 2 * parts[0].config.get_text_config().hidden_size
     near = Familiarity(torch.zeros(width), torch.eye(width), 1e6)
     far = Familiarity(torch.zeros(width), torch.eye(width), 0.0)
-    assert SphinxSpeaker(*parts, name="tiny", familiarity=near).familiar(picture, "digest")
-    assert not SphinxSpeaker(*parts, name="tiny", familiarity=far).familiar(picture, "digest")
+    assert SphinxVLM(*parts, name="tiny", familiarity=near).in_distribution(picture, "digest")
+    assert not SphinxVLM(*parts, name="tiny", familiarity=far).in_distribution(picture, "digest")
 
 
-def test_memory_that_does_not_suffice_is_explained(speaker, picture, monkeypatch):
+def test_memory_that_does_not_suffice_is_explained(vlm, picture, monkeypatch):
     def full(*given, **named):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    monkeypatch.setattr(speaker._model, "get_image_features", full)
+    monkeypatch.setattr(vlm._model, "get_image_features", full)
     with pytest.raises(MissingCapability, match="memory does not suffice for tiny: use fewer views"):
-        ask(speaker, picture)
+        ask(vlm, picture)

@@ -18,11 +18,11 @@ from pipelines.scene import Box, Click, Mask, Scene
 MAX_NEW_TOKENS = 512  # of one reply
 STEPS = 20  # of diffusion
 TRIES = 3  # paintings of an edit, until SPHINX sees what was wished for
-GUIDANCE = 7.5  # how closely diffusion follows the words, where a painter says nothing else: diffusers' own
+GUIDANCE = 7.5  # how closely diffusion follows the words, where a inpainter says nothing else: diffusers' own
 
 
 @dataclass(frozen=True, slots=True)
-class SpeakerOptions:
+class GenerationOptions:
     """How one reply is generated. `views` and `encoders` leave parts of SPHINX's sight out; None is all."""
 
     seed: int = 0
@@ -34,10 +34,10 @@ class SpeakerOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class PainterOptions:
+class InpaintOptions:
     """How one painting is made. `negative`: what should not be seen; `keep_shape`: recolour only.
 
-    `guidance`: how closely the words are followed; None is what suits the painter.
+    `guidance`: how closely the words are followed; None is what suits the inpainter.
     """
 
     seed: int = 0
@@ -50,7 +50,7 @@ class PainterOptions:
         """The dials in words, for a turn's record."""
         return (
             ("steps", str(self.steps)),
-            ("guidance", "as suits the painter" if self.guidance is None else str(self.guidance)),
+            ("guidance", "as suits the model" if self.guidance is None else str(self.guidance)),
             ("negative", self.negative),
         )
 
@@ -59,7 +59,7 @@ class PainterOptions:
 class Painting:
     """A painting after `step` of `steps`: a preview on the way where there is one, the picture at the end.
 
-    `by`: what painted it, where that is not the painter as it is named.
+    `by`: what painted it, where that is not the inpainter as it is named.
     """
 
     step: int
@@ -74,7 +74,7 @@ Replies = Generator[str, None, None]
 Paintings = Generator[Painting, None, None]
 
 
-class Speaker(Protocol):
+class VisionLanguageModel(Protocol):
     """SPHINX. `forward_passes` counts the language model's calls since it was loaded."""
 
     name: str
@@ -87,7 +87,7 @@ class Speaker(Protocol):
         turns: Sequence[tuple[str, str]],
         question: str,
         *,
-        options: SpeakerOptions,
+        options: GenerationOptions,
     ) -> Replies:
         """Answer. Closing the iterator stops the model at once.
 
@@ -101,12 +101,12 @@ class Speaker(Protocol):
         """
         ...
 
-    def familiar(self, image: Image.Image, digest: str) -> bool:
+    def in_distribution(self, image: Image.Image, digest: str) -> bool:
         """Whether the picture is of the kind that the model was trained on."""
         ...
 
 
-class Outliner(Protocol):
+class Segmenter(Protocol):
     """The segmenter."""
 
     name: str
@@ -118,12 +118,12 @@ class Outliner(Protocol):
         ...
 
 
-class Painter(Protocol):
+class Inpainter(Protocol):
     """The inpainter."""
 
     name: str
 
-    def paint(self, image: Image.Image, mask: np.ndarray, wish: str, *, options: PainterOptions) -> Paintings:
+    def paint(self, image: Image.Image, mask: np.ndarray, wish: str, *, options: InpaintOptions) -> Paintings:
         """Paint inside a mask; every pixel outside it stays bit-identical. Closing the iterator cancels.
 
         Args:

@@ -1,9 +1,9 @@
-"""Parts whose verbs run where a GPU is lent for a while: on Hugging Face's ZeroGPU, in another process.
+"""The three models behind ZeroGPU: every call runs in another process that holds a GPU for a while.
 
-    speaker, outliner, painter = borrow(spaces.GPU, speaker, outliner, painter)
+    vlm, segmenter, inpainter = run_on_zero_gpu(spaces.GPU, vlm, segmenter, inpainter)
 
 What goes there and comes back is pickled, piece by piece where a verb streams. All verbs are served by one
-borrowed function, so that they share one process and what it remembers of pictures and conversations. This
+decorated function, so that they share one process and what it remembers of pictures and conversations. This
 module knows no model.
 """
 
@@ -17,41 +17,53 @@ import numpy as np
 from PIL import Image
 
 from pipelines.errors import DemoError
-from pipelines.parts import Outliner, Painter, PainterOptions, Paintings, Replies, Speaker, SpeakerOptions
+from pipelines.interfaces import (
+    GenerationOptions,
+    Inpainter,
+    InpaintOptions,
+    Paintings,
+    Replies,
+    Segmenter,
+    VisionLanguageModel,
+)
 from pipelines.scene import Box, Click, Mask
 
-SECONDS = {"stream": 60, "familiar": 15, "outline": 15, "paint": 60}
+SECONDS = {"stream": 60, "in_distribution": 15, "outline": 15, "paint": 60}
 """Of GPU a verb may take, loading the weights onto it included; asked of a visitor's quota beforehand."""
 
 Served = Callable[..., Generator[Any, None, None]]
 """(verb, its arguments) -> its answers, one after the other."""
-Lend = Callable[..., Callable[[Served], Served]]
+GpuDecorator = Callable[..., Callable[[Served], Served]]
 """`spaces.GPU` or its like: lend(duration=seconds of a call's arguments) decorates what needs the GPU."""
 
 
-def borrow(
-    lend: Lend, speaker: Speaker, outliner: Outliner, painter: Painter
-) -> tuple[Speaker, Outliner, Painter]:
-    """The same three parts, each call of which borrows a GPU."""
-    parts = {"stream": speaker, "familiar": speaker, "outline": outliner, "paint": painter}
+def run_on_zero_gpu(
+    gpu: GpuDecorator, vlm: VisionLanguageModel, segmenter: Segmenter, inpainter: Inpainter
+) -> tuple[VisionLanguageModel, Segmenter, Inpainter]:
+    """Wrap the three models so that every call runs under the GPU decorator."""
+    models = {"stream": vlm, "in_distribution": vlm, "outline": segmenter, "paint": inpainter}
 
-    @lend(duration=lambda verb, *given, **named: SECONDS[verb])
+    @gpu(duration=lambda verb, *given, **named: SECONDS[verb])
     def serve(verb: str, *given: Any, **named: Any) -> Generator[Any, None, None]:
         try:
-            answer = getattr(parts[verb], verb)(*given, **named)
+            answer = getattr(models[verb], verb)(*given, **named)
             if isinstance(answer, Generator):
                 with closing(answer):
                     yield from answer
             else:
                 yield answer
         except DemoError as error:
-            yield error  # as a value: of an exception the lender tells its name only
+            yield error  # as a value: ZeroGPU forwards only the name of an exception's type
 
-    return _Speaker(speaker.name, serve), _Outliner(outliner.name, serve), _Painter(painter.name, serve)
+    return (
+        _RemoteVLM(vlm.name, serve),
+        _RemoteSegmenter(segmenter.name, serve),
+        _RemoteInpainter(inpainter.name, serve),
+    )
 
 
 def _answers(served: Generator[Any, None, None]) -> Generator[Any, None, None]:
-    """What was served, a refusal raised here. Closing it closes what serves."""
+    """Yield the served values and raise a served refusal. Closing this generator closes the served one."""
     with closing(served):
         for answer in served:
             if isinstance(answer, DemoError):
@@ -59,7 +71,7 @@ def _answers(served: Generator[Any, None, None]) -> Generator[Any, None, None]:
             yield answer
 
 
-class _Speaker:
+class _RemoteVLM:
     def __init__(self, name: str, serve: Served) -> None:
         self.name = name
         self.forward_passes = 0  # as far as is seen from here: pieces that arrived
@@ -72,7 +84,7 @@ class _Speaker:
         turns: Sequence[tuple[str, str]],
         question: str,
         *,
-        options: SpeakerOptions,
+        options: GenerationOptions,
     ) -> Replies:
         served = self._serve("stream", image, digest, tuple(turns), question, options=options)
         with closing(_answers(served)) as replies:
@@ -80,12 +92,12 @@ class _Speaker:
                 self.forward_passes += 1
                 yield raw
 
-    def familiar(self, image: Image.Image, digest: str) -> bool:
-        (known,) = _answers(self._serve("familiar", image, digest))
+    def in_distribution(self, image: Image.Image, digest: str) -> bool:
+        (known,) = _answers(self._serve("in_distribution", image, digest))
         return known
 
 
-class _Outliner:
+class _RemoteSegmenter:
     def __init__(self, name: str, serve: Served) -> None:
         self.name = name
         self._serve = serve
@@ -97,10 +109,10 @@ class _Outliner:
         return found
 
 
-class _Painter:
+class _RemoteInpainter:
     def __init__(self, name: str, serve: Served) -> None:
         self.name = name
         self._serve = serve
 
-    def paint(self, image: Image.Image, mask: np.ndarray, wish: str, *, options: PainterOptions) -> Paintings:
+    def paint(self, image: Image.Image, mask: np.ndarray, wish: str, *, options: InpaintOptions) -> Paintings:
         yield from _answers(self._serve("paint", image, mask, wish, options=options))

@@ -11,10 +11,10 @@ import pytest
 
 from pipelines import catalog
 from pipelines.assistant import Assistant
-from pipelines.borrowed import SECONDS, borrow
 from pipelines.errors import MissingCapability
 from pipelines.pictures import Pictures
 from pipelines.scene import Click, Point, Scene
+from pipelines.zero_gpu import SECONDS, run_on_zero_gpu
 
 
 class Lender:
@@ -58,8 +58,10 @@ def lender() -> Lender:
 
 
 @pytest.fixture
-def borrowing(lender, speaker, outliner, painter, about, tmp_path) -> Assistant:
-    return Assistant(*borrow(lender.GPU, speaker, outliner, painter), about, Pictures(tmp_path / "lent"))
+def borrowing(lender, vlm, segmenter, inpainter, about, tmp_path) -> Assistant:
+    return Assistant(
+        *run_on_zero_gpu(lender.GPU, vlm, segmenter, inpainter), about, Pictures(tmp_path / "lent")
+    )
 
 
 def test_every_verb_borrows_and_answers_the_same(assistant, borrowing, lender, drawing):
@@ -75,40 +77,40 @@ def test_every_verb_borrows_and_answers_the_same(assistant, borrowing, lender, d
     assert scene.regions[0].mask
     assert {verb for verb, _ in lender.calls} == set(SECONDS)
     assert all(seconds == SECONDS[verb] for verb, seconds in lender.calls)
-    assert borrowing.speaker.name == "fake-sphinx"
+    assert borrowing.vlm.name == "fake-sphinx"
 
 
-def test_words_stream_and_closing_gives_the_gpu_back(borrowing, lender, speaker, drawing):
-    speaker.otherwise = "word " * 200
+def test_words_stream_and_closing_gives_the_gpu_back(borrowing, lender, vlm, drawing):
+    vlm.otherwise = "word " * 200
     scenes = borrowing.reply(borrowing.open(drawing), "tell me a story")
     texts = [next(scenes).turns[-1].text for _ in range(4)]
     assert len(set(texts)) == 4
-    passes = speaker.forward_passes
+    passes = vlm.forward_passes
     assert borrowing.forward_passes == passes == 3
     scenes.close()
-    assert speaker.forward_passes == passes
-    assert speaker.closed == 1
+    assert vlm.forward_passes == passes
+    assert vlm.closed == 1
     assert lender.closed == ["stream"]
 
 
-def test_a_refusal_keeps_its_words(borrowing, painter, drawing):
-    painter.cannot.add("star")
+def test_a_refusal_keeps_its_words(borrowing, inpainter, drawing):
+    inpainter.cannot.add("star")
     scene = borrowing.answer(borrowing.open(drawing), "segment the red ball")
     with pytest.raises(MissingCapability, match="cannot paint “star”"):
         borrowing.answer(scene, "replace it with a star")
 
 
-def test_a_fault_stays_a_fault(borrowing, outliner, drawing):
-    outliner.outline = lambda *given, **named: 1 / 0
+def test_a_fault_stays_a_fault(borrowing, segmenter, drawing):
+    segmenter.outline = lambda *given, **named: 1 / 0
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         borrowing.click(borrowing.open(drawing), Click(Point(70, 100)))
 
 
-def test_the_catalogue_borrows_where_a_gpu_is_lent(monkeypatch, lender, speaker, outliner, painter, about):
-    monkeypatch.setattr(catalog, "load_speaker", lambda *_: (speaker, about))
-    monkeypatch.setattr(catalog, "load_outliner", lambda *_: outliner)
-    monkeypatch.setattr(catalog, "load_painter", lambda *_: painter)
-    lent = catalog.load(lend=lender.GPU)
+def test_the_catalogue_borrows_where_a_gpu_is_lent(monkeypatch, lender, vlm, segmenter, inpainter, about):
+    monkeypatch.setattr(catalog, "load_vlm", lambda *_: (vlm, about))
+    monkeypatch.setattr(catalog, "load_segmenter", lambda *_: segmenter)
+    monkeypatch.setattr(catalog, "load_inpainter", lambda *_: inpainter)
+    lent = catalog.load(gpu=lender.GPU)
     assert lent.answer(Scene(), "hello").turns[-1].text
     assert lender.calls == [("stream", SECONDS["stream"])]
-    assert catalog.load().speaker is speaker
+    assert catalog.load().vlm is vlm
