@@ -1,0 +1,66 @@
+"""The one temporary folder of this process: made when it is first asked for, gone when the process ends.
+
+A process that is killed leaves its folder behind, visitors' pictures in it. The next start deletes it: each
+folder holds a locked file, and the operating system
+lets go of the lock when the process dies, however it dies.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+try:
+    import fcntl
+except ImportError:  # Windows: nothing is swept there
+    fcntl = None
+
+PREFIX = "sphinx-live-"
+LOCK = "lock"
+
+
+@cache
+def scratch_folder() -> Path:
+    """The folder for what this process writes, deleted when it ends; folders of dead processes go first."""
+    sweep()
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    held = _locked(folder / LOCK)
+    atexit.register(_remove, folder, os.getpid(), held)
+    return folder
+
+
+def sweep() -> None:
+    """Delete the folders that processes left behind which are no longer alive."""
+    if fcntl is None:
+        return
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            ours = folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.getuid()
+            if ours and (folder / LOCK).exists() and (held := _locked(folder / LOCK)):
+                shutil.rmtree(folder, ignore_errors=True)
+                held.close()
+
+
+def _locked(path: Path) -> IO[bytes] | None:
+    """The file, locked for as long as it is open; None where another process holds it."""
+    file = path.open("ab")
+    if fcntl:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            return None
+    return file
+
+
+def _remove(folder: Path, owner: int, held: IO[bytes] | None) -> None:
+    if os.getpid() == owner:  # a forked child ends, too
+        shutil.rmtree(folder, ignore_errors=True)
+    if held:
+        held.close()
