@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import cv2
 import numpy as np
 
 from pipelines.draw import BONES
@@ -69,11 +70,15 @@ def coco(scene: Scene, file_name: str = "picture.png") -> dict[str, Any]:
 
 
 def _category(number: int, name: str, posed: bool) -> dict[str, Any]:
-    row: dict[str, Any] = {"id": number, "name": name, "supercategory": ""}
-    if posed:
-        row["keypoints"] = [joint.replace(" ", "_") for joint in COCO_JOINTS]
-        row["skeleton"] = SKELETON
-    return row
+    joints = [joint.replace(" ", "_") for joint in COCO_JOINTS] if posed else []
+    # Empty rather than left out: datumaro wants both of every category.
+    return {
+        "id": number,
+        "name": name,
+        "supercategory": "",
+        "keypoints": joints,
+        "skeleton": SKELETON if posed else [],
+    }
 
 
 def _annotation(region: Region, size_wh: tuple[int, int], category: int, posed: set[str]) -> dict[str, Any]:
@@ -125,8 +130,8 @@ def edge_polygon(plane: np.ndarray) -> list[tuple[int, int]] | None:
         parts, or has too many corners.
     """
     rows, columns = np.nonzero(plane)
-    if not len(rows):
-        return None
+    if not len(rows) or cv2.connectedComponents(plane.astype(np.uint8), connectivity=4)[0] != 2:
+        return None  # of the two components one is the background
     padded = np.pad(plane, 1)
     start = x, y = int(columns[0]), int(rows[0])
     dx, dy = 1, 0  # along the first pixel's upper edge; what is covered lies on the right hand
@@ -149,7 +154,7 @@ def edge_polygon(plane: np.ndarray) -> list[tuple[int, int]] | None:
             break
         if len(corners) > LONGEST_POLYGON:
             return None
-    return corners if twice_area == 2 * len(rows) else None
+    return corners if twice_area == 2 * len(rows) else None  # holes are inside what is traced
 
 
 def picture_size(scene: Scene) -> tuple[int, int]:
