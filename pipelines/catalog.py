@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.assistant import REMEMBERED_TURNS, About, Assistant
 from pipelines.errors import MissingCapability
+from pipelines.settings import Settings
 from pipelines.tasks import TASKS
 from pipelines.zero_gpu import run_on_zero_gpu
 
@@ -38,17 +38,6 @@ PAINTED_WITHOUT_A_MODEL = (
 DTYPES = ("float32", "bfloat16", "float16", "int8", "nf4")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What is loaded: names, local paths or Hub ids; "auto" is found."""
-
-    model: str = "sphinx-nano"
-    segmenter: str = "sam-nano"
-    inpainter: str = "auto"
-    device: str = "auto"
-    dtype: str = "auto"
-
-
 def load(settings: Settings | None = None, *, gpu: GpuDecorator | None = None) -> Assistant:
     """Put an assistant together.
 
@@ -68,15 +57,6 @@ def load(settings: Settings | None = None, *, gpu: GpuDecorator | None = None) -
     if gpu:
         vlm, segmenter, inpainter = run_on_zero_gpu(gpu, vlm, segmenter, inpainter)
     return Assistant(vlm, segmenter, inpainter, about)
-
-
-def quieten() -> None:
-    """The models' libraries say nothing on stderr unless something is wrong, nor draw bars into a pipe."""
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.set_verbosity_error()
-    if not sys.stderr.isatty():
-        transformers_logging.disable_progress_bar()
 
 
 def find_device(device: str) -> tuple[str, str]:

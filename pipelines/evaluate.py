@@ -25,10 +25,11 @@ import numpy as np
 from PIL import Image
 
 from pipelines.assistant import Assistant, ReplyOptions
-from pipelines.catalog import Settings, load, quieten
+from pipelines.catalog import Settings, load
 from pipelines.colours import COLOURS
 from pipelines.errors import DemoError, MissingCapability
 from pipelines.nouns import noun
+from pipelines.quiet import quieten
 from pipelines.scene import Box, Mask, Region, Scene
 
 if TYPE_CHECKING:

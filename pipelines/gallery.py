@@ -15,9 +15,10 @@ from pathlib import Path
 from PIL import Image
 
 from pipelines.assistant import Assistant
-from pipelines.catalog import ASSETS, Settings, load, quieten
+from pipelines.catalog import ASSETS, Settings, load
 from pipelines.draw import draw
 from pipelines.errors import DemoError
+from pipelines.quiet import quieten
 from pipelines.scene import Scene
 from pipelines.tasks import TASKS
 

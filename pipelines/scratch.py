@@ -23,6 +23,7 @@ except ImportError:  # Windows: nothing is swept there
 
 PREFIX = "sphinx-live-"
 LOCK = "lock"
+_made: dict[Path, tuple[int, IO[bytes] | None]] = {}  # folder -> the process that made it, its lock
 
 
 @cache
@@ -30,9 +31,18 @@ def scratch_folder() -> Path:
     """The folder for what this process writes, deleted when it ends; folders of dead processes go first."""
     sweep()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    held = _locked(folder / LOCK)
-    atexit.register(_remove, folder, os.getpid(), held)
+    _made[folder] = os.getpid(), _locked(folder / LOCK)
+    atexit.register(clean_up)
     return folder
+
+
+def clean_up() -> None:
+    """Delete the folder now. A forked child that ends deletes nothing of its parent's."""
+    for folder, (owner, held) in _made.items():
+        if os.getpid() == owner:
+            shutil.rmtree(folder, ignore_errors=True)
+            if held:
+                held.close()
 
 
 def sweep() -> None:
@@ -57,10 +67,3 @@ def _locked(path: Path) -> IO[bytes] | None:
             file.close()
             return None
     return file
-
-
-def _remove(folder: Path, owner: int, held: IO[bytes] | None) -> None:
-    if os.getpid() == owner:  # a forked child ends, too
-        shutil.rmtree(folder, ignore_errors=True)
-    if held:
-        held.close()
