@@ -81,8 +81,8 @@ def open_photo(source: str | Path | bytes | Image.Image) -> Photo:
     if isinstance(source, Image.Image):
         _check_size(source.size)
         return _decoded(source.copy())
-    data = source if isinstance(source, bytes) else _read_file(Path(source))
-    image = _opened(data)
+    data = source if isinstance(source, bytes) else read_file(Path(source))
+    image = open_file(data)
     _check_size(image.size)
     return _decoded(image)
 
@@ -93,12 +93,17 @@ def picture_size(data: bytes) -> tuple[int, int]:
     Raises:
         UnreadablePicture: it is none, or larger than is opened here.
     """
-    with _opened(data) as image:
+    with open_file(data) as image:
         _check_size(image.size)
         return image.size
 
 
-def _opened(data: bytes) -> Image.Image:
+def open_file(data: bytes) -> Image.Image:
+    """Open a picture's file without decoding it.
+
+    Raises:
+        UnreadablePicture: it is none.
+    """
     Image.init()
     # Not every build of Pillow reads AVIF or JPEG 2000, and a format it does not know is an error.
     formats = tuple(name for name in FORMATS if name in Image.OPEN)
@@ -246,7 +251,12 @@ def _check_size(size_wh: tuple[int, int]) -> None:
         raise UnreadablePicture(f"The picture is {width} x {height} pixels. {_TOO_LARGE}")
 
 
-def _read_file(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """Return a file's bytes.
+
+    Raises:
+        UnreadablePicture: it cannot be read, or is too large.
+    """
     name = short(str(path))
     try:
         size = path.stat().st_size
