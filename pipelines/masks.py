@@ -19,6 +19,7 @@ from pipelines.scene import Mask, Region, Scene
 
 GREY = 24  # how far apart red, green and blue may lie in a grey; JPEG moves them a little
 HALF = 128
+ROUNDING = 0.05  # of a shape, at most, and a pixel, by which a scaled mask may miss the picture's
 HOW = "save it as black and white, white where the thing is"
 
 
@@ -97,7 +98,8 @@ def _fitted(values: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
     (height, width), (wanted_w, wanted_h) = values.shape, size_wh
     if (width, height) == size_wh:
         return values
-    if abs(width * wanted_h - height * wanted_w) > max(wanted_w, wanted_h, width, height):
+    one, other = width * wanted_h, height * wanted_w  # equal where the shapes are
+    if abs(one - other) > min(max(wanted_w, wanted_h), ROUNDING * max(one, other)):
         raise DemoError(
             f"The mask is {width} x {height} pixels and the picture {wanted_w} x {wanted_h}: "
             "their shapes must be the same."

@@ -113,7 +113,7 @@ def _folder(given: argparse.Namespace) -> int:
     if given.session:
         raise DemoError("--session keeps the visit of one picture: give one instead of a folder.")
     if given.save:
-        if given.save.suffix and not given.save.is_dir():
+        if given.save.suffix and not os.path.isdir(given.save):
             raise DemoError("For a folder of pictures, --save takes a folder: name one without a suffix.")
         _keep_apart(given.save, given.picture)
     targets, fallback = output_names(paths), given.save or _fresh_folder(given.picture / EDITED)
@@ -259,7 +259,7 @@ def _keep_apart(target: Path, source: Path) -> None:
 
 
 def _check_session(target: Path) -> None:
-    if target.suffix.lower() != ".zip" or not target.parent.is_dir():
+    if target.suffix.lower() != ".zip" or not os.path.isdir(target.parent):
         raise DemoError(f"{short(str(target))} cannot be written: name a .zip in a folder that exists.")
 
 

@@ -25,7 +25,7 @@ _JPEG: dict[str, Any] = {
     "quality": 95,
     "subsampling": 0,
 }  # 95: the most that Pillow advises
-_TIFF: dict[str, Any] = {"format": "TIFF", "compression": "tiff_adobe_deflate"}
+_TIFF: dict[str, Any] = {"format": "TIFF"}  # not compressed: Pillow cannot add EXIF to a compressed one
 WRITERS: dict[str, dict[str, Any]] = {
     ".png": _PNG,
     ".webp": {"format": "WEBP", "lossless": True, "exact": True},
@@ -51,9 +51,9 @@ def check_target(target: Path) -> None:
             f"{short(str(target))} cannot be written: let it end in .png, .webp or .tif (lossless), "
             "or in .jpg (high quality)."
         )
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):
         raise DemoError(f"There is no folder {short(str(target.parent))}: make it first, or choose another.")
-    if target.is_dir():
+    if os.path.isdir(target):
         raise DemoError(f"{short(str(target))} is a folder: name a file in it.")
 
 

@@ -1,8 +1,11 @@
 """The store: what it keeps, under which name, for how long, and how much of it."""
 
+import errno
+import io
 import os
 import time
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -38,3 +41,85 @@ def test_the_store_is_bounded(tmp_path, monkeypatch):
     store.add(Image.new("RGB", (9, 9)))
     with pytest.raises(DemoError, match="open it again"):
         store.path(kept[1])
+
+
+def test_the_disk_is_bounded_and_the_oldest_go(tmp_path, monkeypatch):
+    store = Pictures(tmp_path)
+    noise = [Image.effect_noise((64, 64), 50 + i).convert("RGB") for i in range(6)]
+    size = store.path(store.add(noise[0])).stat().st_size
+    monkeypatch.setattr(pictures, "MOST_ON_DISK", round(3.5 * size))
+    kept = []
+    for at, image in enumerate(noise):
+        kept.append(store.add(image))
+        os.utime(tmp_path / f"{kept[-1].digest}.png", (1e9 + at,) * 2 if at < 5 else None)
+        monkeypatch.setattr(pictures, "KEPT_ON_DISK", 1e12)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 3.5 * size
+    assert store.path(kept[-1]).exists()
+    with pytest.raises(DemoError, match="open it again"):
+        store.path(kept[0])
+
+
+def test_previews_are_few_and_no_pictures(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "MOST_PREVIEWS", 3)
+    store = Pictures(tmp_path)
+    shown = [store.add_preview(Image.new("RGB", (64, 64), (i, 0, 0))) for i in range(10)]
+    assert store.image(shown[-1]).size == shown[-1].size_wh == (64, 64)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
+    store = Pictures(tmp_path)
+
+    def save(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", save)
+    with pytest.raises(DemoError, match="disk is full") as error:
+        store.add(Image.new("RGB", (9, 9)))
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def glass() -> Image.Image:
+    """Red glass, half transparent on the left; on the right a green that is not seen at all."""
+    image = Image.new("RGBA", (40, 20), (200, 0, 0, 100))
+    image.paste((0, 170, 0, 0), (20, 0, 40, 20))
+    exif = Image.Exif()
+    exif[0x0110] = "Model 3"
+    image.info["exif"] = exif.tobytes()
+    return image
+
+
+def encoded(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", exif=image.info["exif"])
+    return buffer.getvalue()
+
+
+def test_transparency_and_camera_go_through_an_edit(tmp_path, glass):
+    store = Pictures(tmp_path)
+    opened = store.open(encoded(glass))
+    painted = store.image(opened).copy()
+    painted.paste((0, 0, 255), (5, 5, 10, 10))
+    edited = store.add(painted, like=opened)
+    with Image.open(store.original(edited)) as home:
+        assert home.getexif()[0x0110] == "Model 3"
+        pixels, before = np.asarray(home), np.asarray(glass)
+    assert (pixels[..., 3] == before[..., 3]).all()
+    untouched = np.ones((20, 40), bool)
+    untouched[5:10, 5:10] = False
+    assert (pixels[untouched] == before[untouched]).all()
+    assert pixels[7, 7, 2] > 200 > pixels[7, 7, 0]
+    # and what is seen is what the file shows
+    assert store.open(store.original(edited)) == edited
+
+
+def test_who_knows_the_pixels_does_not_find_the_camera(tmp_path, glass):
+    store = Pictures(tmp_path)
+    carried = store.open(encoded(glass))
+    plain = store.add(store.image(carried).copy())
+    assert plain.digest != carried.digest
+    assert store.photo(plain).exif == b""
+    assert store.photo(plain).layer is None
+    assert store.photo(carried).exif

@@ -1,13 +1,21 @@
 """The session ZIP and back; wrong, damaged and costly ones are refused in words before they cost anything."""
 
+import base64
 import contextlib
 import io
 import json
+import time
+import tracemalloc
 import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from pipelines.errors import DemoError
 from pipelines.export import BrokenSession, archive, open_session, save_session, schema, session
@@ -176,9 +184,6 @@ def test_a_picture_that_is_none_is_refused(assistant, saved):
 
 
 def test_bits_that_lie_about_their_size_are_not_unpacked(assistant, saved):
-    import base64
-    import zlib
-
     bomb = base64.b64encode(zlib.compress(bytes(50_000_000))).decode()
     with pytest.raises(BrokenSession):
         open_session(
@@ -195,3 +200,165 @@ def test_arbitrary_damage_never_raises_anything_else(assistant, saved, data):
     damaged = saved[:at] + noise + saved[at + len(noise) :]
     with contextlib.suppress(DemoError):
         assert isinstance(open_session(assistant, damaged).scene, Scene)
+
+
+# --- what would cost too much --------------------------------------------------------------------------
+
+VARIANTS = 1  # of each kind; ten passed when this was written, in two minutes
+MOST_SECONDS, MOST_MEMORY = 2.0, 200_000_000  # of the processor, and bytes of Python's own
+
+
+def blank(width: int, height: int, mode: str = "1", **options) -> bytes:
+    buffer = io.BytesIO()
+    Image.new(mode, (width, height)).save(buffer, "PNG", **options)
+    return buffer.getvalue()
+
+
+def session_of(size=(8, 8), regions=(), steps: int = 1, picture: bytes | None = None, **more) -> bytes:
+    scene = {"picture": 0, "regions": list(regions), "selected": None, "turns": [], "next_id": 10**6}
+    value = {
+        "format": schema.FORMAT, "version": 1, "current": 0, "pictures": [list(size)],
+        "steps": [{"scene": scene, "parent": -1} for _ in range(steps)], **more,
+    }  # fmt: skip
+    return zipped(**{"session.json": json.dumps(value), "pictures/0.png": picture or blank(*size, "RGB")})
+
+
+def region_row(number: int = 1, **more) -> dict:
+    return {
+        "id": number, "label": "x", "box": [0, 0, 8, 8], "mask": None, "keypoints": None, "score": None,
+        "source": "x", "note": None, "clicks": [], "prompt_box": None, "candidates": [], **more,
+    }  # fmt: skip
+
+
+def mask_row(width: int, height: int, fill: int) -> dict:
+    bits = bytes([fill]) * ((width * height + 7) // 8)
+    return {"box": [0, 0, width, height], "bits": base64.b64encode(zlib.compress(bits)).decode()}
+
+
+def costly() -> Iterator[tuple[str, bytes]]:
+    """Small files that would cost much, some of each kind that was reported."""
+    side = 5000
+    for at in range(VARIANTS):
+        masks = [mask_row(side - at, side - i, 255) for i in range(30)]
+        candidates = [[mask, 0.5] for mask in masks]
+        yield (
+            "candidates",
+            session_of((side, side), [region_row(candidates=candidates)], picture=blank(side, side)),
+        )
+        regions = [region_row(i + 1, mask=mask) for i, mask in enumerate(masks)]
+        yield "masks", session_of((side, side), regions, picture=blank(side, side))
+        sizes = [[7000 - i, 7000 - at] for i in range(4 + at)]
+        files = {f"pictures/{i}.png": blank(*size) for i, size in enumerate(sizes)}
+        head = {"format": schema.FORMAT, "version": 1, "current": 0, "pictures": sizes, "steps": []}
+        yield "pictures", zipped(**{"session.json": json.dumps(head)}, **files)
+        many = (b"{},", b"[],", b"0,", b'"",', b"[[]],", b'{"a":0},', b"1e9,", b"null,", b"true,", b"-1,")[at]
+        start = b'{"format":"%b","version":1,"a":[' % (b"x" if at % 2 else schema.FORMAT.encode())
+        yield "values", zipped(**{"session.json": start + many * (9_000_000 // len(many)) + b"0]}"})
+        yield "steps", session_of(steps=20_000 * (at + 1))
+        few = [[i % 9] * at for i in range(40_000)]
+        yield "turns", session_of(masks=few) if at % 2 else session_of(regions=few[:9000])
+    for method in (zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", method) as archive:
+            archive.writestr("session.json", "{}" * 10_000)
+        yield "method", buffer.getvalue()
+        yield "method", buffer.getvalue().replace(b"\x00\x00\x00", b"\x07\x00\x00", 3)
+
+
+def values() -> Iterator[tuple[str, str]]:
+    """Values that JSON can hold and nothing behind it can: a region's field, and its JSON text."""
+    for number in (
+        "1" + "0" * 400,
+        "1e400",
+        "-1e400",
+        "NaN",
+        "Infinity",
+        str(2**64),
+        str(-(2**70)),
+        "9" * 5000,
+    ):
+        yield "score", number
+    for text in (r'"\ud800"', r'"a\udfffb"', r'"\ud800\ud800"', '"\\u0000\ud83d"', "[]", "{}", "1"):
+        yield "label", text
+        yield "note", text
+    yield "clicks", "[[0,0,1]]"
+    yield "clicks", "[[0.0,0,true]]"
+    yield "id", "1.5"
+    yield "id", "true"
+
+
+@pytest.mark.parametrize(("field", "text"), values())
+def test_values_that_nothing_can_hold_are_refused(assistant, field, text):
+    good = session_of(regions=[region_row(**{field: "HERE"})])
+    with zipfile.ZipFile(io.BytesIO(good)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    written = files["session.json"].replace(b'"HERE"', text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(BrokenSession) as error:
+        open_session(assistant, zipped(**{**files, "session.json": written}))
+    assert len(str(error.value)) < 400
+    str(error.value).encode()
+
+
+def test_a_turn_of_endless_seconds_is_refused(assistant):
+    turn = {
+        "role": "user", "text": "", "spans": [], "raw": "", "table": None, "unfinished": False,
+        "pictures": [], "record": ["ask", "m", 0, 0.0, 0, []],
+    }  # fmt: skip
+    assert open_session(assistant, session_of(version=2, turns=[turn], regions=[])).scene.turns == ()
+    turn["record"][3] = 10**400
+    with pytest.raises(BrokenSession):
+        open_session(assistant, session_of(version=2, turns=[turn]))
+
+
+def measured(assistant, source: bytes | Path) -> str:
+    """Open a session, or be refused; what was said, once it is sure that it cost little."""
+    tracemalloc.start()
+    began = time.process_time()
+    try:
+        open_session(assistant, source)
+        said = "opened"
+    except BrokenSession as error:
+        said = str(error)
+    seconds = time.process_time() - began
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert seconds < 3 * MOST_SECONDS, said  # tracing takes its time, too
+    assert most < MOST_MEMORY, said
+    return said
+
+
+def test_costly_sessions_cost_little(assistant):
+    said = {(kind, measured(assistant, data).split(":")[0]) for kind, data in costly()}
+    assert {kind for kind, answer in said if answer != "opened"} == {kind for kind, _ in said}, said
+
+
+def test_equal_masks_are_held_once(assistant):
+    mask = mask_row(8, 8, 255)
+    regions = [region_row(i + 1, mask=mask, candidates=[[mask, 0.5]] * 3) for i in range(20)]
+    opened = open_session(assistant, session_of(regions=regions))
+    assert len({id(region.mask) for region in opened.scene.regions}) == 1
+
+
+def test_a_visit_beyond_the_budget_is_saved_as_far_as_it_goes(assistant, timeline, monkeypatch):
+    monkeypatch.setattr(session, "BUDGET", replace(session.BUDGET, regions=8))
+    data = save_session(assistant, timeline)
+    opened = open_session(assistant, data)
+    assert 1 <= len(opened.steps) < len(timeline.steps)
+    assert opened.scene == timeline.scene
+
+
+def test_a_session_of_version_1_is_read(assistant):
+    opened = open_session(
+        assistant, session_of(regions=[region_row(mask=mask_row(8, 8, 255), score=1)], steps=3)
+    )
+    assert len(opened.steps) == 3
+    assert opened.scene.regions[0].mask.area == 64
+
+
+def test_what_a_picture_carries_goes_with_the_session(assistant, tmp_path):
+    image = Image.new("RGBA", (8, 8), (200, 0, 0, 100))
+    exif = Image.Exif()
+    exif[0x0110] = "Model 3"
+    image.save(tmp_path / "glass.png", exif=exif.tobytes())
+    timeline = Timeline().push(Scene(assistant.pictures.open(tmp_path / "glass.png")))
+    assert open_session(assistant, save_session(assistant, timeline)) == timeline
