@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from model.image_processing_sphinx import to_square
 from pipelines.errors import DemoError
 from pipelines.interfaces import Scenes
+from pipelines.language.references import PRONOUNS
+from pipelines.language.requests import Ask, Marks, Target
 from pipelines.merge import merge, need_picture, need_region
-from pipelines.references import PRONOUNS, Target
-from pipelines.request import Ask, Marks
 from pipelines.scene import Record, Region, Scene, Span, Turn
 from pipelines.tasks import TASKS, Finding
 

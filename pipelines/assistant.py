@@ -16,7 +16,6 @@ from pathlib import Path
 from PIL import Image
 
 from model.replies import plain_text, read_reply
-from pipelines import request as req
 from pipelines.errors import DemoError
 from pipelines.interfaces import (
     STEPS,
@@ -29,10 +28,12 @@ from pipelines.interfaces import (
     Segmenter,
     VisionLanguageModel,
 )
+from pipelines.language import requests as req
+from pipelines.language.nouns import plural, singular
+from pipelines.language.requests import Target
+from pipelines.language.rules import is_relation, understand
 from pipelines.merge import name_regions, need_picture, need_region, show, without_regions
-from pipelines.nouns import plural, singular
 from pipelines.pictures import Pictures, open_picture
-from pipelines.references import Target
 from pipelines.scene import Box, Click, Picture, Record, Region, Scene, Turn
 from pipelines.tasks import TASKS, Piece, Reading
 
@@ -228,7 +229,7 @@ class Assistant:
         """
         options = options or ReplyOptions()
         started = time.monotonic()
-        request = req.understand(words, scene)
+        request = understand(words, scene)
         asked = Turn("user", words.strip())
         scene = scene.with_turn(asked)
         yield scene
@@ -369,7 +370,7 @@ class Assistant:
         if target.every:
             question = TASKS["detect"].prompt.fill(phrase=plural(target.phrase))
             return self.look(scene, "detect", question, options, singular(target.phrase))
-        ability = "relation" if req.is_relation(target.phrase) else "locate"
+        ability = "relation" if is_relation(target.phrase) else "locate"
         question = TASKS[ability].prompt.fill(phrase=target.phrase)
         return self.look(scene, ability, question, options, target.phrase)
 

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipelines import ask
-from pipelines.colours import COLOURS, colours_in
 from pipelines.errors import DemoError
 from pipelines.interfaces import Painting, Paintings, Scenes
+from pipelines.language.colours import COLOURS, colours_in
+from pipelines.language.nouns import noun
+from pipelines.language.requests import Edit, Target
 from pipelines.merge import need_picture, need_region, without_regions
-from pipelines.nouns import noun
-from pipelines.references import Target
-from pipelines.request import Edit
 from pipelines.reshape import grown
 from pipelines.scene import Mask, Picture, Record, Region, Scene, Span, Turn
 from pipelines.tasks import TASKS

@@ -26,9 +26,9 @@ from PIL import Image
 
 from pipelines.assistant import Assistant, ReplyOptions
 from pipelines.catalog import Settings, load, quieten
-from pipelines.colours import COLOURS
 from pipelines.errors import DemoError, MissingCapability
-from pipelines.nouns import noun
+from pipelines.language.colours import COLOURS
+from pipelines.language.nouns import noun
 from pipelines.scene import Box, Mask, Region, Scene
 
 if TYPE_CHECKING:

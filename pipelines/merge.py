@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipelines.errors import DemoError
-from pipelines.nouns import noun, singular
+from pipelines.language.nouns import noun, singular
 from pipelines.scene import Picture, Record, Region, Scene, Span, Turn
 from pipelines.tasks import Finding, Reading
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from model.image_processing_sphinx import to_square
 from pipelines.interfaces import Scenes
+from pipelines.language.requests import Target
 from pipelines.merge import merge, name_regions, need_picture, need_region
-from pipelines.references import Target
 from pipelines.scene import Record, Scene
 from pipelines.tasks import TASKS, Finding, read_joints
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from pipelines.errors import DemoError
 from pipelines.interfaces import Scenes
+from pipelines.language.requests import Reshape
 from pipelines.merge import name_regions, need_picture, need_region, without_regions
-from pipelines.request import Reshape
 from pipelines.scene import Mask, Region, Scene
 
 BY_HAND = "by hand"  # the model of a turn that no model made

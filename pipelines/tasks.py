@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from model.image_processing_sphinx import to_picture
 from model.prompts import PROMPTS, Prompt, is_none
 from model.replies import Group, plain_text, read_reply
-from pipelines.nouns import plural
+from pipelines.language.nouns import plural
 from pipelines.scene import COCO_JOINTS, Box, Keypoint, Point
 
 BESIDE = "a box beside the picture was left out"

@@ -14,9 +14,10 @@ from PIL import Image
 
 from app import handlers, render, ui
 from app.startup import Startup
-from pipelines import request
 from pipelines.assistant import ReplyOptions
 from pipelines.errors import DemoError, MissingCapability
+from pipelines.language import requests as request
+from pipelines.language.rules import understand
 from pipelines.scene import Box, Click, Mask, Point, Region, Scene, Timeline, Turn
 from pipelines.tasks import TASKS
 
@@ -257,7 +258,7 @@ def test_every_ability_is_suggested():
 )
 def test_a_suggestion_is_understood_as_what_it_offers(words, meant):
     assert offered(words)
-    assert request.understand(words, Scene()) == meant
+    assert understand(words, Scene()) == meant
 
 
 @pytest.mark.parametrize(
@@ -277,7 +278,7 @@ def test_a_suggestion_is_understood_as_what_it_offers(words, meant):
 def test_a_suggestion_about_things_is_understood(words, kind):
     assert offered(words)
     scene = Scene(regions=(region(1, SMALL, masked=True), region(2, LARGE, masked=True)), selected=1)
-    assert isinstance(request.understand(words, scene), kind)
+    assert isinstance(understand(words, scene), kind)
 
 
 def test_a_failed_start_is_told_to_whoever_asks(assistant):

@@ -8,24 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from pipelines.language.requests import Target
 from pipelines.scene import Box, Region, Scene
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is pointed at: regions by number, or a box, or a phrase still to be found; nothing at all when
-    a pronoun had nothing to stand for. `every` is set for "all the cups"."""
-
-    phrase: str = ""
-    region_ids: tuple[int, ...] = ()
-    box: Box | None = None
-    every: bool = False
-
-    def __bool__(self) -> bool:
-        return bool(self.phrase or self.region_ids or self.box)
-
 
 _NUMBERED = re.compile(
     r"(?:[#@]\s*|\b(?:regions?|numbers?|no\.|marks?|objects?|things?|boxe?s?)\s+#?)(\d{1,6})\b"
