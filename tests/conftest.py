@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from pipelines.assistant import About, Assistant
+from pipelines.assistant import Assistant
+from pipelines.engine import About
 from pipelines.errors import MissingCapability
 from pipelines.interfaces import GenerationOptions, InpaintOptions, Painting
 from pipelines.pictures import Pictures

@@ -18,8 +18,9 @@ from PIL import Image
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent.parent), str(HERE.parent)]
 
-from pipelines.assistant import Assistant, ReplyOptions  # noqa: E402
+from pipelines.assistant import Assistant  # noqa: E402
 from pipelines.errors import DemoError  # noqa: E402
+from pipelines.interfaces import ReplyOptions  # noqa: E402
 from pipelines.scene import Box, Click, Point, Region, Scene  # noqa: E402
 
 FILE = HERE / "goldens.json"
@@ -182,13 +183,14 @@ def play(
         else:
             scene = assistant.answer(scene, words, options=ReplyOptions(steps=STEPS))
     asked.clear()
-    texts = []
+    texts, last = [], scene
     try:
-        for scene in assistant.reply(scene, messages[-1], options=ReplyOptions(steps=STEPS)):
-            texts.append(scene.turns[-1].text)
+        for shown in assistant.reply(scene, messages[-1], options=ReplyOptions(steps=STEPS)):
+            texts.append(shown.turns[-1].text)
+            last = shown
     except DemoError as error:
         return {"refused": str(error), "asked": list(asked)}
-    return seen(scene, texts, list(asked))
+    return seen(last, texts, list(asked))
 
 
 def weights() -> str:
@@ -215,7 +217,7 @@ def record() -> dict[str, Any]:
     import conftest
 
     import pipelines
-    from pipelines.assistant import About
+    from pipelines.engine import About
     from pipelines.pictures import Pictures
 
     fakes = {}
