@@ -91,7 +91,7 @@ class TaskResult:
     """What a task found or did.
 
     Attributes:
-        scene: the picture, the regions and the selection as they are now; its turns are those that were given.
+        scene: the picture, the regions and the selection as they are now; its turns are those it was given.
         outcome: what is to be said of it.
         record: which ability and model it comes from.
         status: "preview" (nothing of it stays), "partial" (it stands as it is if stopped here), or "final".
