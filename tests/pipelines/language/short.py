@@ -32,7 +32,9 @@ def request_text(request: Request) -> str:
         case req.Look(ability):
             return f"look {ability}"
         case req.Find(phrase, ability, target):
-            name = {"detect": "find-all", "screen": "find-screen", "relation": "find-relation"}.get(ability, "find")
+            name = {"detect": "find-all", "screen": "find-screen", "relation": "find-relation"}.get(
+                ability, "find"
+            )
             return f"{name} {target_text(target) if target else phrase}"
         case req.Everything():
             return "outline everything"
