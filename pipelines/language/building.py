@@ -16,7 +16,7 @@ from pipelines.language.choosing import GENERIC, fitting, resolve
 from pipelines.language.lexicon import lexicon, one_of
 from pipelines.language.mending import is_word
 from pipelines.language.nouns import plural
-from pipelines.language.phrases import Context, Noun, read_noun, read_nouns
+from pipelines.language.phrases import Context, Noun, is_relation, read_noun, read_nouns
 from pipelines.language.references import numbered, recent, subjects, without_article
 from pipelines.language.requests import Request, Target
 
@@ -99,9 +99,9 @@ def cannot(said: Said) -> Built:
 def look(said: Said) -> Built:
     """Something about the whole picture; "this" is a region where one is selected."""
     ability = cast(req.LookAbility, said.given)
-    if re.fullmatch(r" what is (?:this|that|it)|(?: describe| caption) (?:it|this)", said.text):
-        if said.context.scene.selected is not None or said.context.it:
-            return None
+    pointed = said.context.scene.selected is not None or said.context.it
+    if pointed and re.fullmatch(r" what is (?:this|that|it)|(?: describe| caption) (?:it|this)", said.text):
+        return None
     return req.Look(ability)
 
 
@@ -129,7 +129,8 @@ def find(said: Said) -> Built:
 def named(said: Said) -> Built:
     """A bare noun phrase: "people on the car", "the red cup", "#3"."""
     words = said["phrase"]
-    if len(words.split()) > 10 or any(word in _NOT_A_THING for word in words.split()):
+    clause = words.split() if said.context.vocabulary.talks else words.split()[:1]
+    if len(words.split()) > 10 or any(word in _NOT_A_THING for word in clause) or words in lexicon().commands:
         return None
     nouns = said.nouns("phrase")
     if not said.context.vocabulary.talks:
@@ -140,7 +141,7 @@ def named(said: Said) -> Built:
             return None
         return _each(said, "phrase", _found)
     (noun, *more) = nouns
-    if more or noun.target.region_ids or noun.target.every or _is_relation(noun.target.phrase):
+    if more or noun.target.region_ids or noun.target.every or is_relation(noun.target.phrase):
         return _each(said, "phrase", _found) if noun.target else None
     colour = rf"(?:{one_of(lexicon().data['looks']['shades'])} )?{one_of(lexicon().colour_names)}"
     one = re.match(rf"(?:the|a|an|{colour}) ", words)
@@ -232,7 +233,7 @@ def _found(noun: Noun, said: Said) -> Request | None:
             else plural(target.phrase)
         )
         return req.Find(phrase, "detect", None if target.plain else target)
-    relation = "relation" if _is_relation(target.phrase) else "locate"
+    relation = "relation" if is_relation(target.phrase) else "locate"
     return req.Find(target.phrase or GENERIC, relation, None if target.plain else target)
 
 
@@ -241,12 +242,6 @@ def _is_screen(phrase: str) -> bool:
     return bool(
         re.fullmatch(rf"(?:.+ )?{screen}s?(?: (?:to|for|that|labelled|called|named|with) .+)?", phrase)
     )
-
-
-def _is_relation(phrase: str) -> bool:
-    """Whether a phrase relates one thing to another ("people on the car")."""
-    phrase = re.sub(rf" (?:in|with) {one_of(lexicon().colour_names)}$", "", phrase)
-    return bool(re.search(rf"\w {one_of(lexicon().relations)} \w", phrase))
 
 
 def screen(said: Said) -> Built:
@@ -294,7 +289,7 @@ def pose(said: Said) -> Built:
     """Joints of one person, or of everybody."""
     words = said["target"]
     everyone = Target(phrase="person", every=True)
-    if not words or words in said.words["people"] or words in ("his", "her", "their"):
+    if not words or words in said.words["people"] or words in ("his", "her", "their", "he", "she", "they"):
         return req.Pose(everyone)
     noun = said.noun("target")
     if noun.unknown:
@@ -311,6 +306,8 @@ def pose(said: Said) -> Built:
 
 def describe(said: Said) -> Built:
     """What a region is; a phrase only where it was asked to be described."""
+    if re.search(r" (?:written|doing)\b", said.text):
+        return None
     noun = said.noun("target")
     target = _resolved(noun, said)
     if len(target.region_ids) > 1:
@@ -373,6 +370,8 @@ _CLAUSE = re.compile(r"\b(?:and|but|except|if|so that|because|until|unless|then|
 
 def _open_question(noun: Noun, said: Said) -> Request | None:
     """What must be asked before the thing is changed: None where it is understood whole."""
+    if noun.unknown in said.words["picture"]:
+        return req.AskBack((), "What of the picture? Name a thing, or click it.")
     if noun.unknown:
         return _unknown(noun, said)
     scene, target = said.context.scene, noun.target
@@ -455,7 +454,7 @@ def vague_edit(said: Said) -> Built:
     if said.context.vocabulary.talks:
         return None
     noun = said.noun("target")
-    if noun.unknown:
+    if noun.unknown and noun.unknown not in said.words["picture"]:
         return _unknown(noun, said)
     known = noun.target.phrase or noun.target.region_ids
     return req.AskBack(
@@ -549,10 +548,14 @@ def resize(said: Said) -> Built:
 
 def _reshape(action: req.MaskAction) -> Build:
     def build(said: Said) -> Built:
-        target = _resolved(said.noun("numbered" if said["numbered"] else "target"), said)
+        mask = one_of(said.words["mask"])
+        words = re.sub(
+            rf"^(?:the |its |a )?{mask}(?: (?:of|around))?(?: |$)", "", said["numbered"] or said["target"]
+        )
+        target = resolve(read_noun(words or "it", said.context).target, said.context.scene)
         if said["numbered"] and not target.region_ids:
             return None
-        masks = re.search(rf"\b{one_of(said.words['mask'])}\b", said.text)
+        masks = re.search(rf"\b{mask}\b", said.text)
         if target.phrase and not masks and not said["pixels"]:
             return None  # a thing: see `resize`
         if target.phrase or target.box or target.near:

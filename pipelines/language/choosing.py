@@ -20,6 +20,10 @@ _ORDERS: dict[str, Callable[[Box], float]] = {
     "right": lambda box: -(box.x1 + box.x2),
     "top": lambda box: box.y1 + box.y2,
     "bottom": lambda box: -(box.y1 + box.y2),
+    "top left": lambda box: box.x1 + box.x2 + box.y1 + box.y2,
+    "top right": lambda box: box.y1 + box.y2 - box.x1 - box.x2,
+    "bottom left": lambda box: box.x1 + box.x2 - box.y1 - box.y2,
+    "bottom right": lambda box: -(box.x1 + box.x2 + box.y1 + box.y2),
     "largest": lambda box: -box.area,
     "smallest": lambda box: box.area,
     "tallest": lambda box: box.y1 - box.y2,
@@ -77,7 +81,8 @@ def pick(choice: str, ids: Sequence[int], scene: Scene) -> tuple[int, ...]:
     if not regions:
         return ()
     if choice == "other":
-        return tuple(region.id for region in regions if region.id != scene.selected)
+        others = tuple(region.id for region in regions if region.id != scene.selected)
+        return others[:1] if scene.selected is not None else ()
     if choice in _ORDERS:
         return (min(regions, key=lambda region: _ORDERS[choice](region.box)).id,)
     if choice == "middle":

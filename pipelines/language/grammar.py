@@ -130,6 +130,7 @@ def _slots(words: Lexicon) -> dict[str, str]:
     )
     times = r"(?:\d{1,2}(?:\.\d)?|two|three|four)"
     return {
+        "one": r"\S+",
         "pixels": r"\d{1,4}",
         "percent": r"\d{1,3} ?(?:%|percent|per cent)",
         "times": times,
@@ -159,6 +160,8 @@ class Grammar:
     talk: tuple[Rule, ...]
     questions: tuple[Rule, ...]
     checks: tuple[Rule, ...]
+    words: frozenset[str]
+    """Every word that the sentences spell out."""
 
 
 LAST = ("beside", "which_one", "describe", "named")  # rules that come after the questions
@@ -180,6 +183,7 @@ def grammar() -> Grammar:
         rules("talk"),
         rules("question", "question"),
         rules("check", "check"),
+        _words(data),
     )
 
 
@@ -188,3 +192,11 @@ def _rule(row: Mapping[str, Any], compiler: _Compiler, becomes: str) -> Rule:
     given = given or row.get("family", "") or row.get("question", "")
     sentences = tuple(compiler.sentence(notation) for notation in row["says"])
     return Rule(becomes or name, given, sentences, row.get("asked", ""), row.get("but", False))
+
+
+def _words(data: Mapping[str, Any]) -> frozenset[str]:
+    """The words of all sentences, without the names of lists and slots."""
+    tables = (row for table in ("rule", "talk", "question", "check") for row in data[table])
+    notations = [*data["phrases"].values(), *(notation for row in tables for notation in row["says"])]
+    spelt_out = " ".join(re.sub(r"[{<][^}>]*[}>]", " ", notation) for notation in notations)
+    return frozenset(re.findall(r"[a-z][a-z'-]*[a-z]", spelt_out))

@@ -122,8 +122,9 @@ class Lexicon:
     def vocabulary(self) -> frozenset[str]:
         """Every single word of the file in a form that may be typed."""
         found: set[str] = set()
-        for table in self.data.values():
-            _collect(table, found)
+        for name, table in self.data.items():
+            if name != "languages":
+                _collect(table, found)
         return frozenset(word for phrase in found for word in re.findall(r"[a-z][a-z'-]*", phrase))
 
 

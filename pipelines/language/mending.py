@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from pipelines.language.grammar import grammar
 from pipelines.language.lexicon import lexicon
+from pipelines.language.nouns import plural
 
 SHORTEST = 3  # letters of a word that is mended
+RARE = 100  # occurrences in the word list; an English word below that may be an error for a thing's name
 LONG = 6  # letters from which two errors are mended
 
 
 @lru_cache(maxsize=1)
-def _english() -> Collection[str]:
-    """160,000 English words; loading them takes a tenth of a second, so this waits for the first strange word."""
+def _english() -> Mapping[str, int]:
+    """160,000 English words and how often they occur; loading them takes a tenth of a second, so this waits for the first strange word."""
     from spellchecker import SpellChecker
 
     return SpellChecker(language="en").word_frequency.dictionary
 
 
 def is_word(word: str) -> bool:
-    """Whether a word is one of the lexicon's or an English one."""
-    return word in lexicon().vocabulary or word in lexicon().function_words or word in _english()
+    """Whether a word is one of the package's or an English one that is not too rare to be an error."""
+    ours = word in lexicon().vocabulary or word in lexicon().function_words or word in grammar().words
+    return ours or _english().get(word, 0) >= RARE
 
 
 def mend(said: str, also: Collection[str] = ()) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -54,29 +58,30 @@ def mend(said: str, also: Collection[str] = ()) -> tuple[str, tuple[tuple[str, s
 
 @lru_cache(maxsize=1)
 def _candidates() -> tuple[str, ...]:
-    words = lexicon().vocabulary | lexicon().function_words
-    foreign = {word for words in lexicon().data["languages"].values() for word in words}
-    kept = {word for word in words if word not in foreign or word in lexicon().function_words}
-    plurals = {f"{kind}s" for kind in lexicon().kind_names if " " not in kind}
-    return tuple(sorted(kept | plurals))
+    """What a word may be mended to: the words of the lexicon and of the grammar, and plurals of things."""
+    return tuple(sorted(lexicon().vocabulary | lexicon().function_words | grammar().words | _things()))
+
+
+@lru_cache(maxsize=1)
+def _things() -> frozenset[str]:
+    kinds = [kind for kind in lexicon().kind_names if " " not in kind]
+    return frozenset(kinds) | {plural(kind) for kind in kinds}
 
 
 def _closest(word: str, also: Collection[str]) -> str | None:
-    """The word that was meant: the fewest errors, then the same first and last letter, then one on the page."""
+    """The word that was meant: the fewest errors, the same first letter, one of this page, the most common."""
     limit = 2 if len(word) >= LONG else 1
-    found = process.extract(word, (*also, *_candidates()), scorer=OSA.distance, score_cutoff=limit, limit=30)
-    close = [(distance, right) for right, distance, _ in found if len(right) >= SHORTEST]
+    rare = word in _english()
+    known = (*also, *(_things() if rare else _candidates()))
+    found = process.extract(word, known, scorer=OSA.distance, score_cutoff=1 if rare else limit, limit=40)
+    close = [
+        (distance, right[0] != word[0], right not in also, -_english().get(right, 0), right)
+        for right, distance, _ in found
+        if len(right) >= SHORTEST and (len(word) > SHORTEST or _slipped(word, right))
+    ]
+    return min(close)[-1] if close else None
 
-    def worse(one: tuple[float, str]) -> tuple[float, bool, bool, bool, bool, str]:
-        distance, right = one
-        letters = sorted(right) == sorted(word)
-        return (
-            distance,
-            right[0] != word[0],
-            not letters and right[-1] != word[-1],
-            right not in also,
-            not letters,
-            right,
-        )
 
-    return min(close, key=worse)[1] if close else None
+def _slipped(word: str, right: str) -> bool:
+    """Whether a letter was left out or two changed places, which is all that a short word shows."""
+    return sorted(word) == sorted(right) or len(right) > len(word)

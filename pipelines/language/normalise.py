@@ -26,6 +26,7 @@ def plain(words: str) -> str:
     said = _END.sub(" ; ", said)
     said = re.sub(r"[^\w\s#@\[\].,;:'\"%&+*/=()-]", " ", said)
     said = re.sub(r":(?=\s|$)", " : ", said)
+    said = re.sub(r"(?<=\d)(?=(?:px|pixels?|%)\b)", " ", said)
     contractions, spellings = _replacements()
     said = contractions[0].sub(lambda match: contractions[1][match[0]], said)
     said = spellings[0].sub(lambda match: spellings[1][match[0]], " ".join(said.split()))

@@ -10,15 +10,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import cast
 
-from pipelines.language.choosing import GENERIC, resolve
+from pipelines.language.choosing import GENERIC, ORDINALS, resolve
 from pipelines.language.lexicon import lexicon, one_of
 from pipelines.language.nouns import plural, singular
 from pipelines.language.references import PLURAL, SINGULAR, bare, box_in, numbered, recent, selected
-from pipelines.language.requests import Pick, Target
+from pipelines.language.requests import Target
 from pipelines.language.vocabulary import Vocabulary
 from pipelines.scene import Scene
+
+
+def is_relation(phrase: str) -> bool:
+    """Whether a phrase relates one thing to another ("people on the car")."""
+    phrase = re.sub(rf" (?:in|with) {one_of(lexicon().colour_names)}$", "", phrase)
+    return bool(re.search(rf"\w {one_of(lexicon().relations)} \w", phrase))
+
 
 MOST_WORDS = 16  # of a phrase; what is longer is a clause
 _EVERY = re.compile(r"^(?:all(?: of)?(?: the)?|every(?: single)?|each(?: of the)?|any)\s+(?=\S)")
@@ -67,7 +73,7 @@ class Context:
 
 def read_noun(phrase: str, context: Context) -> Noun:
     """One noun phrase. What the page has already stays a phrase: see `choosing.resolve`."""
-    phrase = bare(phrase)
+    phrase = re.sub(r"(?:'s|(?<=s)')$", "", bare(phrase))
     if box := box_in(phrase, context.scene):
         return Noun(Target(box=box))
     if numbers := numbered(phrase):
@@ -140,7 +146,7 @@ def _read_open(phrase: str, context: Context) -> Noun:
     if chosen := _pick_on_page(rest, context):
         return chosen
     many = plural(rest) == rest and singular(rest) != rest
-    every = every or many or count > 1
+    every = every or (many and not is_relation(rest)) or count > 1
     return Noun(
         Target(phrase=rest if not every else singular(rest), every=every, count=count if count > 1 else 0),
         plural=many,
@@ -161,7 +167,7 @@ def _pick_on_page(rest: str, context: Context) -> Noun | None:
         return None
     noun = match["noun"] or "one"
     name = GENERIC if noun in lexicon().generic or noun in ("of them", "box", "mark", "region") else noun
-    target = Target(phrase=name, pick=cast(Pick, lexicon().picks[match["pick"]]))
+    target = Target(phrase=name, pick=lexicon().picks[match["pick"]])
     return Noun(target) if resolve(target, context.scene).region_ids else None
 
 
@@ -219,7 +225,7 @@ def _aside(phrase: str, reading: _Reading, context: Context) -> str:
         return _aside(match["rest"], reading, context)
     if match := ordinal.fullmatch(phrase):
         reading.picks.append(f"{lexicon().picks[match['pick']]} from {match['side']}")
-        return f"{match['before'] or ''} {match['after'] or ''}".strip()
+        return " ".join(filter(None, (match["before"], match["after"], match["tail"])))
     if match := side.fullmatch(phrase):
         reading.picks.append(lexicon().picks[match["pick"]])
         return _aside(match["rest"], reading, context)
@@ -236,21 +242,14 @@ def _asides() -> tuple[re.Pattern[str], ...]:
     words = lexicon()
     clothes = one_of(words.data["parts"]["clothes"])
     colours = rf"(?:{one_of(words.data['looks']['shades'])}[ -]?)?{one_of(words.colour_names)}"
-    picks = one_of(
-        [word for word, pick in words.picks.items() if pick in ("left", "right", "top", "bottom", "middle")]
-    )
-    ordinals = one_of(
-        [
-            word
-            for word, pick in words.picks.items()
-            if pick[:2] in ("fi", "se", "th", "fo", "si", "ei", "ni", "te", "la")
-        ]
-    )
+    sides = re.compile(r"left|right|top|bottom|middle")
+    picks = one_of([word for word, pick in words.picks.items() if sides.search(pick)])
+    ordinals = one_of([word for word, pick in words.picks.items() if pick in (*ORDINALS, "last")])
     return (
         re.compile(clothes),
         re.compile(rf"(?P<rest>\S.*?),? (?:in|with|wearing|dressed in|wears)(?: a| an| the)? (?P<colour>{colours})(?: colour)?(?: {clothes})?"),
         re.compile(rf"(?P<rest>\S.*?),? (?:on|at|to|in|from|of)(?: the)?(?: far| very| most)? (?P<pick>{picks})(?: side| corner| hand side| part| edge| half| end| one)?"),
-        re.compile(rf"(?:(?P<before>\S.*?) )?(?P<pick>{ordinals})(?: (?P<after>\S.*?))? (?:from|to) (?:the )?(?P<side>left|right|top|bottom)"),
+        re.compile(rf"(?:(?P<before>\S.*?) )?(?P<pick>{ordinals})(?: (?P<after>\S.*?))? (?:from|to) (?:the )?(?P<side>left|right|top|bottom)(?: (?P<tail>\S.*))?"),
         re.compile(rf"(?P<rest>\S.*?),? (?P<relation>{one_of(words.relations)}) (?P<near>\S.*)"),
     )  # fmt: skip
 
@@ -380,7 +379,7 @@ def _noun(reading: _Reading, vocabulary: Vocabulary) -> Noun:
         head, headless = GENERIC, False
     phrase = _in_order(head, looks)
     every = reading.every or (reading.plural and not reading.picks)
-    pick = cast(Pick, reading.picks[0] if reading.picks else "")
+    pick = reading.picks[0] if reading.picks else ""
     unknown = reading.unknown
     target = Target(phrase=phrase, every=every, count=reading.count, pick=pick, kinds=reading.kinds)
     if reading.near:

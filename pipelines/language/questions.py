@@ -6,6 +6,8 @@ A question whose family the checkpoint does not have is not understood, so that 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import Literal
 
 from pipelines.language import requests as req
 from pipelines.language.building import Built, Said, ask_open
@@ -17,7 +19,10 @@ from pipelines.language.phrases import Noun
 from pipelines.language.requests import Target
 
 _PLACE = re.compile(r"\{(?P<form>the |a |word |)(?P<slot>[a-z])(?P<many>s?)\}")
-CHECKED = {"is-there": "is there", "count": "count"}  # families that finding things answers, too
+CHECKED: dict[str, Literal["is there", "count"]] = {
+    "is-there": "is there",
+    "count": "count",
+}  # families that finding things answers, too
 
 
 def question(said: Said, rule: Rule) -> Built:
@@ -30,8 +35,11 @@ def question(said: Said, rule: Rule) -> Built:
     if any(noun.extra or noun.headless or noun.free for found in nouns.values() for noun in found):
         return None
     if rule.given in CHECKED and (targets := _several(nouns.get("x", ()))):
-        return req.Check(CHECKED[rule.given], targets)  # type: ignore[arg-type]
+        every = rule.given == "count"
+        return req.Check(CHECKED[rule.given], tuple(replace(target, every=every) for target in targets))
     if any(len(found) > 1 or found[0].target.kinds for found in nouns.values()):
+        return None
+    if (said["y"] and not said.noun("y").understood) or (rule.given == "count" and "z" in nouns):
         return None
     aims = {slot: _aim(found[0], rule.given, said) for slot, found in nouns.items()}
     if any(not target for target in aims.values()):
@@ -62,7 +70,11 @@ def _several(nouns: tuple[Noun, ...]) -> tuple[Target, ...]:
 
 
 def _aim(noun: Noun, family: str, said: Said) -> Target:
-    """What the question is about: whether and how many there are is asked of the phrase, all else of the region."""
+    """What the question is about: whether and how many there are is asked of the phrase, all else of the
+    region. Clothes whose person was not named are any person's.
+    """
+    if family == "clothes" and not noun.target:
+        return Target(phrase="person")
     return noun.target if family in CHECKED else resolve(noun.target, said.context.scene)
 
 

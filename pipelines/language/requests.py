@@ -20,12 +20,6 @@ EditAction = Literal["remove", "replace", "recolour", "background"]
 MaskAction = Literal["grow", "shrink", "join", "subtract"]
 Effect = Literal["blur", "grey", "cut out", "colour"]
 Direction = Literal["left", "right", "up", "down", "all"]
-Pick = Literal[
-    "", "left", "right", "top", "bottom", "middle", "largest", "smallest", "tallest", "widest",
-    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "last",
-    "other", "nearest",
-]  # fmt: skip
-"""Which one of several is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +28,7 @@ class Target:
     a pronoun had nothing to stand for.
 
     `every` is set for "all the cups", with `count` where a number was said ("both cats", 0 otherwise). `pick`
-    says which one of those that fit the phrase: "the largest", "the fish on the left". `kinds` are the kinds
+    says which one of those that fit the phrase, as `choosing.pick` knows: "largest", "left", "second from right". `kinds` are the kinds
     that a more general word stands for ("vehicle": car, bus, boat). `but` turns the target round: all things
     that are not it. `relation` and `near` tie it to another thing ("next to", Target("cup")).
     """
@@ -44,7 +38,7 @@ class Target:
     box: Box | None = None
     every: bool = False
     count: int = 0
-    pick: Pick = ""
+    pick: str = ""
     kinds: tuple[str, ...] = ()
     but: bool = False
     relation: str = ""

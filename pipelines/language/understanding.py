@@ -14,6 +14,7 @@ from pipelines.language.grammar import Rule, grammar
 from pipelines.language.lexicon import lexicon, one_of
 from pipelines.language.mending import mend
 from pipelines.language.normalise import language, plain, without_politeness
+from pipelines.language.nouns import singular
 from pipelines.language.phrases import Context
 from pipelines.language.questions import check, question
 from pipelines.language.requests import Request, Target, Understanding
@@ -51,7 +52,18 @@ def understand(words: str, scene: Scene, vocabulary: Vocabulary | None = None) -
     parsed = _message(said, Context(scene, vocabulary)) if said else None
     if parsed is None:
         return _finished(((_left_over(words, scene, vocabulary),), ()), (), scene, vocabulary)
+    if vocabulary.talks:
+        parsed = tuple(_as_typed(request, words) for request in parsed[0]), parsed[1]
     return _finished(parsed, mended, scene, vocabulary)
+
+
+def _as_typed(request: Request, words: str) -> Request:
+    """The request with written words in the capitals that they were typed in ("find the word HISTORY")."""
+    capitals = re.findall(r"\b[A-Z]{2,}\b", words)
+    if not isinstance(request, req.Find) or not capitals or words.isupper():
+        return request
+    written = {word.lower(): word for word in capitals}
+    return replace(request, phrase=" ".join(written.get(word, word) for word in request.phrase.split()))
 
 
 @lru_cache(maxsize=8)
@@ -87,24 +99,38 @@ def _finished(parsed: Parsed, mended: Notes, scene: Scene, vocabulary: Vocabular
 # --- one message: sentences, requests, lists ---------------------------------------------------------------------
 
 _THEN = re.compile(
-    r",? (?:and )?(?:then|after that|afterwards|finally|lastly|next),? (?=\w)|,? and (?:also|finally|lastly),? "
+    r"(?:, (?:and )?| and )(?:then|after that|afterwards|finally|lastly|next|also),? (?=\w)| then (?=\w)"
 )
 
 
 def _message(said: str, context: Context) -> Parsed | None:
     """All sentences of a message. None where one of them is not understood by any rule."""
+    if whole := _fixed(said.replace(" ; ", " "), context):
+        return whole
     requests: list[Request] = []
     notes: list[tuple[str, str]] = []
     verb = ""
     for sentence in [part for whole in said.split(" ; ") for part in _sequence(whole)][:MOST_PARTS]:
-        parsed = _sentence(without_politeness(sentence), replace(context, it=_named(requests)), verb)
+        parsed = _fixed(sentence, context)
+        parsed = parsed or _sentence(
+            without_politeness(sentence), replace(context, it=_named(requests)), verb
+        )
         if parsed is None:
             return None
         requests += parsed[0]
         notes += parsed[1]
         verb = _verb(sentence) or verb
-    work = [one for one in requests if not isinstance(one, req.SmallTalk)]
+    work = list(dict.fromkeys(one for one in requests if not isinstance(one, req.SmallTalk)))
     return tuple(work or requests[:1]), tuple(notes)
+
+
+_FIXED = (req.Look, req.Everything, req.Undo, req.Redo, req.SmallTalk, req.Help)
+
+
+def _fixed(sentence: str, context: Context) -> Parsed | None:
+    """What means something as a whole, whatever could be split off it ("describe the picture and its boxes")."""
+    parsed = _request(sentence, context) or _request(without_politeness(sentence), context)
+    return parsed if parsed and isinstance(parsed[0][0], _FIXED) else None
 
 
 def _sequence(sentence: str) -> list[str]:
@@ -122,8 +148,6 @@ def _named(requests: list[Request]) -> tuple[Target, ...]:
         target = getattr(request, "target", None)
         if target is None and isinstance(request, req.Find):
             every = request.ability == "detect"
-            from pipelines.language.nouns import singular
-
             target = Target(singular(request.phrase) if every else request.phrase, every=every)
         if target:
             found.insert(0, target)
@@ -176,6 +200,8 @@ def _list(sentence: str, context: Context) -> Parsed | None:
     if not verb or not re.search(r" and |, ", sentence) or re.search(r"[#@\[]\d", sentence):
         return None
     parts = [part for part in re.split(r",? and |, ", sentence) if part]
+    if any(part.split()[-1] in ("one", "ones") for part in parts):
+        return None  # "the red ball and the blue one": see `phrases.read_nouns`
     requests: list[Request] = []
     notes: list[tuple[str, str]] = []
     for part in [parts[0], *(f"{verb} {part}" for part in parts[1:])]:
@@ -213,11 +239,14 @@ def _request(sentence: str, context: Context) -> Parsed | None:
         (*rules.questions, *rules.checks) if closed else (),
         rules.last,
     )
+    unsure: Parsed | None = None
     for rule in (rule for group in groups for rule in group):
         for one in rule.sentences:
             if (match := one.match(text, first)) and (parsed := _built(rule, match, context)):
-                return parsed
-    return None
+                if not isinstance(parsed[0][0], _UNSURE):
+                    return parsed
+                unsure = unsure or parsed
+    return unsure
 
 
 def _conversation(text: str, closed: bool) -> Request | None:
@@ -239,4 +268,5 @@ def _built(rule: Rule, match: re.Match[str], context: Context) -> Parsed | None:
         made = BUILDERS[rule.becomes](said)
     if made is None:
         return None
-    return (made if isinstance(made, tuple) else (made,)), tuple(said.notes)
+    requests = made if isinstance(made, tuple) else (made,)
+    return requests, () if isinstance(requests[0], req.UnknownWord) else tuple(said.notes)
