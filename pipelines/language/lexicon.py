@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,18 @@ class Lexicon:
         return tuple(sorted(found, key=len, reverse=True))
 
     @cached_property
+    def lists(self) -> dict[str, str]:
+        """The name of a list -> an expression for one of its words; see `expression`."""
+        lists: dict[str, Iterable[str]] = {
+            **self.words,
+            **self.data["parts"],
+            "shades": self.data["looks"]["shades"],
+        }
+        lists |= {"colours": self.colour_names, "relations": self.relations, "picks": self.picks}
+        lists |= {"commands": (*self.commands, "make", "turn"), "numbers": self.data["numbers"]}
+        return {name: one_of(words) for name, words in lists.items()}
+
+    @cached_property
     def vocabulary(self) -> frozenset[str]:
         """Every single word of the file in a form that may be typed."""
         found: set[str] = set()
@@ -141,7 +153,35 @@ def _collect(table: Any, found: set[str]) -> None:
             _collect(value, found)
 
 
-@lru_cache(maxsize=1)
+@cache
 def lexicon() -> Lexicon:
     """The lexicon of the package."""
     return Lexicon(tomllib.loads(FILE.read_text("utf-8")))
+
+
+@cache
+def expression(notation: str) -> re.Pattern[str]:
+    """A regular expression in which {colours} stands for one of the words of that list, compiled once."""
+    return re.compile(re.sub(r"\{([a-z]+)\}", lambda match: lexicon().lists[match[1]], notation))
+
+
+def is_colour(words: str) -> bool:
+    """Whether words are a colour and no more: "red", "dark green"."""
+    return bool(expression(r"(?:{shades}[ -])?{colours}").fullmatch(words))
+
+
+def is_relation(phrase: str) -> bool:
+    """Whether a phrase relates one thing to another ("people on the car")."""
+    phrase = expression(r" (?:in|with) {colours}$").sub("", phrase)
+    return bool(expression(r"\w {relations} \w").search(phrase))
+
+
+def is_screen(phrase: str) -> bool:
+    """Whether a phrase names a part of a screen ("the save button")."""
+    end = r"(?: (?:to|for|that|labelled|called|named|with) .+)?"
+    return bool(expression(r"(?:.+ )?{screen}s?" + end).fullmatch(phrase))
+
+
+def is_clause(words: str) -> bool:
+    """Whether words hold one that no name of a thing has ("who", "is")."""
+    return any(word in lexicon().data["known"]["clause"] for word in words.split())

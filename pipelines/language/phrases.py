@@ -9,22 +9,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache
 
 from pipelines.language.choosing import GENERIC, ORDINALS, resolve
-from pipelines.language.lexicon import lexicon, one_of
+from pipelines.language.lexicon import expression, is_colour, is_relation, is_screen, lexicon, one_of
 from pipelines.language.nouns import plural, singular
 from pipelines.language.references import PLURAL, SINGULAR, bare, box_in, numbered, recent, selected
 from pipelines.language.requests import Target
 from pipelines.language.vocabulary import Vocabulary
 from pipelines.scene import Scene
-
-
-def is_relation(phrase: str) -> bool:
-    """Whether a phrase relates one thing to another ("people on the car")."""
-    phrase = re.sub(rf" (?:in|with) {one_of(lexicon().colour_names)}$", "", phrase)
-    return bool(re.search(rf"\w {one_of(lexicon().relations)} \w", phrase))
-
 
 MOST_WORDS = 16  # of a phrase; what is longer is a clause
 _EVERY = re.compile(r"^(?:all(?: of)?(?: the)?|every(?: single)?|each(?: of the)?|any)\s+(?=\S)")
@@ -136,9 +129,8 @@ def _read_open(phrase: str, context: Context) -> Noun:
     every = bool(_EVERY.match(phrase))
     rest = _EVERY.sub("", phrase)
     count = 0
-    if match := re.match(rf"(?:the )?(?:{_number()}) (?:of the )?(?=\S)", rest):
-        number = match[0].split()[-1 if match[0].split()[0] == "the" else 0]
-        count, rest = _counted(number), rest[match.end() :]
+    if match := expression(r"(?:the )?(?P<number>\d{1,2}|{numbers}) (?:of the )?(?=\S)").match(rest):
+        count, rest = _counted(match["number"]), rest[match.end() :]
     elif match := re.match(r"both(?: of)?(?: the)? (?=\S)", rest):
         count, rest = 2, rest[match.end() :]
     while (shorter := _DETERMINER.sub("", rest)) != rest:
@@ -155,7 +147,7 @@ def _read_open(phrase: str, context: Context) -> Noun:
 
 def _pick_on_page(rest: str, context: Context) -> Noun | None:
     """ "second one", "last person", "biggest" of the regions on the page."""
-    match = re.fullmatch(rf"(?P<pick>{one_of(lexicon().picks)})(?: (?P<noun>.+))?", rest)
+    match = expression(r"(?P<pick>{picks})(?: (?P<noun>.+))?").fullmatch(rest)
     if not match or not context.scene.regions:
         return None
     if (
@@ -205,21 +197,17 @@ def _read_closed(phrase: str, context: Context) -> Noun:
 
 def _part_of_page(phrase: str, vocabulary: Vocabulary) -> Noun | None:
     """A part of a screen or page, or a written word: their names are free words."""
-    parts, rest = lexicon().data["parts"], _DETERMINER.sub("", phrase)
+    rest = _DETERMINER.sub("", phrase)
     if match := re.fullmatch(r"(?:word|text|label) \"?(?P<word>[\w' -]+?)\"?", rest):
         word = match["word"].upper() if vocabulary.capitals else match["word"]
         return Noun(Target(phrase=f"word {word}"), free=True)
-    words = rest.split()
-    if len(words) <= 8 and re.fullmatch(
-        rf"(?:.+ )?{one_of(parts['screen'])}(?: (?:to|for|that|labelled|called|named|with) .+)?", rest
-    ):
-        return Noun(Target(phrase=rest), free=True)
-    return Noun(Target(phrase=rest), free=True) if rest in parts["page"] else None
+    free = (is_screen(rest) and len(rest.split()) <= 8) or rest in lexicon().data["parts"]["page"]
+    return Noun(Target(phrase=rest), free=True) if free else None
 
 
 def _aside(phrase: str, reading: _Reading, context: Context) -> str:
     """Take "in red", "on the left" and "next to the tree" off a phrase."""
-    clothes, colour, side, ordinal, relation = _asides()
+    colour, ordinal, side, relation = _asides()
     if match := colour.fullmatch(phrase):
         _add_colour(match["colour"], reading, context.vocabulary)
         return _aside(match["rest"], reading, context)
@@ -237,21 +225,29 @@ def _aside(phrase: str, reading: _Reading, context: Context) -> str:
     return phrase
 
 
-@lru_cache(maxsize=1)
+@cache
 def _asides() -> tuple[re.Pattern[str], ...]:
+    """What may follow a thing: a colour that is worn, an order from one side, a side, another thing."""
     words = lexicon()
-    clothes = one_of(words.data["parts"]["clothes"])
-    colours = rf"(?:{one_of(words.data['looks']['shades'])}[ -]?)?{one_of(words.colour_names)}"
-    sides = re.compile(r"left|right|top|bottom|middle")
-    picks = one_of([word for word, pick in words.picks.items() if sides.search(pick)])
-    ordinals = one_of([word for word, pick in words.picks.items() if pick in (*ORDINALS, "last")])
+    sides = one_of(
+        word for word, pick in words.picks.items() if re.search("left|right|top|bottom|middle", pick)
+    )
+    ordinals = one_of(word for word, pick in words.picks.items() if pick in (*ORDINALS, "last"))
+    parts = "side|corner|hand side|part|edge|half|end|one"
     return (
-        re.compile(clothes),
-        re.compile(rf"(?P<rest>\S.*?),? (?:in|with|wearing|dressed in|wears)(?: a| an| the)? (?P<colour>{colours})(?: colour)?(?: {clothes})?"),
-        re.compile(rf"(?P<rest>\S.*?),? (?:on|at|to|in|from|of)(?: the)?(?: far| very| most)? (?P<pick>{picks})(?: side| corner| hand side| part| edge| half| end| one)?"),
-        re.compile(rf"(?:(?P<before>\S.*?) )?(?P<pick>{ordinals})(?: (?P<after>\S.*?))? (?:from|to) (?:the )?(?P<side>left|right|top|bottom)(?: (?P<tail>\S.*))?"),
-        re.compile(rf"(?P<rest>\S.*?),? (?P<relation>{one_of(words.relations)}) (?P<near>\S.*)"),
-    )  # fmt: skip
+        expression(
+            r"(?P<rest>\S.*?),? (?:in|with|wearing|dressed in|wears)(?: a| an| the)? "
+            r"(?P<colour>(?:{shades}[ -])?{colours})(?: colour)?(?: {clothes})?"
+        ),
+        re.compile(
+            rf"(?:(?P<before>\S.*?) )?(?P<pick>{ordinals})(?: (?P<after>\S.*?))? (?:from|to) (?:the )?"
+            r"(?P<side>left|right|top|bottom)(?: (?P<tail>\S.*))?"
+        ),
+        re.compile(
+            rf"(?P<rest>\S.*?),? (?:on|at|to|in|from|of)(?: the)?(?: far| very| most)? (?P<pick>{sides})(?: (?:{parts}))?"
+        ),
+        expression(r"(?P<rest>\S.*?),? (?P<relation>{relations}) (?P<near>\S.*)"),
+    )
 
 
 def _quantity(rest: str, reading: _Reading) -> str:
@@ -263,16 +259,12 @@ def _quantity(rest: str, reading: _Reading) -> str:
             reading.every, reading.count = True, 2
         elif match := _DETERMINER.match(rest):
             pass
-        elif match := re.match(rf"(?:{_number()}) (?:of the )?(?=\S)", rest):
-            number = _counted(match[0].split()[0])
+        elif match := expression(r"(?P<number>\d{1,2}|{numbers}) (?:of the )?(?=\S)").match(rest):
+            number = _counted(match["number"])
             reading.count, reading.every = (number, True) if number > 1 else (reading.count, reading.every)
         else:
             return rest
         rest = rest[match.end() :]
-
-
-def _number() -> str:
-    return rf"\d{{1,2}}|{'|'.join(lexicon().data['numbers'])}"
 
 
 def _counted(word: str) -> int:
@@ -309,21 +301,13 @@ def _read_piece(piece: str, reading: _Reading, vocabulary: Vocabulary, *, last: 
             return False
         reading.looks[attribute] = value
         return True
-    if _is_colour(piece) and not (last and not reading.head and _read_head(piece, reading, vocabulary)):
+    if is_colour(piece) and not (last and not reading.head and _read_head(piece, reading, vocabulary)):
         _add_colour(piece, reading, vocabulary)
         return True
     if piece in words.picks:
         reading.picks.append(words.picks[piece])
         return True
     return not reading.head and _read_head(piece, reading, vocabulary)
-
-
-def _is_colour(piece: str) -> bool:
-    *shade, colour = piece.replace("-", " ").split()
-    shades = lexicon().data["looks"]["shades"]
-    return piece in lexicon().colour_names or (
-        colour in lexicon().colour_names and len(shade) == 1 and shade[0] in shades
-    )
 
 
 def _add_colour(piece: str, reading: _Reading, vocabulary: Vocabulary) -> None:

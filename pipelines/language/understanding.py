@@ -11,7 +11,7 @@ from functools import lru_cache
 from pipelines.language import requests as req
 from pipelines.language.building import BUILDERS, Built, Said, ask_open
 from pipelines.language.grammar import Rule, grammar
-from pipelines.language.lexicon import lexicon, one_of
+from pipelines.language.lexicon import expression, lexicon
 from pipelines.language.mending import mend
 from pipelines.language.normalise import language, plain, without_politeness
 from pipelines.language.nouns import singular
@@ -167,8 +167,8 @@ def _sentence(sentence: str, context: Context, verb: str) -> Parsed | None:
 
 def _commands(sentence: str, context: Context) -> Parsed | None:
     """ "find the fish and remove it": each part begins with a command and is understood."""
-    command = rf"(?:{one_of(lexicon().commands)}|where|what|how many|make|turn)\b"
-    for match in re.finditer(rf",? and (?=(?:please )?{command})|, (?={command})", sentence):
+    command = r"(?:{commands}|where|what|how many)\b"
+    for match in expression(rf",? and (?=(?:please )?{command})|, (?={command})").finditer(sentence):
         left = _sentence(sentence[: match.start()], context, "")
         if not left or any(isinstance(one, _UNSURE) for one in left[0]):
             continue
@@ -217,7 +217,7 @@ def _list(sentence: str, context: Context) -> Parsed | None:
 
 def _verb(sentence: str) -> str:
     """The command that a sentence begins with."""
-    match = re.match(rf"{one_of((*lexicon().commands, 'make', 'turn'))}\b", sentence)
+    match = expression(r"{commands}\b").match(sentence)
     return match[0] if match else ""
 
 
