@@ -22,8 +22,9 @@ _WORD = re.compile(r"\S+")
 def stop_repetition(text_so_far: str) -> str | None:
     """Return the text cut after the first of the repeated stretches, or None where nothing repeats.
 
-    A last word without a blank after it is not compared, since a stream may have given half of it. Numbers count as
-    they are, so that lists of boxes and joints, whose words repeat but whose numbers differ, are no loops.
+    A last word without a blank after it is not compared, since a stream may have given half of it. Numbers
+    count as they are, so that lists of boxes and joints, whose words repeat but whose numbers differ, are no
+    loops.
     """
     found = list(_WORD.finditer(text_so_far))
     whole = found if text_so_far[-1:].isspace() else found[:-1]

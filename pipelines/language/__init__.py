@@ -6,8 +6,9 @@
     mending.py         typing errors, mended against the lexicon
     understanding.py   split into single requests; the rules, tried in order
     grammar.toml       the rules: sentences with slots; read by grammar.py
-    building.py        what a sentence becomes; questions.py, where it is a question
-    phrases.py         what a noun phrase names; references.py: "it", "#3"; choosing.py: "the largest", "next to it"
+    building.py        what a sentence becomes; changes.py, where it changes something; questions.py
+    phrases.py         what a noun phrase names
+    references.py      "it", "#3"; choosing.py: "the largest", "next to it", all but the fish
     lexicon.toml       the words: verbs, kinds of things and their synonyms, colours; read by lexicon.py
     vocabulary.py      what the loaded checkpoint knows, from its abilities.json (the schema stands there)
     suggestions.py     what to offer instead

@@ -225,7 +225,7 @@ def ask_open(words: str, context: Context) -> req.Ask:
 
 
 _BUILDERS: tuple[Build, ...] = (
-    undo, redo, nothing, cannot, look, text, everything, find, named, screen, outline, cut_out, pose, describe,
-    beside, which_one, compare, describe_marks,
+    undo, redo, nothing, cannot, look, text, everything, find, named, screen, outline, cut_out, pose,
+    describe, beside, which_one, compare, describe_marks,
 )  # fmt: skip
 BUILDERS = {build.__name__: build for build in _BUILDERS} | changes.BUILDERS

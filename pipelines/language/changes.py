@@ -1,6 +1,7 @@
 """Changes of the picture, the background and the masks: what their sentences become.
 
-What a change is made to must be understood whole; otherwise the visitor is asked back, and nothing is changed.
+What a change is made to must be understood whole; otherwise the visitor is asked back and nothing is
+changed.
 """
 
 from __future__ import annotations
@@ -132,14 +133,17 @@ def background_wish(said: Said) -> Built:
 
 
 _SIDES: dict[str, req.Direction] = {
-    "left": "left", "right": "right", "top": "up", "up": "up", "above": "up", "bottom": "down", "down": "down",
-    "below": "down",
+    "left": "left", "right": "right", "top": "up", "up": "up", "above": "up",
+    "bottom": "down", "down": "down", "below": "down",
 }  # fmt: skip
 
 
 def _direction(words: str) -> req.Direction:
     """ "to the left side" -> "left"; the picture's every side where none is named."""
-    return next((side for word, side in _SIDES.items() if re.search(rf"\b{word}", words)), "all")
+    for word, side in _SIDES.items():
+        if re.search(rf"\b{word}", words):
+            return side
+    return "all"
 
 
 def _share(said: Said, default: float) -> float:
@@ -226,8 +230,8 @@ def forget(said: Said) -> Built:
 
 
 _BUILDERS: tuple[Build, ...] = (
-    remove, keep, recolour, vague_edit, background_effect, background_wish, extend, move, resize, join, subtract,
-    select, forget,
+    remove, keep, recolour, vague_edit, background_effect, background_wish, extend, move, resize, join,
+    subtract, select, forget,
 )  # fmt: skip
 BUILDERS = {build.__name__: build for build in _BUILDERS} | {
     "replace": replace_thing,

@@ -76,7 +76,7 @@ def _fits(target: Target, label: str) -> bool:
 
 
 def pick(choice: str, ids: Sequence[int], scene: Scene) -> tuple[int, ...]:
-    """The one of several regions that a choice names ("left", "largest", "second"); nothing where there is none."""
+    """The one of several regions that a choice names ("left", "largest", "second"), if there is one."""
     regions = [region for i in ids if (region := scene.region(i))]
     if not regions:
         return ()

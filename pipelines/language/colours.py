@@ -1,4 +1,4 @@
-"""The colours that wishes name, with a typical RGB of each, from the lexicon. Knows words and numbers only."""
+"""The colours that wishes name, with a typical RGB of each, from the lexicon."""
 
 from __future__ import annotations
 

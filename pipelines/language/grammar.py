@@ -137,11 +137,12 @@ def _slots(words: Lexicon) -> dict[str, str]:
         "sum": r"\d[\d .]*(?: ?(?:\+|-|\*|/|x|plus|minus|times|divided by) ?\d[\d .]*)+=?",
         "colour": colour,
         "old": colour,
-        "look": one_of([*words.looks, *words.colour_names, *("dark blue", "light blue", "dark green", "light green")]),
+        "look": rf"(?:(?:{shade}[- ])?{one_of(words.colour_names)}|{one_of(words.looks)})",
         "direction": rf"(?:(?:to|on|at|towards|toward|in) )?(?:the )?(?:{side})(?: side| edge| of it)?",
         "relation": one_of(words.relations),
         "pick": one_of(words.picks),
-        "scale": rf"(?:(?:twice|{times} times|half) as (?:large|big|tall|wide|small)|(?:twice|half|double|{times} times) the size"
+        "scale": rf"(?:(?:twice|{times} times|half) as (?:large|big|tall|wide|small)"
+        rf"|(?:twice|half|double|{times} times) the size"
         r"|bigger|larger|smaller|taller|tinier|huge|tiny|as (?:big|large) again)",
         "numbered": r"(?:[#@]\d{1,6}|\S+)",
         "article wish": r"(?:a|an|the) \S.*?",
@@ -152,7 +153,8 @@ def _slots(words: Lexicon) -> dict[str, str]:
 class Grammar:
     """All rules, in the order in which they are tried.
 
-    `talk` are rules for a checkpoint that does not talk, `questions` and `checks` stand before the last rules.
+    `talk` are rules for a checkpoint that does not talk; `questions` and `checks` are, too,
+    and stand before the last rules.
     """
 
     rules: tuple[Rule, ...]

@@ -15,7 +15,9 @@ LOOKS = {  # attribute of a thing -> the lists of [looks] that are its values
     "size": ("small", "large"),
     "pattern": ("striped", "dotted", "plain"),
     "damaged": ("broken",),
-    "action": ("standing", "walking", "running", "sitting", "waving", "jumping", "cheering", "pointing", "kicking"),
+    "action": (
+        "standing", "walking", "running", "sitting", "waving", "jumping", "cheering", "pointing", "kicking",
+    ),
 }  # fmt: skip
 
 
@@ -99,23 +101,11 @@ class Lexicon:
     @cached_property
     def commands(self) -> tuple[str, ...]:
         """Words that a command begins with, the longest first."""
-        lists = ("find", "outline", "cutout", "remove", "replace", "paint", "change", "put", "describe", "grow", "shrink",
-                 "join", "subtract", "select", "forget", "click")  # fmt: skip
-        more = (
-            "count",
-            "read",
-            "extend",
-            "move",
-            "blur",
-            "resize",
-            "enlarge",
-            "give",
-            "undo",
-            "redo",
-            "list",
-            "tell me",
-        )
-        found = {word for name in lists for word in self.words[name]} | set(more)
+        lists = (
+            "find", "outline", "cutout", "remove", "replace", "paint", "change", "put", "describe", "grow",
+            "shrink", "join", "subtract", "select", "forget", "click", "more",
+        )  # fmt: skip
+        found = {word for name in lists for word in self.words[name]}
         return tuple(sorted(found, key=len, reverse=True))
 
     @cached_property
@@ -127,7 +117,7 @@ class Lexicon:
             "shades": self.data["looks"]["shades"],
         }
         lists |= {"colours": self.colour_names, "relations": self.relations, "picks": self.picks}
-        lists |= {"commands": (*self.commands, "make", "turn"), "numbers": self.data["numbers"]}
+        lists |= {"commands": self.commands, "numbers": self.data["numbers"]}
         return {name: one_of(words) for name, words in lists.items()}
 
     @cached_property

@@ -20,7 +20,9 @@ LONG = 6  # letters from which two errors are mended
 
 @lru_cache(maxsize=1)
 def _english() -> Mapping[str, int]:
-    """160,000 English words and how often they occur; loading them takes a tenth of a second, so this waits for the first strange word."""
+    """160,000 English words and how often they occur. Loading takes a tenth of a second, so this waits for
+    the first word that is none of the package's.
+    """
     from spellchecker import SpellChecker
 
     return SpellChecker(language="en").word_frequency.dictionary
@@ -69,7 +71,7 @@ def _things() -> frozenset[str]:
 
 
 def _closest(word: str, also: Collection[str]) -> str | None:
-    """The word that was meant: the fewest errors, the same first letter, one of this page, the most common."""
+    """The word that was meant: the fewest errors, the same first letter, one of this page, the most used."""
     limit = 2 if len(word) >= LONG else 1
     rare = word in _english()
     known = (*also, *(_things() if rare else _candidates()))

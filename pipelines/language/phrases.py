@@ -121,7 +121,7 @@ def _pronoun(phrase: str, context: Context) -> Noun | None:
     return Noun(Target(region_ids=ids), plural=bool(many))
 
 
-# --- any words -----------------------------------------------------------------------------------------------
+# --- any words -------------------------------------------------------------------------------------------
 
 
 def _read_open(phrase: str, context: Context) -> Noun:
@@ -163,7 +163,7 @@ def _pick_on_page(rest: str, context: Context) -> Noun | None:
     return Noun(target) if resolve(target, context.scene).region_ids else None
 
 
-# --- a list of kinds -------------------------------------------------------------------------------------------
+# --- a list of kinds -------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -244,7 +244,8 @@ def _asides() -> tuple[re.Pattern[str], ...]:
             r"(?P<side>left|right|top|bottom)(?: (?P<tail>\S.*))?"
         ),
         re.compile(
-            rf"(?P<rest>\S.*?),? (?:on|at|to|in|from|of)(?: the)?(?: far| very| most)? (?P<pick>{sides})(?: (?:{parts}))?"
+            r"(?P<rest>\S.*?),? (?:on|at|to|in|from|of)(?: the)?(?: far| very| most)? "
+            rf"(?P<pick>{sides})(?: (?:{parts}))?"
         ),
         expression(r"(?P<rest>\S.*?),? (?P<relation>{relations}) (?P<near>\S.*)"),
     )

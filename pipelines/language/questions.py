@@ -29,7 +29,9 @@ def question(said: Said, rule: Rule) -> Built:
     """The question in its trained wording; None where these words are no question of the family."""
     if rule.given not in said.context.vocabulary.families:
         return None
-    nouns = {slot: said.nouns(slot) for slot in ("x", "z") if slot in said.slots and said[slot]}
+    nouns: dict[str, tuple[Noun, ...]] = {
+        slot: said.nouns(slot) for slot in ("x", "z") if slot in said.slots and said[slot]
+    }
     if unknown := next((noun for found in nouns.values() for noun in found if noun.unknown), None):
         return _unknown_word(unknown, said)
     if any(noun.extra or noun.headless or noun.free for found in nouns.values() for noun in found):
@@ -37,7 +39,7 @@ def question(said: Said, rule: Rule) -> Built:
     if rule.given in CHECKED and (targets := _several(nouns.get("x", ()))):
         every = rule.given == "count"
         return req.Check(CHECKED[rule.given], tuple(replace(target, every=every) for target in targets))
-    if any(len(found) > 1 or found[0].target.kinds for found in nouns.values()):
+    if any(len(found) != 1 or found[0].target.kinds for found in nouns.values()):
         return None
     if (said["y"] and not said.noun("y").understood) or (rule.given == "count" and "z" in nouns):
         return None

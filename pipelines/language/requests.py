@@ -28,9 +28,10 @@ class Target:
     a pronoun had nothing to stand for.
 
     `every` is set for "all the cups", with `count` where a number was said ("both cats", 0 otherwise). `pick`
-    says which one of those that fit the phrase, as `choosing.pick` knows: "largest", "left", "second from right". `kinds` are the kinds
-    that a more general word stands for ("vehicle": car, bus, boat). `but` turns the target round: all things
-    that are not it. `relation` and `near` tie it to another thing ("next to", Target("cup")).
+    says which one of those that fit the phrase, in words that `choosing.pick` knows: "largest", "left",
+    "second from right". `kinds` are those that a more general word stands for ("vehicle": car, bus, boat).
+    `but` turns the target round: all things that are not it. `relation` and `near` tie it to another thing
+    ("next to", Target("cup")).
     """
 
     phrase: str = ""
@@ -98,7 +99,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """Boxes for a phrase. `target` is given where the phrase alone does not say which ("the largest fish")."""
+    """Boxes for a phrase. `target` is given where the phrase does not say it all ("the largest fish")."""
 
     phrase: str
     ability: FindAbility = "locate"
@@ -245,7 +246,7 @@ class SmallTalk:
 
 @dataclass(frozen=True, slots=True)
 class CannotDo:
-    """Something that nothing here does; `reason` is the name of its list in the lexicon ("poem", "language")."""
+    """Something that nothing here does; `reason` is one word of `grammar.toml` ("poem"), or "language"."""
 
     reason: str
     suggestions: tuple[Suggestion, ...] = ()

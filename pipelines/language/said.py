@@ -1,4 +1,4 @@
-"""A request that fits a sentence of the grammar, with what its slots name: what the building functions take."""
+"""A request that fits a sentence of the grammar, with what its slots name."""
 
 from __future__ import annotations
 

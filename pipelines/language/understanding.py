@@ -96,7 +96,7 @@ def _finished(parsed: Parsed, mended: Notes, scene: Scene, vocabulary: Vocabular
     return Understanding(requests, tuple(notes))
 
 
-# --- one message: sentences, requests, lists ---------------------------------------------------------------------
+# --- one message: sentences, requests, lists -------------------------------------------------------------
 
 _THEN = re.compile(
     r"(?:, (?:and )?| and )(?:then|after that|afterwards|finally|lastly|next|also),? (?=\w)| then (?=\w)"
@@ -128,7 +128,7 @@ _FIXED = (req.Look, req.Everything, req.Undo, req.Redo, req.SmallTalk, req.Help)
 
 
 def _fixed(sentence: str, context: Context) -> Parsed | None:
-    """What means something as a whole, whatever could be split off it ("describe the picture and its boxes")."""
+    """What means something as a whole, whatever could be split off it."""
     parsed = _request(sentence, context) or _request(without_politeness(sentence), context)
     return parsed if parsed and isinstance(parsed[0][0], _FIXED) else None
 
@@ -155,7 +155,7 @@ def _named(requests: list[Request]) -> tuple[Target, ...]:
 
 
 def _sentence(sentence: str, context: Context, verb: str) -> Parsed | None:
-    """One sentence: split before a further command, else in a list of things done with one verb, else whole."""
+    """One sentence: split before a further command, else in a list done with one verb, else whole."""
     if parsed := _commands(sentence, context):
         return parsed
     if parsed := _list(sentence, context):
@@ -221,7 +221,7 @@ def _verb(sentence: str) -> str:
     return match[0] if match else ""
 
 
-# --- one request -----------------------------------------------------------------------------------------------------
+# --- one request -----------------------------------------------------------------------------------------
 
 
 def _request(sentence: str, context: Context) -> Parsed | None:
@@ -250,7 +250,7 @@ def _request(sentence: str, context: Context) -> Parsed | None:
 
 
 def _conversation(text: str, closed: bool) -> Request | None:
-    """Small talk, and what can be done here; a checkpoint that talks is only asked for the latter by "help"."""
+    """Small talk, and what can be done here. A checkpoint that talks leaves only "help" to the page."""
     kind, topic = lexicon().conversation.get(re.sub(r"[,.]", "", text).strip(), ("", ""))
     if kind == "help" and (closed or text.strip() in ("help", "what can you do", "what can i do here")):
         return req.Help("self" if topic == "self" else "abilities")

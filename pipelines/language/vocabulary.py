@@ -21,7 +21,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Words that a checkpoint knows. The default is one of SPHINX's released checkpoints: any words at all."""
+    """Words that a checkpoint knows. The default knows any, as SPHINX's released checkpoints do."""
 
     talks: bool = True
     languages: tuple[str, ...] = ()

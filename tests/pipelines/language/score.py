@@ -1,7 +1,7 @@
-"""Tables of messages, and how many of their rows come out right: `python -m tests.pipelines.language.score FILE`.
+"""Tables of messages, and how many rows come out right: `python -m tests.pipelines.language.score FILE`.
 
-A row is: vocabulary ("nano": the embedded checkpoint's, "open": any words), scene, message, what it becomes in
-the notation of `short`, and what is noted ("typed>read as"). The scenes are "-": a picture without regions;
+A row is: vocabulary ("nano": the embedded checkpoint's, "open": any words), scene, message, what it becomes
+in the notation of `short`, and what is noted ("typed>meant"). The scenes are "-": a picture without regions;
 "+": a red ball (#1, selected), a blue cup and a person; "c": a black cat, a white cat and a dog.
 """
 

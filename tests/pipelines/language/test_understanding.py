@@ -29,7 +29,7 @@ def test_the_table_of_messages():
 
 
 def test_the_held_back_messages():
-    """Written before the rules and never tuned on: `python -m tests.pipelines.language.score held_back.tsv`."""
+    """Written before the rules and never tuned on; `python -m tests.pipelines.language.score` prints them."""
     faults = [fault(row) for row in rows("held_back.tsv")]
     assert len(faults) >= 100
     assert len(faults) - faults.count("") <= HELD_BACK_ALLOWED * len(faults)
@@ -60,10 +60,13 @@ def test_sphinx_own_sentences_mean_themselves(name):
     assert understand(words, SCENES["-"], OPEN).requests == (OWN.get(name) or Look(name),)
 
 
-WORDS = """segment remove the red ball fish #1 @2 #99999 it them make blue into a table chart where is find all
-with second one last grow by 10 px pose of everyone [0.1,0.2,0.3,0.4] [9,9,9,9] background what join and , ? ' ;
-region this everything describe left of minus from please mask without colour to replace undo both but next who
-two cats largest not or how many is there animal kid move extend blur zebra fihs then n't 's # @ [ ] ( | ) { } < >"""
+WORDS = """
+segment remove the red ball fish #1 @2 #99999 it them make blue into a table chart where is find all
+with second one last grow by 10 px pose of everyone [0.1,0.2,0.3,0.4] [9,9,9,9] background what join
+and , ? ' ; region this everything describe left of minus from please mask without colour to replace
+undo both but next who two cats largest not or how many is there animal kid move extend blur zebra
+fihs then n't 's # @ [ ] ( | ) { } < >
+"""
 SOUP = st.lists(st.sampled_from(WORDS.split()), max_size=16).map(" ".join)
 MESSAGES = st.one_of(SOUP, st.text(max_size=200), st.text(min_size=200, max_size=10_000))
 PLACES = st.sampled_from([*SCENES.values(), Scene()])
@@ -99,8 +102,11 @@ def test_case_never_matters_in_the_table():
 @pytest.mark.parametrize("vocabulary", [NANO, OPEN])
 @pytest.mark.parametrize(
     "words",
-    ["make " * 2000, "the " * 3000 + "ball", "(" * 10_000, "a b " * 2500, "make the " * 30, "remove the cat and " * 15,
-     "find the ball, " * 19, "a" * 10_000, "x" * 299, "zq " * 99, "the cat next to " * 18, "[1,2,3,4] " * 29, "; " * 150],
+    [
+        "make " * 2000, "the " * 3000 + "ball", "(" * 10_000, "a b " * 2500, "make the " * 30, "a" * 10_000,
+        "remove the cat and " * 15, "find the ball, " * 19, "x" * 299, "zq " * 99, "the cat next to " * 18,
+        "[1,2,3,4] " * 29, "; " * 150,
+    ],
 )  # fmt: skip
 def test_long_and_repetitive_words_take_bounded_time(words, vocabulary):
     understand("find the fihs", SCENES["-"], vocabulary)  # loads the word list
