@@ -111,7 +111,10 @@ def _found(noun: Noun, said: Said) -> Request | None:
 
 def screen(said: Said) -> Built:
     """A part of a screen."""
-    phrase = without_article(said["phrase"]) or " ".join(said.text.split()[-2:])
+    phrase = without_article(said["phrase"]) or said["entry"]
+    noun = read_noun(phrase, said.context)
+    if not said.context.vocabulary.talks and noun.understood and not noun.free:
+        return _found(noun, said)  # "click on the fish"
     return req.Find(phrase, "screen")
 
 
@@ -132,7 +135,8 @@ def _each(said: Said, slot: str, build: Callable[[Noun, Said], Request | None]) 
 
 def _beside_the_point(noun: Noun, said: Said) -> bool:
     """Whether the words that were not understood may be left out, with a note: a few, of a known thing."""
-    if not noun.target or noun.generic or len(noun.extra.split()) > 2:
+    choices = any(word in lexicon().picks for word in noun.extra.split())
+    if not noun.target or noun.generic or choices or len(noun.extra.split()) > 2:
         return False
     said.notes.extend((word, "") for word in noun.extra.split())
     return True
@@ -180,7 +184,9 @@ def describe(said: Said) -> Built:
     if target.region_ids or target.box:
         return req.Describe(target)
     asked = re.match(r" (?:what|who) (?:is|are|was|kind|sort|object)\b", said.text)
-    if said.context.vocabulary.talks or asked or noun.extra or not noun.target:
+    if said.context.vocabulary.talks or noun.extra or not noun.target:
+        return None
+    if asked and not (target.pick or target.near):
         return None
     return unknown_word(noun, said) if noun.unknown else req.Describe(target)
 
@@ -203,6 +209,8 @@ def which_one(said: Said) -> Built:
     if said.context.vocabulary.talks:
         return None
     noun = read_noun(f"{said['pick']} {said['kind'] or 'one'}", said.context)
+    if re.match(" what is (?:on|at|in|to) ", said.text):
+        return req.Describe(resolved(noun, said))
     return _found(noun, said) if noun.understood else None
 
 

@@ -113,7 +113,8 @@ def vague_edit(said: Said) -> Built:
     if said.context.vocabulary.talks:
         return None
     noun = said.noun("target")
-    if noun.unknown and noun.unknown not in said.words["picture"]:
+    vague = (*said.words["picture"], *said.words["background"])
+    if noun.unknown and noun.unknown not in vague:
         return unknown_word(noun, said)
     known = noun.target.phrase or noun.target.region_ids
     why = "How should it change? Name a colour, or another thing."
@@ -216,6 +217,7 @@ def subtract(said: Said) -> Built:
 
 
 def select(said: Said) -> Built:
+    """A region of the page; what is not there yet is found by `building.find`."""
     target = resolved(said.noun("target"), said)
     return req.Select(target.region_ids) if target.region_ids else None
 

@@ -131,6 +131,7 @@ def _slots(words: Lexicon) -> dict[str, str]:
     times = r"(?:\d{1,2}(?:\.\d)?|two|three|four)"
     return {
         "one": r"\S+",
+        "entry": "(?:log in|sign in|sign up|register|search|pay|check out)",
         "pixels": r"\d{1,4}",
         "percent": r"\d{1,3} ?(?:%|percent|per cent)",
         "times": times,

@@ -28,6 +28,7 @@ _BUT = re.compile(
     r"(?:everything|all|all things|all objects|everyone|everybody|anything|things|objects)(?: else)?,? "
     r"(?:but|except for|except|besides|apart from|other than|without) (?P<rest>.+)"
 )
+_THE_ONE = re.compile(r"^(?:the |that )?one (?=(?:who|that|which|in|on|at|with|wearing|to|next|near|from)\b)")
 _IS = re.compile(r"\b(?:who|that|which) (?:is|are|has|have)? ?(?=\S)")
 
 
@@ -178,7 +179,7 @@ class _Reading:
     head: str = ""
     kinds: tuple[str, ...] = ()
     unknown: str = ""
-    free: bool = False
+    dressed: bool = False
     extra: list[str] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
     relation: str = ""
@@ -189,10 +190,27 @@ def _read_closed(phrase: str, context: Context) -> Noun:
     """In the words of the checkpoint."""
     if free := _part_of_page(phrase, context.vocabulary):
         return free
+    phrase = _THE_ONE.sub("thing ", phrase)
+    if partitive := _part_of_several(phrase, context):
+        return partitive
     reading = _Reading()
     rest = _aside(_IS.sub("", phrase), reading, context)
     _read_words(_quantity(rest, reading).split(), reading, context.vocabulary)
     return _noun(reading, context.vocabulary)
+
+
+def _part_of_several(phrase: str, context: Context) -> Noun | None:
+    """ "the smallest of the balls"; which is meant by "one of the balls" is not understood."""
+    match = expression(
+        r"(?:the )?(?P<which>{picks}|{numbers}|some|any|none|half|most)(?: ones?)? of "
+        r"(?:the|all|all the|these|those|my) (?P<rest>.+)"
+    ).fullmatch(phrase)
+    if not match:
+        return None
+    noun = read_noun(match["rest"], context)
+    if pick := lexicon().picks.get(match["which"]):
+        return replace(noun, target=replace(noun.target, pick=pick, every=False))
+    return replace(noun, extra=f"{match['which']} of")
 
 
 def _part_of_page(phrase: str, vocabulary: Vocabulary) -> Noun | None:
@@ -209,6 +227,7 @@ def _aside(phrase: str, reading: _Reading, context: Context) -> str:
     """Take "in red", "on the left" and "next to the tree" off a phrase."""
     colour, ordinal, side, relation = _asides()
     if match := colour.fullmatch(phrase):
+        reading.dressed = match["how"] in ("wearing", "dressed in", "wears")
         _add_colour(match["colour"], reading, context.vocabulary)
         return _aside(match["rest"], reading, context)
     if match := ordinal.fullmatch(phrase):
@@ -217,6 +236,11 @@ def _aside(phrase: str, reading: _Reading, context: Context) -> str:
     if match := side.fullmatch(phrase):
         reading.picks.append(lexicon().picks[match["pick"]])
         return _aside(match["rest"], reading, context)
+    if match := re.fullmatch(r"(?P<near>\S.*?)(?:'s|(?<=s)') (?P<rest>\S.*)", phrase):
+        near = read_noun(match["near"], context)
+        if near.understood:
+            reading.relation, reading.near = "of", near
+            return match["rest"]
     if match := relation.fullmatch(phrase):
         near = read_noun(match["near"], context)
         if near.understood or near.unknown:
@@ -236,7 +260,7 @@ def _asides() -> tuple[re.Pattern[str], ...]:
     parts = "side|corner|hand side|part|edge|half|end|one"
     return (
         expression(
-            r"(?P<rest>\S.*?),? (?:in|with|wearing|dressed in|wears)(?: a| an| the)? "
+            r"(?P<rest>\S.*?),? (?P<how>in|with|wearing|dressed in|wears)(?: a| an| the)? "
             r"(?P<colour>(?:{shades}[ -])?{colours})(?: colour)?(?: {clothes})?"
         ),
         re.compile(
@@ -330,7 +354,7 @@ def _read_head(piece: str, reading: _Reading, vocabulary: Vocabulary) -> bool:
     """The thing itself: a kind or a word for one, a more general word, or "thing"."""
     words, one = lexicon(), singular(piece)
     if piece in words.generic:
-        reading.head, reading.plural = GENERIC, one != piece or reading.plural
+        reading.head, reading.plural = GENERIC, one != piece or piece in _CROWDS or reading.plural
         return True
     for name in (piece, one):
         known = name if name in vocabulary.kinds else None
@@ -350,7 +374,7 @@ def _read_head(piece: str, reading: _Reading, vocabulary: Vocabulary) -> bool:
     return False
 
 
-_CROWDS = frozenset(["folk", "folks", "everyone", "everybody", "people"])
+_CROWDS = frozenset(["folk", "folks", "everyone", "everybody", "people", "everything"])
 
 
 def _noun(reading: _Reading, vocabulary: Vocabulary) -> Noun:
@@ -359,6 +383,10 @@ def _noun(reading: _Reading, vocabulary: Vocabulary) -> Noun:
     notes = tuple(reading.notes)
     if len(set(reading.picks)) > 1:
         reading.extra += reading.picks[1:]
+    if head == GENERIC and ("action" in looks or reading.dressed):
+        head = "person"  # "the one who is running"
+    if reading.dressed and head != "person":
+        reading.extra.append("wearing")
     headless = not head and not reading.unknown
     if headless and reading.picks and not looks:
         head, headless = GENERIC, False

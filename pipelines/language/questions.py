@@ -10,13 +10,14 @@ from dataclasses import replace
 from typing import Literal
 
 from pipelines.language import requests as req
-from pipelines.language.building import Built, Said, ask_open
+from pipelines.language.building import ask_open
 from pipelines.language.choosing import GENERIC, resolve
 from pipelines.language.grammar import Rule
 from pipelines.language.lexicon import lexicon
 from pipelines.language.nouns import plural
 from pipelines.language.phrases import Noun
 from pipelines.language.requests import Target
+from pipelines.language.said import Built, Said, unknown_word
 
 _PLACE = re.compile(r"\{(?P<form>the |a |word |)(?P<slot>[a-z])(?P<many>s?)\}")
 CHECKED: dict[str, Literal["is there", "count"]] = {
@@ -36,6 +37,8 @@ def question(said: Said, rule: Rule) -> Built:
         return _unknown_word(unknown, said)
     if any(noun.extra or noun.headless or noun.free for found in nouns.values() for noun in found):
         return None
+    if rule.given == "is-there" and (counted := [noun.target for noun in nouns["x"] if noun.target.count]):
+        return req.Check("count", tuple(counted))
     if rule.given in CHECKED and (targets := _several(nouns.get("x", ()))):
         every = rule.given == "count"
         return req.Check(CHECKED[rule.given], tuple(replace(target, every=every) for target in targets))
@@ -48,6 +51,13 @@ def question(said: Said, rule: Rule) -> Built:
         return req.AskBack((), "Which thing? Click it, or name it.")
     if not _suits(rule, nouns, aims, said):
         return None
+    if list(aims) == ["x"] and len(ids := aims["x"].region_ids) > 1:  # one question a region
+        return tuple(_asked(rule, {"x": Target(region_ids=(i,))}, said) for i in ids)
+    return _asked(rule, aims, said)
+
+
+def _asked(rule: Rule, aims: dict[str, Target], said: Said) -> req.Ask:
+    """The trained wording with its places filled."""
     written = _PLACE.sub(lambda place: _written(place, aims, said), rule.asked)
     ids = tuple(dict.fromkeys(i for target in aims.values() for i in target.region_ids))
     return req.Ask(written, ids, rule.given)
@@ -55,13 +65,10 @@ def question(said: Said, rule: Rule) -> Built:
 
 def _unknown_word(noun: Noun, said: Said) -> req.Request | None:
     """The thing is not known; but words of a question that name no thing are no unknown thing."""
-    if (
-        not re.fullmatch(r"[a-z][a-z' -]*", noun.unknown)
-        or noun.unknown in lexicon().function_words
-        or noun.extra
-    ):
+    if noun.extra or not re.fullmatch(r"[a-z][a-z' -]*", noun.unknown):
         return None
-    return req.UnknownWord(noun.unknown, said.context.vocabulary.kinds)
+    request = unknown_word(noun, said)
+    return request if isinstance(request, req.UnknownWord) else None
 
 
 def _several(nouns: tuple[Noun, ...]) -> tuple[Target, ...]:
@@ -85,12 +92,17 @@ def _suits(rule: Rule, nouns: dict[str, tuple[Noun, ...]], aims: dict[str, Targe
     if rule.given == "kind":
         (noun,) = nouns["x"]
         return noun.generic and bool(noun.looks)
+    if rule.given == "is-it" and nouns["x"][0].plural:
+        return False
     if rule.given == "clothes":
         return bool(nouns["x"][0].target.region_ids) or aims["x"].phrase.split(" in ")[0].endswith("person")
     if "relation" in said.slots:
-        return lexicon().relations[said["relation"]] in said.context.vocabulary.relations
-    near = any(noun.target.near for found in nouns.values() for noun in found)
-    return not near or rule.given in CHECKED
+        relation = lexicon().relations[said["relation"]]
+        return relation in said.context.vocabulary.relations and relation != "on"  # see "on-what"
+    bare = [noun for found in nouns.values() for noun in found if noun.generic and not noun.looks]
+    return not any(noun.target.near for found in nouns.values() for noun in found) and (
+        not bare or rule.given in ("count", "size")
+    )
 
 
 def _written(place: re.Match[str], aims: dict[str, Target], said: Said) -> str:
@@ -136,7 +148,8 @@ def _value(said: Said) -> str:
 def check(said: Said, rule: Rule) -> Built:
     """A question that finding things answers: "which things are not purple?"."""
     if "look" in said.slots:
-        words = f"{said['look']} {said['x'] or 'thing'}"
+        thing = "person" if said.text.startswith(" who ") else "thing"
+        words = f"{said['look']} {said['x'] or thing}"
         said = Said({**said.slots, "x": words}, said.given, said.text, said.context, said.notes)
     noun = said.noun("x", "")
     if noun.unknown:
@@ -144,6 +157,8 @@ def check(said: Said, rule: Rule) -> Built:
     if not noun.understood or noun.free or (noun.target.phrase == GENERIC and not rule.but):
         return None
     kinds = noun.target.kinds
+    if not kinds and re.match(r" (?:what|which) (?:kind|type|sort)", said.text):
+        return None
     target = Target(noun.target.phrase, kinds=kinds, every=not rule.but, but=rule.but)
     return req.Check("which", (target,))
 

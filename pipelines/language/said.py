@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pipelines.language import requests as req
 from pipelines.language.choosing import resolve
-from pipelines.language.lexicon import lexicon
+from pipelines.language.lexicon import is_clause, lexicon
 from pipelines.language.phrases import Context, Noun, read_noun, read_nouns
 from pipelines.language.requests import Request, Target
 
@@ -60,6 +60,16 @@ def resolved(noun: Noun, said: Said) -> Target:
 
 
 def unknown_word(noun: Noun, said: Said) -> Request:
+    """What to say to a thing that the checkpoint does not know; other words are not understood at all."""
+    words = lexicon()
+    other = ("background", "picture", "text", "mask")
+    if (
+        noun.unknown in words.function_words
+        or is_clause(noun.unknown)
+        or noun.unknown in words.data["parts"]["page"]
+        or any(noun.unknown in words.words[name] for name in other)
+    ):
+        return req.NotUnderstood()
     return req.UnknownWord(noun.unknown, said.context.vocabulary.kinds)
 
 

@@ -28,6 +28,17 @@ Notes = tuple[tuple[str, str], ...]
 Parsed = tuple[tuple[Request, ...], Notes]
 
 _VERBATIM = re.compile(r"<\s*mark \d+\s*>|\w: .+ or ", re.IGNORECASE)  # marks written out, a choice
+_CHANGES = (
+    req.Edit,
+    req.Background,
+    req.Extend,
+    req.Move,
+    req.Resize,
+    req.Reshape,
+    req.Forget,
+    req.Undo,
+    req.Redo,
+)
 _UNSURE = (req.NotUnderstood, req.AskBack, req.UnknownWord)
 
 
@@ -121,6 +132,9 @@ def _message(said: str, context: Context) -> Parsed | None:
         notes += parsed[1]
         verb = _verb(sentence) or verb
     work = list(dict.fromkeys(one for one in requests if not isinstance(one, req.SmallTalk)))
+    unsure = [one for one in work if isinstance(one, _UNSURE)]
+    if unsure and any(isinstance(one, _CHANGES) for one in work):
+        work = unsure[:1]  # nothing is changed before the whole message is understood
     return tuple(work or requests[:1]), tuple(notes)
 
 
