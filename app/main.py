@@ -96,7 +96,7 @@ def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> st
     Raises:
         OSError: the port is taken.
     """
-    from app import api, ui
+    from app import mcp_tools, ui
 
     _, address, _ = page.launch(
         server_port=port,
@@ -112,7 +112,7 @@ def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> st
         mcp_server=True,
     )
     assert page.mcp_server, "requirements.txt asks for gradio[mcp]; without it Gradio leaves MCP off"
-    api.answer_in_json(page)
+    mcp_tools.answer_in_json(page)
     if wait:
         threading.Event().wait()
     return address
@@ -121,7 +121,7 @@ def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> st
 def main(words: Sequence[str] | None = None, *, gpu: Callable[..., Any] | None = None) -> int:
     """Run the page until it is ended, and return the exit status of a start that failed.
 
-    `gpu`: lends a GPU to each call, and wants the models loaded before anything else.
+    `gpu`: decorates calls that need a GPU, and wants the models loaded before anything else.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pipelines.errors import DemoError, loading_failed
+from pipelines.errors import DemoError, MissingCapability, loading_failed
 
 if TYPE_CHECKING:
     from pipelines.assistant import Assistant
@@ -44,8 +44,11 @@ class Startup:
             self._failure = error
             log.error("%s cannot be loaded: %s", self.what, error)
         except Exception as error:
-            self._failure = loading_failed(self.what, error)
-            log.error("%s", self._failure)
+            # The reason may name files of this computer, which are no visitor's business.
+            self._failure = MissingCapability(
+                f"{self.what} could not be loaded; the reason is in the terminal where the page was started."
+            )
+            log.error("%s", loading_failed(self.what, error))
             log.debug("%s cannot be loaded", self.what, exc_info=True)
         finally:
             self._done.set()

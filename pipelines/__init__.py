@@ -14,17 +14,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipelines.assistant import About, Assistant, ReplyOptions
+    from pipelines.assistant import Assistant
     from pipelines.catalog import load
+    from pipelines.engine import About
     from pipelines.errors import DemoError
+    from pipelines.interfaces import ReplyOptions
     from pipelines.scene import Scene, Timeline
     from pipelines.settings import Settings
 
 _HOMES = {
-    "About": "assistant",
+    "About": "engine",
     "Assistant": "assistant",
     "DemoError": "errors",
-    "ReplyOptions": "assistant",
+    "ReplyOptions": "interfaces",
     "Scene": "scene",
     "Settings": "settings",
     "Timeline": "scene",

@@ -85,7 +85,7 @@ def _single(given: argparse.Namespace) -> int:
     assistant = load(settings_of(given))
     timeline = open_session(assistant, given.picture) if resumed else Timeline()
     if photo:
-        timeline = timeline.push(_opened(assistant, photo))
+        timeline = timeline.push(assistant.open(photo))
     before = timeline.scene.picture
     timeline, answers = _answers(assistant, timeline, given)
     edited = timeline.scene.picture != before
@@ -121,7 +121,7 @@ def _folder(given: argparse.Namespace) -> int:
     failed = 0
     for path in tqdm(paths, unit="picture", file=sys.stderr):
         try:
-            timeline = Timeline().push(_opened(assistant, open_photo(path)))
+            timeline = Timeline().push(assistant.open(open_photo(path)))
             before = timeline.scene.picture
             timeline, answers = _answers(assistant, timeline, given)
             edited = timeline.scene.picture != before
@@ -172,13 +172,6 @@ def output_names(paths: Sequence[Path]) -> dict[Path, str]:
         taken.add(free.casefold())
         names[path] = free
     return names
-
-
-def _opened(assistant: Assistant, photo: Photo) -> Scene:
-    """A new scene of a photo, with all that it carries."""
-    from dataclasses import replace
-
-    return replace(assistant.open(photo.image), picture=assistant.pictures.open(photo))
 
 
 def _answers(
@@ -313,9 +306,18 @@ def _plain(answer: dict[str, Any]) -> str:
     return "\n".join(line for line in lines if line)
 
 
+class _Parser(Parser):
+    def format_help(self) -> str:
+        from pipelines.abilities import (
+            help_lines,
+        )  # which asks what the models are asked, and so takes a while
+
+        return super().format_help() + "\nwhat can be said:\n  " + "\n  ".join(help_lines()) + "\n"
+
+
 def _parser() -> Parser:
     lines = (__doc__ or "").split("\n")
-    parser = Parser(
+    parser = _Parser(
         prog="python -m pipelines",
         description=lines[0],
         epilog="\n".join(lines[2:])
