@@ -69,6 +69,20 @@ class Painting:
     by: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy a model is: requests it answers together, that wait, that may wait.
+
+    `wait_s`: roughly the seconds until a request that comes now is begun.
+    """
+
+    places: int
+    answering: int
+    waiting: int
+    most_waiting: int
+    wait_s: float
+
+
 Scenes = Generator[Scene, None, None]
 Replies = Generator[str, None, None]
 Paintings = Generator[Painting, None, None]
