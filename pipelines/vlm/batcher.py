@@ -158,7 +158,8 @@ class Batcher:
     def load(self) -> Load:
         """How busy the model is."""
         with self._lock:
-            waiting, answering = len(self._waiting), len(self._running)
+            waiting = len(self._waiting)
+            answering = sum(not request.over for request in self._running)
             free = answering < self._places and not waiting
             wait = 0.0 if free else self._typical_s * (waiting + 1) / self._places
             return Load(self._places, answering, waiting, self._most_waiting, wait)

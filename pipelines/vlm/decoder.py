@@ -2,8 +2,8 @@
 
 The tokens of all sequences lie one after another in one (N, D) tensor: the linear layers read their weights
 once for all of them, and nothing is padded. A sequence's keys and values lie in two places: in a trunk, which
-it may share with others (a picture and the words before every question), and in a buffer of its own, which is
-allocated once. Attention to each is computed apart - to a trunk for all of its readers at once - and joined by
+it may share with others (a picture and the words before every question), and in a buffer of its own that is
+allocated once. Attention to each is computed apart, to a trunk for all of its readers at once, and joined by
 the log-sum-exp, which is exact. The weights are those of the transformers model; this module knows no text.
 """
 
