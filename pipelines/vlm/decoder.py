@@ -10,7 +10,7 @@ the log-sum-exp, which is exact. The weights are those of the transformers model
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -28,6 +28,11 @@ class Trunk:
 
     layers: KeysValues
     length: int
+    parts: tuple[tuple[torch.Tensor, torch.Tensor], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        parts = tuple((layer[0:1], layer[1:2]) for layer in self.layers)
+        object.__setattr__(self, "parts", parts)
 
 
 @dataclass(slots=True, eq=False)
@@ -55,19 +60,18 @@ def keys_values_bytes(layers: KeysValues) -> int:
 
 
 def attend(
-    query: torch.Tensor, keys_values: torch.Tensor, mask: torch.Tensor | None
+    query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Scaled dot-product attention with its log-sum-exp, to be joined with that over other keys.
 
     Args:
         query: (1, kv heads, queries, head size).
-        keys_values: (2, kv heads, tokens, head size).
+        keys, values: (1, kv heads, tokens, head size).
         mask: (queries, tokens), added to the scores; None attends to all.
 
     Returns:
         (1, kv heads, queries, head size), and (1, kv heads, queries).
     """
-    keys, values = keys_values[0:1], keys_values[1:2]
     if _has_kernel(query.device):
         return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(query, keys, values, attn_mask=mask)
     scores = torch.matmul(query, keys.transpose(2, 3)).float() * query.shape[-1] ** -0.5
@@ -89,11 +93,12 @@ def _joined(linears: Sequence[nn.Module]) -> Linear:
     is quantised, or moved between devices by a hook, is called as it is.
     """
     plain = all(type(linear) is nn.Linear and not hasattr(linear, "_hf_hook") for linear in linears)
-    if not plain or len(linears) == 1:
-        if len(linears) == 1:
-            return linears[0]
-        return lambda x: torch.cat([linear(x) for linear in linears], dim=-1)
     parts: Any = linears
+    if len(linears) == 1:
+        (part,) = parts
+        return (lambda x: F.linear(x, part.weight, part.bias)) if plain else part
+    if not plain:
+        return lambda x: torch.cat([linear(x) for linear in linears], dim=-1)
     weight = torch.cat([part.weight for part in parts])
     bias = torch.cat([part.bias for part in parts]) if parts[0].bias is not None else None
     start = 0
@@ -110,14 +115,15 @@ class _Layer:
     def __init__(self, layer: Any) -> None:
         attention, mlp = layer.self_attn, layer.mlp
         self.qkv = _joined([attention.q_proj, attention.k_proj, attention.v_proj])
-        self.out: Linear = attention.o_proj
+        self.out = _joined([attention.o_proj])
         self.device = layer.input_layernorm.weight.device
         self.norms = [
             (norm.weight, norm.variance_epsilon)
             for norm in (layer.input_layernorm, layer.post_attention_layernorm)
         ]
         if hasattr(mlp, "gate_proj"):
-            gate_up, act, down = _joined([mlp.gate_proj, mlp.up_proj]), mlp.act_fn, mlp.down_proj
+            gate_up, down = _joined([mlp.gate_proj, mlp.up_proj]), _joined([mlp.down_proj])
+            act: Linear = mlp.act_fn.forward
             self.mlp: Linear = lambda x: down(_gated(gate_up(x), act))
         else:
             self.mlp = lambda x: mlp(x[None])[0]
@@ -129,7 +135,11 @@ def _gated(x: torch.Tensor, act: Linear) -> torch.Tensor:
 
 
 def _norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
-    return F.rms_norm(x, weight.shape, weight, eps)
+    if x.dtype is not torch.float32 or x.device.type != "cpu":
+        return F.rms_norm(x, weight.shape, weight, eps)
+    # On a CPU torch composes its own of twice as many operations.
+    scale = (x * x).mean(dim=-1, keepdim=True).add_(eps).rsqrt_()
+    return (x * scale).mul_(weight)
 
 
 class Decoder:
@@ -141,7 +151,8 @@ class Decoder:
             raise ValueError("expected attention to all tokens, got a sliding window")
         text: Any = model.language_model
         self._embed = model.get_input_embeddings()
-        self._head = model.lm_head
+        self._head = _joined([model.lm_head])
+        self._head_device = model.lm_head.weight.device
         self._layers = [_Layer(layer) for layer in text.layers]
         self._last_norm = (text.norm.weight, text.norm.variance_epsilon)
         self._heads, self._kv_heads = config.num_attention_heads, config.num_key_value_heads
@@ -174,7 +185,7 @@ class Decoder:
 
     def scores(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logits (N, vocabulary), float32, of hidden states (N, D)."""
-        return self._head(hidden.to(self._head.weight.device)).float()
+        return self._head(hidden.to(self._head_device)).float()
 
     def forward(self, embeds: torch.Tensor, pieces: Sequence[tuple[SequenceCache, int]]) -> torch.Tensor:
         """Compute the next tokens of some sequences and append their keys and values.
@@ -205,7 +216,7 @@ class Decoder:
         group = self._heads // kv_heads
         heads = qkv.view(count, self._heads + 2 * kv_heads, size)
         turned = heads[:, : self._heads + kv_heads]  # queries and keys carry their positions
-        swapped = turned.unflatten(2, (2, size // 2)).flip(2).flatten(2)
+        swapped = turned.view(count, -1, 2, size // 2).flip(2).view(count, -1, size)
         turned.mul_(plan.cos).addcmul_(swapped, plan.sin)
         # The query heads that share a key head are further queries of it.
         query = heads[:, : self._heads].view(count, kv_heads, group, size).permute(1, 0, 2, 3)
@@ -216,17 +227,19 @@ class Decoder:
             own = sequence.layers[index]
             own[:, :, sequence.length : length] = new[:, :, start:end]
             queries = query[:, start:end].reshape(1, kv_heads, n * group, size)
-            out, total = attend(queries, own[:, :, :length], mask)
+            out, total = attend(queries, own[0:1, :, :length], own[1:2, :, :length], mask)
             outs.append(out)
             totals.append(total)
         out = outs[0] if len(outs) == 1 else torch.cat(outs, dim=2)
         total = totals[0] if len(totals) == 1 else torch.cat(totals, dim=2)
         for trunk, start, end in plan.trunks:
             queries = query[:, start:end].reshape(1, kv_heads, (end - start) * group, size)
-            shared, shared_total = attend(queries, trunk.layers[index], None)
+            shared, shared_total = attend(queries, *trunk.parts[index])
             a, z = start * group, end * group
-            share = torch.sigmoid(shared_total - total[:, :, a:z]).unsqueeze(-1).to(out.dtype)
-            if z - a == out.shape[2]:
+            whole = len(plan.trunks) == 1 and end - start == count
+            share = torch.sigmoid(shared_total - (total if whole else total[:, :, a:z]))
+            share = share.unsqueeze_(-1).to(out.dtype)
+            if whole:
                 out = torch.lerp(out, shared, share)
             else:
                 out[:, :, a:z] = torch.lerp(out[:, :, a:z], shared, share)

@@ -6,6 +6,8 @@ from typing import Any
 
 from model.generation_sphinx import STOP, UNFINISHED, visible
 
+SPACE = "\u2581"  # what a sentencepiece piece has for a space
+
 
 class Detokenizer:
     """The text of one reply while it grows: what `tokenizer.decode` gives for all ids.
@@ -24,6 +26,12 @@ class Detokenizer:
 
     def add(self, token: int) -> None:
         """Take the next id. `stopped` says whether the reply's end has been reached."""
+        piece = self._tokenizer.convert_ids_to_tokens(token)
+        if self._complete and not self._pending and self._is_plain(token, piece):
+            self._context = [token]
+            self._complete = self.text = self.text + piece.replace(SPACE, " ")
+            self.stopped = STOP in self.text[-len(piece) - len(STOP) :]
+            return
         self._pending.append(token)
         before = self._decode(self._context)
         after = self._decode(self._context + self._pending)
@@ -33,6 +41,10 @@ class Detokenizer:
         if new and not new.endswith(UNFINISHED):
             self._complete = self.text
             self._context, self._pending = self._pending, []
+
+    def _is_plain(self, token: int, piece: str) -> bool:
+        """Whether a piece stands for its own letters: it is no byte, and nothing special."""
+        return not piece.startswith("<") and token not in self._tokenizer.all_special_ids
 
     def visible(self, *, finished: bool = False) -> str:
         """What of the text may be shown, as `model.generation_sphinx.visible` says."""

@@ -78,7 +78,7 @@ def test_attention_to_parts_joins_to_attention_to_all():
     generator = torch.Generator().manual_seed(2)
     query, both = torch.randn(1, 2, 3, 8, generator=generator), torch.randn(2, 2, 30, 8, generator=generator)
     (whole, total), (one, a), (two, b) = (
-        attend(query, part, None) for part in (both, both[:, :, :11], both[:, :, 11:])
+        attend(query, part[0:1], part[1:2]) for part in (both, both[:, :, :11], both[:, :, 11:])
     )
     torch.testing.assert_close(torch.logaddexp(a, b), total)
     torch.testing.assert_close(torch.lerp(two, one, torch.sigmoid(a - b)[..., None]), whole)
