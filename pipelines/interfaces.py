@@ -116,7 +116,7 @@ class VisionLanguageModel(Protocol):
             question: SPHINX's full sentence.
         Yields:
             The whole raw reply so far, growing, after every token; never any of the stop. Where nothing was
-            added for a while (the request waits for a place) the same comes again, so that a caller can close.
+            added for a while (the request waits for a place) the same comes again: a caller can close then.
         """
         ...
 
