@@ -165,7 +165,7 @@ class SphinxSpeaker:
             )
             given = {name: inputs[name] for name in ("pixel_values", "skipped_views") if name in inputs}
             given = {name: tensor.to(self._model.device) for name, tensor in given.items()}
-            features = self._model.get_image_features(**given, views=views, encoders=encoders)
+            features = self._model.get_image_features(**given, views=views, encoders=encoders).pooler_output
             self._pictures.put(key, features)
         return features
 

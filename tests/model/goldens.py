@@ -52,7 +52,7 @@ def measure(llama_type: str, folder: Path) -> dict[str, Any]:
     processor = SphinxProcessor.from_pretrained(folder / "out")
     inputs = processor(text=processor.prompt([(QUESTION, None)]), images=picture(), return_tensors="pt")
     with torch.no_grad():
-        tokens = model.get_image_features(inputs["pixel_values"])
+        tokens = model.get_image_features(inputs["pixel_values"]).pooler_output
         logits = model(**inputs).logits[0, -1]
         out = model.generate(**inputs, max_new_tokens=NEW, do_sample=False)[0]
     return {

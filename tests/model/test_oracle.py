@@ -145,7 +145,7 @@ def test_each_step_from_views_to_tokens(recorded: Any, variant: str) -> None:
         r.same("wide.visual_proj_out", model.visual_proj(fused))
     if "qformer" in features:
         r.same("wide.qformer_proj_out", model.qformer_proj(features["qformer"]))
-    tokens = model.get_image_features(inputs["pixel_values"])
+    tokens = model.get_image_features(inputs["pixel_values"]).pooler_output
     counts = [config.view_tokens(view) for view in range(config.num_views)]
     without = [block[:, 1:-1] for block in tokens.split(counts, dim=1)]
     r.same("wide.image_tokens", torch.cat(without, dim=1))
@@ -197,8 +197,8 @@ def test_quick_gelu_is_a_switch(recorded: Any, variant: str, tmp_path: Path) -> 
     convert([folder], tmp_path, architecture=architecture, clip_activation="quick_gelu", quiet=True)
     model = SphinxForConditionalGeneration.from_pretrained(tmp_path, dtype=torch.float32).eval()
     inputs = r.inputs("wide")
-    views = model.split_views(inputs["pixel_values"], views=1)
-    r.same("wide_quickgelu.clip", model.encode_views(views, ["clip"])["clip"])
+    views = model.model.split_views(inputs["pixel_values"], views=1)
+    r.same("wide_quickgelu.clip", model.model.encode_views(views, ["clip"])["clip"])
     expected = r.arrays["wide_quickgelu.logits"]
     r.same("wide_quickgelu.logits", model(**inputs).logits[0, -len(expected) :])
 
