@@ -28,14 +28,20 @@ from transformers.generation.utils import GenerationMixin
 from transformers.modeling_utils import PreTrainedModel, slice_logits_to_keep
 from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerModel, Blip2VisionModel
 from transformers.models.clip.modeling_clip import CLIPVisionModel
-from transformers.processing_utils import Unpack
-from transformers.utils.generic import ModelOutput, TransformersKwargs, can_return_tuple
+from transformers.utils.generic import ModelOutput, can_return_tuple
 
 from .configuration_sphinx import SphinxConfig
 from .experts_sphinx import SphinxMixtralModel
 from .generation_sphinx import StopSequences
 from .outputs_sphinx import SphinxCausalLMOutput, SphinxImageFeatures, SphinxModelOutput
-from .pictures_sphinx import pack_views, place, refuse_placeholders, spread, views_to_encode
+from .pictures_sphinx import (
+    count_positions,
+    pack_views,
+    place,
+    refuse_placeholders,
+    spread,
+    views_to_encode,
+)
 from .vision_sphinx import (
     SphinxConvNextModel,
     SphinxDinov2Model,
@@ -48,20 +54,13 @@ from .vision_sphinx import (
 PICTURE_INPUTS = ("pixel_values", "image_features", "views", "encoders", "skipped_views")
 
 
-def count_positions(attention_mask: torch.Tensor) -> torch.Tensor | None:
-    """Return positions (B, T), int64, that do not count the padding in front; None for a mask not (B, T)."""
-    if attention_mask.ndim != 2:
-        return None
-    return (attention_mask.long().cumsum(dim=-1) - 1).clamp(min=0)
-
-
 class SphinxPreTrainedModel(PreTrainedModel):
     """What transformers asks of a model: names, initialisation, what it can do."""
 
     config: SphinxConfig
     config_class = SphinxConfig
     base_model_prefix = "model"
-    input_modalities = ("image", "text")
+    input_modalities = ["image", "text"]
     supports_gradient_checkpointing = True
     _no_split_modules = ["SphinxProjection", "SphinxDinov2Embeddings", "Blip2QFormerLayer"]
     _skip_keys_device_placement = ["past_key_values"]
@@ -149,8 +148,7 @@ class SphinxModel(SphinxPreTrainedModel):
         if "convnext" in used:
             features["convnext"] = self.convnext(views["convnext"])
         if "dinov2" in used:
-            pixels = for_dinov2(views["vit"], light=self.clip is None)
-            outputs.append(self.dinov2(pixels, **kwargs))
+            outputs.append(self.dinov2(self._for_dinov2(views["vit"]), **kwargs))
             features["dinov2"] = outputs[-1].last_hidden_state
         if "qformer" in used:
             outputs.append(self.qformer_vision(views["vit"], **kwargs))
@@ -310,10 +308,9 @@ class SphinxModel(SphinxPreTrainedModel):
             return made.pooler_output, made.lengths
         if image_features is None or skipped_views is None or not self.config.skip_tokens:
             return image_features, None
-        count = self.config.num_views if views is None else views
         full = self.config.view_tokens(0, encoders)
-        skipped = skipped_views[:, :count].bool()
-        return image_features, torch.where(skipped, self.config.skip_tokens + 2, full).sum(dim=1)
+        lengths = torch.where(skipped_views[:, :views].bool(), self.config.skip_tokens + 2, full)
+        return image_features, lengths.sum(dim=1)
 
     @can_return_tuple
     def forward(
@@ -329,7 +326,7 @@ class SphinxModel(SphinxPreTrainedModel):
         encoders: Sequence[str] | None = None,
         skipped_views: torch.Tensor | None = None,
         use_cache: bool | None = None,
-        **kwargs: Unpack[TransformersKwargs],
+        **kwargs: Any,
     ) -> SphinxModelOutput:
         """Read words and pictures.
 
@@ -348,9 +345,7 @@ class SphinxModel(SphinxPreTrainedModel):
         """
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give either input_ids or inputs_embeds")
-        embeds: torch.Tensor = (
-            self.get_input_embeddings()(input_ids) if inputs_embeds is None else inputs_embeds
-        )
+        embeds = self.get_input_embeddings()(input_ids) if inputs_embeds is None else inputs_embeds
         image_features, lengths = self._pixels_to_features(
             pixel_values, image_features, views, encoders, skipped_views
         )
@@ -421,7 +416,7 @@ class SphinxForConditionalGeneration(SphinxPreTrainedModel, GenerationMixin):
         labels: torch.Tensor | None = None,
         logits_to_keep: int | torch.Tensor = 0,
         use_cache: bool | None = None,
-        **kwargs: Unpack[TransformersKwargs],
+        **kwargs: Any,
     ) -> SphinxCausalLMOutput:
         """Read words and pictures, and score the next words.
 

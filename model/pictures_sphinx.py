@@ -11,6 +11,13 @@ from torch import nn
 from transformers.utils.import_utils import is_tracing, torch_compilable_check
 
 
+def count_positions(attention_mask: torch.Tensor) -> torch.Tensor | None:
+    """Return positions (B, T), int64, that do not count the padding in front; None for a mask not (B, T)."""
+    if attention_mask.ndim != 2:
+        return None
+    return (attention_mask.long().cumsum(dim=-1) - 1).clamp(min=0)
+
+
 def views_to_encode(
     skipped_views: torch.Tensor | None, b: int, count: int, device: torch.device
 ) -> tuple[torch.Tensor | None, torch.Tensor]:
@@ -132,4 +139,4 @@ def refuse_placeholders(places: torch.Tensor) -> None:
     )
 
 
-__all__ = ["pack_views", "place", "refuse_placeholders", "spread", "views_to_encode"]
+__all__ = ["count_positions", "pack_views", "place", "refuse_placeholders", "spread", "views_to_encode"]
