@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 from model import SphinxForConditionalGeneration, SphinxProcessor
-from model.convert_sphinx_to_hf import VARIANTS, convert
+from model.conversion import VARIANTS, convert
 from tests.model.original import ARCHITECTURE, original_state, write_original
 
 FILE = Path(__file__).with_name("goldens.json")

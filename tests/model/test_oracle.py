@@ -18,10 +18,14 @@ import torch
 from PIL import Image
 
 from model import SphinxForConditionalGeneration, SphinxProcessor, nucleus, turn_end
-from model.convert_sphinx_to_hf import VARIANTS, check, convert, read_config, stored_shape, target_shapes
+from model.conversion import VARIANTS, check, convert, read_config, stored_shape, target_shapes
 
 ORACLE = next(
-    (folder / "shared" / "oracle" for folder in Path(__file__).parents if (folder / "shared" / "oracle").is_dir()),
+    (
+        folder / "shared" / "oracle"
+        for folder in Path(__file__).parents
+        if (folder / "shared" / "oracle").is_dir()
+    ),
     Path("shared/oracle"),
 )
 TOLERANCE = 2e-4  # the recordings' own noise is 7e-6, the cheapest real mistake costs 2e-3
