@@ -101,7 +101,7 @@ def load_vlm(model: str, device: str, dtype: str, why: str) -> tuple[VisionLangu
 
     from model import SphinxProcessor, checkpoints
     from model.familiarity import Familiarity
-    from pipelines.sphinx import SphinxVLM
+    from pipelines.vlm import SphinxVLM
 
     released = model in checkpoints.CHECKPOINTS and checkpoints.CHECKPOINTS[model].subfolder is not None
     dtype, because = find_dtype(dtype, device, embedded=not released)
