@@ -87,6 +87,15 @@ class Mask:
         box = Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
         return cls(box, np.packbits(plane[box.y1 : box.y2, box.x1 : box.x2]).tobytes())
 
+    @classmethod
+    def from_crop(cls, plane: np.ndarray, place: Box) -> Mask:
+        """Pack a bool plane (h, w) that lies on the box `place` of the picture."""
+        packed = cls.from_array(plane)
+        if not packed.bits:
+            return packed
+        x1, y1, x2, y2 = packed.box
+        return cls(Box(x1 + place.x1, y1 + place.y1, x2 + place.x1, y2 + place.y1), packed.bits)
+
     @property
     def crop(self) -> np.ndarray:
         """The plane inside `box`: bool (box height, box width)."""
