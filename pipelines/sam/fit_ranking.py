@@ -36,7 +36,7 @@ HELD_OUT = 4  # every so-manieth thing is for measuring
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clicked:
-    """One click's candidates: features (N, 6), their IoU with the thing (N,), how close each look was (N,)."""
+    """One click's candidates: features (N, 6), IoU with the thing (N,), how close each look was (N,)."""
 
     features: np.ndarray
     iou: np.ndarray

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipelines.diffusion import OpenCVInpainter
+from pipelines.inpainting.opencv import OpenCVInpainter
 from pipelines.errors import DemoError
 from pipelines.interfaces import TRIES, InpaintOptions, Painting, ReplyOptions
 from pipelines.scene import Box, Click, Keypoint, Mask, Point, Region, Scene
