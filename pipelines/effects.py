@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from pipelines import masks as m
+from pipelines import mask_shapes as m
 from pipelines.errors import DemoError
 from pipelines.inpainting.holes import removal_hole
 from pipelines.resampling import strips

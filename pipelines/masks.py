@@ -1,159 +1,107 @@
-"""Changing masks: union, difference, complement, growing and shrinking, parts, strokes of a brush.
+"""Masks that were made elsewhere: a black and white picture becomes a region like any other.
 
-Pure functions of `Mask` values. Each works on the masks' own boxes, so that cost and memory follow the pixels
-that are covered and not the picture's size.
+White is selected, or what is opaque where the file has transparency, or what is not zero where it has two
+values. Greys are cut at half. A mask of the picture's shape may have any size; another shape is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import warnings
+from dataclasses import replace
+from pathlib import Path
 
-import cv2
 import numpy as np
+from PIL import Image, ImageOps
 
-from pipelines.scene import Box, Mask, Point
+from pipelines.errors import DemoError, UnreadablePicture
+from pipelines.intake import MAX_PIXELS, open_file, read_file
+from pipelines.scene import Mask, Region, Scene
 
-STRIP_PIXELS = 1 << 21  # of one strip of a distance transform
-EMPTY = Mask(Box(0, 0, 0, 0), b"")
-SUBPIXEL_BITS = 4  # of a stroke's points
-
-
-def window(mask: Mask, box: Box) -> np.ndarray:
-    """Return the part of a mask that lies on a box of the picture: bool (box height, box width)."""
-    found = np.zeros((box.y2 - box.y1, box.x2 - box.x1), bool)
-    x1, y1 = max(box.x1, mask.box.x1), max(box.y1, mask.box.y1)
-    x2, y2 = min(box.x2, mask.box.x2), min(box.y2, mask.box.y2)
-    if x1 < x2 and y1 < y2:
-        part = mask.crop[y1 - mask.box.y1 : y2 - mask.box.y1, x1 - mask.box.x1 : x2 - mask.box.x1]
-        found[y1 - box.y1 : y2 - box.y1, x1 - box.x1 : x2 - box.x1] = part
-    return found
+GREY = 24  # how far apart red, green and blue may lie in a grey; JPEG moves them a little
+HALF = 128
+ROUNDING = 0.05  # of a shape, at most, and a pixel, by which a scaled mask may miss the picture's
+HOW = "save it as black and white, white where the thing is"
 
 
-def bounding_box(boxes: Iterable[Box]) -> Box:
-    """Return the smallest box that holds all boxes with an area; an empty one where there are none."""
-    held = [box for box in boxes if box.area]
-    if not held:
-        return EMPTY.box
-    x1, y1, x2, y2 = zip(*held, strict=True)
-    return Box(min(x1), min(y1), max(x2), max(y2))
-
-
-def union(masks: Sequence[Mask]) -> Mask:
-    """Return what any of the masks covers."""
-    box = bounding_box(mask.box for mask in masks)
-    plane = np.zeros((box.y2 - box.y1, box.x2 - box.x1), bool)
-    for mask in masks:
-        x, y = mask.box.x1 - box.x1, mask.box.y1 - box.y1
-        crop = mask.crop
-        plane[y : y + crop.shape[0], x : x + crop.shape[1]] |= crop
-    return Mask.from_crop(plane, box)
-
-
-def intersection(mask: Mask, other: Mask) -> Mask:
-    """Return what both masks cover."""
-    return Mask.from_crop(mask.crop & window(other, mask.box), mask.box)
-
-
-def difference(mask: Mask, others: Sequence[Mask]) -> Mask:
-    """Return what a mask covers and none of the others does."""
-    plane = mask.crop
-    for other in others:
-        plane &= ~window(other, mask.box)
-    return Mask.from_crop(plane, mask.box)
-
-
-def complement(mask: Mask, size_wh: tuple[int, int]) -> Mask:
-    """Return what a mask leaves uncovered in a picture of `size_wh`."""
-    return Mask.from_array(~mask.array(size_wh))
-
-
-def grow(mask: Mask, pixels: int, size_wh: tuple[int, int]) -> Mask:
-    """Return a mask grown by so many pixels each way, or shrunk where that is negative; corners are round.
-
-    The picture's edge counts as the mask's edge when it shrinks.
-    """
-    if not mask.bits or not pixels:
-        return mask
-    if pixels < 0:
-        plane = np.pad(mask.crop, 1)
-        shrunk = ~_within_reach(~plane, -pixels)[1:-1, 1:-1]
-        return Mask.from_crop(shrunk, mask.box)
-    x1, y1, x2, y2 = mask.box
-    box = Box(x1 - pixels, y1 - pixels, x2 + pixels, y2 + pixels).within(size_wh)
-    return Mask.from_crop(_within_reach(window(mask, box), pixels), box)
-
-
-def _within_reach(plane: np.ndarray, pixels: int) -> np.ndarray:
-    """Return where a plane, bool (H, W), has a True within a distance: bool (H, W).
-
-    It is computed in strips that overlap by the distance, since a float distance of the whole may be large.
-    """
-    height, width = plane.shape
-    near = np.empty_like(plane)
-    rows = max(STRIP_PIXELS // width, 2 * pixels)
-    for top in range(0, height, rows):
-        bottom = min(height, top + rows)
-        first = max(0, top - pixels)
-        strip = plane[first : bottom + pixels]
-        if not strip.any():
-            near[top:bottom] = False
-            continue
-        distance = cv2.distanceTransform((~strip).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        near[top:bottom] = distance[top - first : bottom - first] <= pixels
-    return near
-
-
-def parts(mask: Mask) -> tuple[Mask, ...]:
-    """Return the connected parts of a mask, the largest first."""
-    if not mask.bits:
-        return ()
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.crop.view(np.uint8), connectivity=8)
-    found = []
-    for number in sorted(range(1, count), key=lambda n: -int(stats[n, cv2.CC_STAT_AREA])):
-        x, y, w, h = (int(stats[number, i]) for i in range(4))
-        place = Box(x, y, x + w, y + h)
-        x0, y0 = mask.box.x1, mask.box.y1
-        on_picture = Box(x + x0, y + y0, x + w + x0, y + h + y0)
-        found.append(Mask.from_crop(labels[place.y1 : place.y2, place.x1 : place.x2] == number, on_picture))
-    return tuple(found)
-
-
-def brush(
-    mask: Mask | None,
-    points: Sequence[tuple[float, float]] | Sequence[Point],
-    radius: float,
-    size_wh: tuple[int, int],
-    *,
-    erase: bool = False,
-) -> Mask:
-    """Return a mask with a stroke added to it, or taken from it.
+def read_mask(source: Path | bytes, size_wh: tuple[int, int], *, invert: bool = False) -> Mask:
+    """Read a mask for a picture of `size_wh`.
 
     Args:
-        mask: what there is already; None for nothing.
-        points: the stroke's course (x, y) in pixels of the picture; one point is a dab. It may leave the
-            picture, where nothing is drawn.
-        radius: of the brush, in pixels of the picture.
-        size_wh: (width, height) of the picture.
+        source: a file, or its bytes.
+        size_wh: the picture's width and height.
+        invert: select what is black or transparent instead.
     Raises:
-        ValueError: there is no point, or the radius is not positive.
+        DemoError: it is none for this picture, with the reason and what would work.
     """
-    if not len(points) or not radius > 0:
-        raise ValueError(f"expected points and a radius above 0, got {len(points)} points, radius {radius}")
-    mask = mask or EMPTY
-    course = np.array(points, np.float64)
-    (x1, y1), (x2, y2) = np.floor(course.min(0) - radius), np.ceil(course.max(0) + radius) + 1
-    box = Box(int(x1), int(y1), int(x2), int(y2)).within(size_wh)
-    if box.x2 <= box.x1 or box.y2 <= box.y1:
-        return mask
-    stroke = np.zeros((box.y2 - box.y1, box.x2 - box.x1), np.uint8)
-    unit = 1 << SUBPIXEL_BITS
-    fixed = np.round((course - (box.x1, box.y1)) * unit).astype(np.int32)
-    cv2.polylines(
-        stroke, [fixed.reshape(-1, 1, 2)], False, (1,), max(1, round(2 * radius)), cv2.LINE_8, SUBPIXEL_BITS
-    )
-    for x, y in (fixed[0], fixed[-1]):  # round ends
-        cv2.circle(
-            stroke, (int(x), int(y)), round(radius * unit), (1,), cv2.FILLED, cv2.LINE_8, SUBPIXEL_BITS
+    data = source if isinstance(source, bytes) else read_file(source)
+    image = open_file(data)
+    if image.width * image.height > MAX_PIXELS:
+        raise DemoError(f"The mask is too large ({image.width} x {image.height} pixels): scale it down.")
+    if getattr(image, "n_frames", 1) > 1:
+        raise DemoError(f"The mask has several frames, and none is known to be meant: {HOW}.")
+    if image.mode.startswith("I") or image.mode == "F":
+        raise DemoError(f"The mask has more than 8 bits a pixel: {HOW}, with 8 bits.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image.load()
+            image = ImageOps.exif_transpose(image)
+            values = _values(image)
+    except DemoError:
+        raise
+    except Exception:  # decoders fail on hostile bytes in more ways than they document
+        raise UnreadablePicture(f"The mask's file ({image.format}) is broken or breaks off: {HOW}.") from None
+    plane = _fitted(values, size_wh) >= HALF
+    mask = Mask.from_array(~plane if invert else plane)
+    if not mask.bits:
+        which = "black or transparent" if invert else "white or opaque"
+        raise DemoError(f"The mask selects nothing: no pixel of it is {which}. Is it the other way round?")
+    return mask
+
+
+def with_mask(scene: Scene, mask: Mask, label: str = "") -> Scene:
+    """Add a mask as a new region, and select it."""
+    if scene.picture is None:
+        raise DemoError("A mask needs a picture: open one first.")
+    region = Region(scene.next_id, label, mask.box, mask=mask, source="mask")
+    return replace(scene.with_region(region), selected=region.id)
+
+
+def _values(image: Image.Image) -> np.ndarray:
+    """How much each pixel is selected: uint8 (H, W), from 0 to 255."""
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        alpha = np.asarray(image.convert("RGBA").getchannel("A"))
+        if alpha.min() < 255:
+            return alpha
+    if image.mode == "P" and image.getcolors(2) is None and not _is_grey(image):
+        raise DemoError(f"The mask has a palette of several colours, and none is known to be meant: {HOW}.")
+    if image.mode not in ("1", "L", "LA") and not _is_grey(image):
+        raise DemoError(f"The mask is coloured, and no colour is known to be meant: {HOW}.")
+    values = np.asarray(image.convert("L"))
+    low, high = int(values.min()), int(values.max())
+    if low == 0 < high < HALF and not ((values != 0) & (values != high)).any():
+        return (values > 0).astype(np.uint8) * 255  # 0 and 1, as programs write them
+    return values
+
+
+def _is_grey(image: Image.Image) -> bool:
+    colours = np.asarray(image.convert("RGB")).astype(np.int16)
+    return int((colours.max(axis=2) - colours.min(axis=2)).max()) <= GREY
+
+
+def _fitted(values: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
+    """The values at the picture's size.
+
+    Raises:
+        DemoError: its shape is another.
+    """
+    (height, width), (wanted_w, wanted_h) = values.shape, size_wh
+    if (width, height) == size_wh:
+        return values
+    one, other = width * wanted_h, height * wanted_w  # equal where the shapes are
+    if abs(one - other) > min(max(wanted_w, wanted_h), ROUNDING * max(one, other)):
+        raise DemoError(
+            f"The mask is {width} x {height} pixels and the picture {wanted_w} x {wanted_h}: "
+            "their shapes must be the same."
         )
-    drawn = Mask.from_crop(stroke.astype(bool), box)
-    return difference(mask, [drawn]) if erase else union([mask, drawn])
+    return np.asarray(Image.fromarray(values).resize(size_wh, Image.Resampling.BILINEAR))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines import masks as m
+from pipelines import mask_shapes as m
 from pipelines.errors import DemoError
 from pipelines.scene import Box, Mask
 

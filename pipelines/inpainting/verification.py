@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from pipelines.masks import window
+from pipelines.mask_shapes import window
 from pipelines.scene import Box, Mask
 
 SIDE = 192  # pixels, longer side of the copy that is compared
