@@ -60,6 +60,56 @@ def pad_to_square(image: Image.Image) -> Image.Image:
     return square
 
 
+def resize_padded(image: Image.Image, size: int) -> Image.Image:
+    """Resize as `pad_to_square(image).resize((size, size), BICUBIC)` does, pixel for pixel.
+
+    PIL resizes the columns and then the rows. Each pass here pads only as far as the filter sees the picture:
+    a strip of 1 x 30,000 pixels needs no square of 2.7 GB.
+    """
+    image = image.convert("RGB")
+    side, (left, top) = max(image.size), square_offset(image.size)
+    return _resize_rows(_resize_columns(image, left, side, size), top, side, size)
+
+
+def _resize_columns(image: Image.Image, left: int, side: int, size: int) -> Image.Image:
+    """Resize a picture that begins at column `left` of `side` padded ones to `size` columns."""
+    (first, last), (begin, end), part = _touched(left, image.width, side, size)
+    padded = Image.new("RGB", (end - begin, image.height), PAD_COLOUR)
+    padded.paste(image, (left - begin, 0))
+    box = (part[0] - begin, 0, part[1] - begin, image.height)
+    resized = Image.new("RGB", (size, image.height), PAD_COLOUR)
+    resized.paste(padded.resize((last - first, image.height), Image.Resampling.BICUBIC, box=box), (first, 0))
+    return resized
+
+
+def _resize_rows(image: Image.Image, top: int, side: int, size: int) -> Image.Image:
+    """Resize a picture that begins at row `top` of `side` padded ones to `size` rows."""
+    turned = image.transpose(Image.Transpose.TRANSPOSE)
+    return _resize_columns(turned, top, side, size).transpose(Image.Transpose.TRANSPOSE)
+
+
+def _touched(
+    start: int, length: int, side: int, size: int
+) -> tuple[tuple[int, int], tuple[int, int], tuple[float, float]]:
+    """Which pixels of a resized line depend on a part of the line, and on which pixels these depend.
+
+    Args:
+        start, length: the part.
+        side, size: the line's length before and after.
+    Returns:
+        The resized pixels (first, last), the line's pixels that the filter sees (begin, end), and the resized
+        pixels' bounds on the line. The first is a multiple of the odd part of `size`, so that PIL, which keeps
+        bounds as 32-bit floats, has them exactly.
+    """
+    scale = side / size
+    reach = 2 * max(scale, 1.0) + 2  # of the bicubic filter, and a pixel for rounding
+    odd = size // (size & -size)
+    first = max(0, int((start - reach) / scale) - 1) // odd * odd
+    last = min(size, -(-(int((start + length + reach) / scale) + 2) // odd) * odd)
+    part = first * side / size, last * side / size
+    return (first, last), (max(0, int(part[0] - reach)), min(side, int(part[1] + reach) + 1)), part
+
+
 def padded_views(size_wh: tuple[int, int], crops_per_side: int) -> tuple[bool, ...]:
     """Which views hold nothing of a picture of `size_wh`: the global view, then the crops row by row."""
     x1, y1, x2, y2 = to_square((0, 0, *size_wh), size_wh)
@@ -91,8 +141,7 @@ class SphinxImageProcessor(BaseImageProcessor):
 
     def resize(self, image: Image.Image) -> np.ndarray:
         """Pad to a square and resize with PIL's (antialiased) bicubic filter: uint8 (S, S, 3)."""
-        size = (self.image_size, self.image_size)
-        return np.asarray(pad_to_square(image).resize(size, Image.Resampling.BICUBIC))
+        return np.asarray(resize_padded(image, self.image_size))
 
     def preprocess(self, images: Any, return_tensors: str | TensorType | None = None) -> BatchFeature:
         """Make pixel values.

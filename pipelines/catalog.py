@@ -180,8 +180,9 @@ def load_inpainter(name: str, device: str) -> Inpainter:
         guidance, tints = float(said.get("guidance", GUIDANCE)), bool(said.get("tints"))
         neutral = str(said.get("neutral", ""))
         return DiffusionInpainter.load(
-            embedded, name=name, device=device, dtype=dtype, neutral=neutral, guidance=guidance, tints=tints
-        )
+            embedded, name=name, device=device, dtype=dtype, neutral=neutral, guidance=guidance, tints=tints,
+            for_photographs=False,
+        )  # fmt: skip
     path = STABLE_DIFFUSION.get(name, name)
     return DiffusionInpainter.load(path, name=name, device=device, dtype=dtype, empty=CAPTION_FOR_NOTHING)
 

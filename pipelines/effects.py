@@ -120,14 +120,15 @@ def extend(
     canvas = Image.new(image.mode, size_wh)
     canvas.paste(image, (left, top))
     x2, y2 = left + image.width, top + image.height
+    nearest = Image.Resampling.NEAREST  # others round the colours of what is see-through
     # The edge columns first, then the edge rows of what is then as wide as the canvas
     for width, from_x, to_x in ((left, left, 0), (right, x2 - 1, x2)):
         if width:
-            column = canvas.crop((from_x, top, from_x + 1, y2)).resize((width, image.height))
+            column = canvas.crop((from_x, top, from_x + 1, y2)).resize((width, image.height), nearest)
             canvas.paste(column, (to_x, top))
     for height, from_y, to_y in ((top, top, 0), (bottom, y2 - 1, y2)):
         if height:
-            row = canvas.crop((0, from_y, size_wh[0], from_y + 1)).resize((size_wh[0], height))
+            row = canvas.crop((0, from_y, size_wh[0], from_y + 1)).resize((size_wh[0], height), nearest)
             canvas.paste(row, (0, to_y))
     inner = np.ones((size_wh[1], size_wh[0]), bool)
     inner[top:y2, left:x2] = False
@@ -183,14 +184,16 @@ def move_thing(
     return result, new_mask
 
 
-def _visible(x: int, y: int, size_wh: tuple[int, int], picture_wh: tuple[int, int]) -> tuple[int, ...]:
+def _visible(x: int, y: int, size_wh: tuple[int, int], picture_wh: tuple[int, int]) -> Box:
     """Return the part of a layer at (x, y) that lies in a picture, in the layer's own pixels."""
     right, bottom = min(size_wh[0], picture_wh[0] - x), min(size_wh[1], picture_wh[1] - y)
-    return (max(0, -x), max(0, -y), right, bottom)
+    return Box(max(0, -x), max(0, -y), right, bottom)
 
 
 def _resize_premultiplied(layer: Image.Image, size_wh: tuple[int, int]) -> Image.Image:
     """Return an RGBA layer resized with its colours weighted by alpha, so that none runs in from outside."""
+    if layer.size == size_wh:
+        return layer
     return layer.convert("RGBa").resize(size_wh, Image.Resampling.LANCZOS).convert("RGBA")
 
 

@@ -6,12 +6,13 @@ that are covered and not the picture's size.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from pipelines.scene import Box, Mask, Point
+from pipelines.geometry import Box, Point, bounding_box
+from pipelines.scene import Mask
 
 STRIP_PIXELS = 1 << 21  # of one strip of a distance transform
 EMPTY = Mask(Box(0, 0, 0, 0), b"")
@@ -27,15 +28,6 @@ def window(mask: Mask, box: Box) -> np.ndarray:
         part = mask.crop[y1 - mask.box.y1 : y2 - mask.box.y1, x1 - mask.box.x1 : x2 - mask.box.x1]
         found[y1 - box.y1 : y2 - box.y1, x1 - box.x1 : x2 - box.x1] = part
     return found
-
-
-def bounding_box(boxes: Iterable[Box]) -> Box:
-    """Return the smallest box that holds all boxes with an area; an empty one where there are none."""
-    held = [box for box in boxes if box.area]
-    if not held:
-        return EMPTY.box
-    x1, y1, x2, y2 = zip(*held, strict=True)
-    return Box(min(x1), min(y1), max(x2), max(y2))
 
 
 def union(masks: Sequence[Mask]) -> Mask:

@@ -102,7 +102,14 @@ class FakeSegmenter:
         self.asked: list[tuple[Box | None, tuple[Click, ...]]] = []
 
     def outline(
-        self, image: Image.Image, digest: str, *, box: Box | None = None, clicks: Sequence[Click] = ()
+        self,
+        image: Image.Image,
+        digest: str,
+        *,
+        box: Box | None = None,
+        clicks: Sequence[Click] = (),
+        confined: bool = True,
+        neighbours: Sequence[Box | Mask] = (),
     ) -> tuple[tuple[Mask, float], ...]:
         self.asked.append((box, tuple(clicks)))
         plane = Image.new("1", image.size)
@@ -123,6 +130,7 @@ class FakeInpainter:
     """Fills the mask with one flat colour, in `steps` steps; `cannot` wishes are refused."""
 
     name = "fake-inpainter"
+    for_photographs = True
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, InpaintOptions]] = []

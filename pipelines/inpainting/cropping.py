@@ -117,9 +117,13 @@ def paste(
     return result
 
 
-def _within(part: tuple[float, float, float, float], size_wh: tuple[int, int]) -> tuple[float, ...]:
+Part = tuple[float, float, float, float]
+
+
+def _within(part: Part, size_wh: tuple[int, int]) -> Part:
     """Return a box of floats without the rounding error by which it may leave a picture."""
-    return tuple(min(max(0.0, value), size_wh[i % 2]) for i, value in enumerate(part))
+    x1, y1, x2, y2 = part
+    return max(0.0, x1), max(0.0, y1), min(x2, size_wh[0]), min(y2, size_wh[1])
 
 
 def _blend_weight(mask: np.ndarray, strip: Box, feather: int) -> np.ndarray:

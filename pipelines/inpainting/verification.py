@@ -141,8 +141,9 @@ def _sticking_out(old: np.ndarray, new: np.ndarray, hole: np.ndarray) -> float:
     if not rim.any() or not beyond.any() or not inside.any():
         return 0.0
     thing, surroundings = _local_mean(old, inside, RIM), _local_mean(new, beyond, 2 * RIM)
-    to_thing = np.linalg.norm(new - thing, axis=-1)
-    to_surroundings = np.linalg.norm(new - surroundings, axis=-1)
+    shown = _local_mean(new, rim, RIM / 2)  # the mean of a pattern's colours, as that of the thing
+    to_thing = np.linalg.norm(shown - thing, axis=-1)
+    to_surroundings = np.linalg.norm(shown - surroundings, axis=-1)
     told_apart = np.linalg.norm(thing - surroundings, axis=-1) > UNLIKE
     replaced = np.linalg.norm(_local_mean(new, inside, RIM) - thing, axis=-1) > UNLIKE
     sticks = rim & told_apart & replaced & (to_thing < to_surroundings / 2) & (to_surroundings > UNLIKE)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pipelines.scene import Box, Click
+from pipelines.geometry import Box, bounding_box
+from pipelines.scene import Click
 
 GRID_STEP = 0.5  # of a crop's side from one crop of a grid to the next, at most
 
@@ -18,23 +19,10 @@ def clip_box(box: Box, frame: Box) -> Box:
     return Box(x1, y1, max(x1 + 1, min(x2, frame.x2)), max(y1 + 1, min(y2, frame.y2)))
 
 
-def union(one: Box, other: Box) -> Box:
-    """Return the smallest box that holds two boxes."""
-    return Box(min(one.x1, other.x1), min(one.y1, other.y1), max(one.x2, other.x2), max(one.y2, other.y2))
-
-
 def with_positive_clicks(box: Box, clicks: Sequence[Click]) -> Box:
     """Return the smallest box that holds a box and every positive click."""
-    for click in clicks:
-        if click.positive:
-            x, y = click.point
-            box = union(box, Box(x, y, x + 1, y + 1))
-    return box
-
-
-def contains(box: Box, click: Click) -> bool:
-    """Return whether a click lies in a box."""
-    return box.x1 <= click.point.x < box.x2 and box.y1 <= click.point.y < box.y2
+    points = [click.point for click in clicks if click.positive]
+    return bounding_box([box, *(Box(x, y, x + 1, y + 1) for x, y in points)])
 
 
 def square_around(box: Box, side: int, size_wh: tuple[int, int]) -> Box:

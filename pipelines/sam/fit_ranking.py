@@ -96,7 +96,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     say(f"in use {explained(held_out, np.array(RANK_WEIGHTS)):.2f}\n")
     predicted = [float(name == "predicted IoU") for name in FEATURES]
     for name, weights in (("fitted", fitted), ("in use", RANK_WEIGHTS), ("predicted IoU", predicted)):
-        say(f"mean IoU of the first, by {name}: {np.mean([c.chosen_iou(weights) for c in held_out]):.3f}\n")
+        chosen = np.mean([c.chosen_iou(list(weights)) for c in held_out])
+        say(f"mean IoU of the first, by {name}: {chosen:.3f}\n")
     say(f"mean IoU of the best: {np.mean([c.iou.max() for c in held_out]):.3f}\n")
     return 0
 

@@ -16,10 +16,10 @@ from pipelines.sam.prediction import Candidate
 from pipelines.scene import Box, Click
 
 FEATURES = ("constant", "predicted IoU", "stability", "cut off", "agreement", "centrality")
-# The estimated IoU of a candidate is the weighted sum of its features. Fitted by `fit_ranking.py` (least
-# squares over 2,241 candidates), save that being cut off counts four times as much as fitted: as good by
-# IoU, and few answers end at a straight line. A fit on other scenes (2,889 candidates) gave -0.48, 0.17, 0.32,
-# -0.21, 0.63, 0.39 and a first candidate of mean IoU .824 on 81 things held out, where these gave .837
+# The estimated IoU of a candidate is the weighted sum of its features. Fitted by `fit_ranking.py`, save that
+# being cut off counts four times as much as was fitted: as good by IoU, and few answers end at a straight
+# line. On 2,889 candidates of other scenes the program gave -.48, .17, .32, -.21, .63, .39; of 81 things that
+# were held out, the first candidate then has a mean IoU of .824, and of .837 with the weights here
 RANK_WEIGHTS = (-0.38, 0.21, 0.33, -0.69, 0.66, 0.21)
 CLOSER_BONUS = 0.04  # estimated IoU that each closer crop adds
 STABLE = (0.3, 0.7)  # probabilities; the more alike the areas above the two are, the stabler a candidate is

@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from pipelines.geometry import bounding_box
 from pipelines.resampling import enlarge_to_mask
-from pipelines.sam.crops import clip_box, contains, union
+from pipelines.sam.crops import clip_box
 from pipelines.sam.prediction import Candidate
 from pipelines.sam.ranking import stability
 from pipelines.scene import Box, Click
@@ -69,7 +70,7 @@ def refine(
     if extent is None:
         return np.zeros((1, 1), bool), Box(crop.x1, crop.y1, crop.x1 + 1, crop.y1 + 1)
     if box is not None:
-        extent = union(extent, box)
+        extent = bounding_box([extent, box])
     pad = max(LEAST_PAD, round(PAD * max(extent.x2 - extent.x1, extent.y2 - extent.y1)))
     place = clip_box(Box(extent.x1 - pad, extent.y1 - pad, extent.x2 + pad, extent.y2 + pad), crop)
     width, height = place.x2 - place.x1, place.y2 - place.y1
@@ -173,7 +174,7 @@ def _decided_by_clicks(
     """Return what clicks decide on the refined crop: int8 (h, w), 1 or 0 around them, -1 elsewhere."""
     decided = np.full(shape, -1, np.int8)
     for click in clicks:
-        if contains(place, click):
+        if place.contains(click.point):
             x, y = int((click.point.x - place.x1) * scale), int((click.point.y - place.y1) * scale)
             cv2.circle(decided, (x, y), CLICK_RADIUS, (int(click.positive),), -1)  # type: ignore[call-overload]
     return decided

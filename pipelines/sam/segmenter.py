@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from segment_anything.modeling import Sam
 
-from pipelines.sam.crops import clip_box, contains, grid, square_around, with_positive_clicks
+from pipelines.sam.crops import clip_box, grid, square_around, with_positive_clicks
 from pipelines.sam.prediction import CACHE_BYTES, CachedPredictor, Candidate
 from pipelines.sam.ranking import rank_candidates
 from pipelines.sam.refinement import RefinementConfig, refine
@@ -136,7 +136,7 @@ class SamSegmenter:
         side = max(around.x2 - around.x1, around.y2 - around.y1)
         if side <= SMALL_IN_PICTURE * max(image.size):
             crop = square_around(around, max(SMALLEST_CROP, round(side * (1 + 2 * MARGIN))), image.size)
-            seen = [click for click in clicks if contains(crop, click)]
+            seen = [click for click in clicks if crop.contains(click.point)]
         best, *rest = self.predictor.predict(image, digest, crop, box, seen)
         # A box leaves little to choose: its candidates are one opinion, given three times
         return [best._replace(agreeing=tuple(rest)), *rest]
@@ -198,7 +198,7 @@ def _closer_crops(clicks: Sequence[Click], size_wh: tuple[int, int]) -> dict[Box
         crop = min(
             grid(size_wh, side), key=lambda c: math.dist((c.x1 + c.x2, c.y1 + c.y2), (x1 + x2, y1 + y2))
         )
-        seen = [click for click in clicks if contains(crop, click)]
+        seen = [click for click in clicks if crop.contains(click.point)]
         if any(click.positive for click in seen):
             found[crop] = seen
     return found

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipelines.inpainting.opencv import OpenCVInpainter
 from pipelines.errors import DemoError
+from pipelines.inpainting.opencv import OpenCVInpainter
 from pipelines.interfaces import TRIES, InpaintOptions, Painting, ReplyOptions
 from pipelines.scene import Box, Click, Keypoint, Mask, Point, Region, Scene
 

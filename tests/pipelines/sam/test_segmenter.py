@@ -17,7 +17,7 @@ from pipelines import sam
 from pipelines.errors import MissingCapability
 from pipelines.sam import SamSegmenter, fit_ranking
 from pipelines.sam import segmenter as segmenter_module
-from pipelines.sam.crops import clip_box, contains, grid
+from pipelines.sam.crops import clip_box, grid
 from pipelines.sam.prediction import Candidate
 from pipelines.sam.ranking import rank_candidates
 from pipelines.sam.segmenter import stop_at_neighbours
@@ -278,7 +278,7 @@ def test_the_grid_covers_the_picture_and_a_point_is_deep_inside_a_crop(
                 b.x2 - side // 5 * (b.x2 < size_wh[0]), b.y2 - side // 5 * (b.y2 < size_wh[1]))
             for b in crops
         ]  # fmt: skip
-        assert any(contains(box, at) for box in inner)
+        assert any(box.contains(at.point) for box in inner)
 
 
 def test_the_fit_finds_the_weights_that_made_the_iou() -> None:
