@@ -97,9 +97,9 @@ def _touched(
         start, length: the part.
         side, size: the line's length before and after.
     Returns:
-        The resized pixels (first, last), the line's pixels that the filter sees (begin, end), and the resized
-        pixels' bounds on the line. The first is a multiple of the odd part of `size`, so that PIL, which keeps
-        bounds as 32-bit floats, has them exactly.
+        The resized pixels (first, last), the line's pixels that the filter sees (begin, end), and the
+        resized pixels' bounds on the line. The first is a multiple of the odd part of `size`, so that PIL,
+        which keeps bounds as 32-bit floats, has them exactly.
     """
     scale = side / size
     reach = 2 * max(scale, 1.0) + 2  # of the bicubic filter, and a pixel for rounding

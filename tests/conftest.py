@@ -127,7 +127,7 @@ class FakeSegmenter:
 
 
 class FakeInpainter:
-    """Fills the mask with one flat colour, in `steps` steps; `cannot` wishes are refused."""
+    """Fills the mask with one flat colour, that of the surroundings where nothing is wished for, in `steps` steps; `cannot` wishes are refused."""
 
     name = "fake-inpainter"
     for_photographs = True
@@ -143,7 +143,8 @@ class FakeInpainter:
         if wish in self.cannot:
             raise MissingCapability(f"The inpainter cannot paint “{wish}”: removing works.")
         pixels = np.asarray(image).copy()
-        pixels[mask] = (40 + options.seed % 200, 60, 220) if wish else (128, 128, 128)
+        around = np.median(pixels[~mask], axis=0) if not mask.all() else (128, 128, 128)
+        pixels[mask] = (40 + options.seed % 200, 60, 220) if wish else around
         done = Image.fromarray(pixels)
         for step in range(1, options.steps):
             yield Painting(step, options.steps, done if step == options.steps // 2 else None)
