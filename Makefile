@@ -17,6 +17,7 @@ check: $(VENV)/.test-ready
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	PYTHONPATH=. $(BIN)/lint-imports
+	$(BIN)/oxlint --deny-warnings app/canvas
 
 format: $(VENV)/.test-ready
 	$(BIN)/ruff format .

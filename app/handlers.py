@@ -27,7 +27,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from app import render
+from app import mending, render
 from app.startup import Startup
 from pipelines.assistant import Assistant, ReplyOptions
 from pipelines.draw import draw
@@ -502,6 +502,24 @@ class Page:
             region_id, index = _whole(event, "id"), _whole(event, "click")
         return self._do(timeline, lambda assistant: take_back(assistant, timeline, region_id, index))
 
+    def rename(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+        with explained():
+            region_id, name = _whole(event, "id"), str(_data(event).get("label") or "")
+        return self._do(
+            timeline, lambda assistant: _push(timeline, mending.renamed(timeline.scene, region_id, name))
+        )
+
+    def stroke(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+        """The brush or the eraser was drawn over the picture."""
+        data = _data(event)
+        return self._do(timeline, lambda assistant: _push(timeline, mending.painted(timeline.scene, data)))
+
+    def go_to(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+        """An earlier or later state of the picture was chosen."""
+        with explained():
+            step = _whole(event, "step")
+        return self._do(timeline, lambda assistant: mending.gone_to(timeline, step))
+
     def undo(self, timeline: Timeline) -> Drawn:
         return self._do(timeline, lambda assistant: timeline.undo())
 
@@ -544,9 +562,19 @@ def _draw(startup: Startup, timeline: Timeline, before: Scene | None, *, live: b
     return (
         timeline,
         render.chat(scene, live=live),
-        gr.skip() if same else render.canvas(scene, startup.assistant().path, before=_unedited(timeline)),
+        gr.skip() if same else _canvas(startup, timeline),
         gr.skip() if before else gr.Button(interactive=timeline.can_undo),
         gr.skip() if before else gr.Button(interactive=timeline.can_redo),
+    )
+
+
+def _canvas(startup: Startup, timeline: Timeline) -> dict[str, Any]:
+    states = {step: timeline.steps[step].scene.picture for step in mending.states(timeline)}
+    return render.canvas(
+        timeline.scene,
+        startup.assistant().path,
+        before=_unedited(timeline),
+        states={step: picture for step, picture in states.items() if picture},
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 import pipelines
-from app import api, ui
+from app import api, scripts, ui
 from app.startup import Startup
 from pipelines import Settings
 
@@ -63,6 +63,7 @@ def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> st
         enable_monitoring=False,
         ssr_mode=False,
         mcp_server=True,
+        app_kwargs={"routes": [scripts.route()]},
     )
     assert page.mcp_server, "requirements.txt asks for gradio[mcp]; without it Gradio leaves MCP off"
     api.answer_in_json(page)

@@ -13,7 +13,7 @@ from pathlib import Path
 import gradio as gr
 from gradio import themes
 
-from app import api, render
+from app import api, render, scripts
 from app.handlers import Page
 from app.startup import Startup
 from pipelines.interfaces import MAX_NEW_TOKENS, STEPS, TRIES
@@ -104,9 +104,10 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
                     {"picture": None, "regions": [], "selected": None, "examples": render.examples(examples)},
                     elem_id="canvas",
                     html_template=(folder / "canvas.html").read_text(),
-                    js_on_load=(folder / "canvas.js").read_text(),
+                    js_on_load=(folder / "load.js").read_text(),
                     apply_default_css=False,
                     limbs=[list(limb) for limb in render.LIMBS],
+                    modules=scripts.entry(),
                 )
             with gr.Column(elem_id="right"):
                 chat = gr.Chatbot(
@@ -133,7 +134,6 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
                     max_lines=5,
                     max_length=2000,
                     submit_btn=True,
-                    autofocus=True,
                 )
                 with gr.Row(elem_id="acts"):
                     undo = gr.Button("Undo", size="sm", interactive=False, elem_id="undo")
@@ -227,6 +227,9 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
         canvas.choose_mask(on.choose, [timeline], drawn, trigger_mode="multiple", **heavy)
         canvas.choose_painting(on.choose_painting, [timeline], drawn, trigger_mode="multiple", **heavy)
         canvas.remove(on.remove, [timeline], drawn, trigger_mode="multiple", **heavy)
+        canvas.stroke(on.stroke, [timeline], drawn, trigger_mode="multiple", **heavy)
+        canvas.rename(on.rename, [timeline], drawn, trigger_mode="multiple", **heavy)
+        canvas.go_to(on.go_to, [timeline], drawn, trigger_mode="multiple", **heavy)
         canvas.take_back(on.take_back, [timeline], drawn, trigger_mode="multiple", **heavy)
 
         # the timeline

@@ -1,0 +1,111 @@
+"""What the visitor mends by hand on the canvas: names, strokes, and the way back to an earlier state.
+
+Plain functions of values, like the actions; data from the browser is checked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import isfinite
+from typing import Any
+
+from pipelines.brush import MAX_POINTS, Stroke, stroked
+from pipelines.errors import DemoError
+from pipelines.scene import Point, Scene, Timeline
+
+NAME = 80  # characters a region's name may have
+UNREADABLE = "The page sent something that cannot be read: reload it."
+
+
+def renamed(scene: Scene, region_id: int, name: str) -> Scene:
+    """Return the scene with another name for a region; an empty name takes the old one away.
+
+    Raises:
+        DemoError: the region is not there any more.
+    """
+    region = scene.region(region_id)
+    if region is None:
+        raise DemoError(f"There is no region #{region_id} on the picture any more.")
+    return scene.with_region(replace(region, label=" ".join(name.split())[:NAME]))
+
+
+def read_stroke(data: Mapping[str, Any]) -> Stroke:
+    """Return the stroke that the page sent.
+
+    Raises:
+        DemoError: it is not one.
+    """
+    points, radius = data.get("points"), data.get("radius")
+    if not isinstance(points, list) or not 0 < len(points) <= MAX_POINTS or not _number(radius):
+        raise DemoError(UNREADABLE)
+    if not all(isinstance(point, list) and len(point) == 2 and all(map(_number, point)) for point in points):
+        raise DemoError(UNREADABLE)
+    line = tuple(Point(int(x), int(y)) for x, y in points)
+    return Stroke(line, min(max(float(radius), 0.5), 10_000), data.get("add") is not False)
+
+
+def painted(scene: Scene, data: Mapping[str, Any]) -> Scene:
+    """Return the scene with the page's stroke on the region that it names, or on a new one.
+
+    Raises:
+        DemoError: there is no picture, or the stroke cannot be read or drawn.
+    """
+    if scene.picture is None:
+        raise DemoError("There is no picture yet: choose one first.")
+    number = data.get("id")
+    return stroked(scene, read_stroke(data), number if isinstance(number, int) else None)
+
+
+def states(timeline: Timeline) -> list[int]:
+    """Return a step for every state of the shown picture, oldest first: the last step that shows that state.
+
+    The states are those on the way from where a picture of this size was opened to the newest step after this one.
+    """
+    if timeline.scene.picture is None:
+        return []
+    size_wh, found = timeline.scene.picture.size_wh, []
+    for index in _way(timeline):
+        picture = timeline.steps[index].scene.picture
+        if picture is None or picture.size_wh != size_wh:
+            if index > timeline.current:
+                break
+            found = []
+        elif found and timeline.steps[found[-1]].scene.picture == picture:
+            found[-1] = index
+        else:
+            found.append(index)
+    return found
+
+
+def _way(timeline: Timeline) -> list[int]:
+    """Return the steps from the first to the current one, and on by redo to the newest."""
+    way, index = [], timeline.current
+    while index >= 0:
+        way.append(index)
+        index = timeline.steps[index].parent
+    way.reverse()
+    while timeline.can_redo:
+        timeline = timeline.redo()
+        way.append(timeline.current)
+    return way
+
+
+def gone_to(timeline: Timeline, step: int) -> Timeline:
+    """Return the timeline at an earlier or later step; going on from there makes a branch.
+
+    Raises:
+        DemoError: there is no such step.
+    """
+    if not 0 <= step < len(timeline.steps):
+        raise DemoError("That state is not kept any more.")
+    return replace(timeline, current=step)
+
+
+def _number(value: Any) -> bool:
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and isfinite(value)
+        and abs(value) < 1e7
+    )
