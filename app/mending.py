@@ -60,7 +60,7 @@ def painted(scene: Scene, data: Mapping[str, Any]) -> Scene:
 def states(timeline: Timeline) -> list[int]:
     """Return a step for every state of the shown picture, oldest first: the last step that shows that state.
 
-    The states are those on the way from where a picture of this size was opened to the newest step after this one.
+    They lie on the way from where a picture of this size was opened to the newest step after this one.
     """
     if timeline.scene.picture is None:
         return []

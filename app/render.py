@@ -159,7 +159,7 @@ def canvas(
     """The canvas's value. `path`: the PNG of a picture, which Gradio turns into an address.
 
     All coordinates are pixels of the picture. An outline is an SVG path to be filled even-odd. `before` is
-    the picture to compare with; `states` are the states that the edits went through, by the step to go back to.
+    the picture to compare with; `states` are those that the edits went through, by the step to go back to.
     """
     if scene.picture is None:
         return {"picture": None, "regions": [], "selected": None, "paintings": []}

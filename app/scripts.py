@@ -1,7 +1,7 @@
 """The canvas's scripts: native ES modules that the app serves itself, with no build step.
 
-The address carries a digest of the modules, so that a browser may keep them for good and never mixes the modules
-of two versions.
+The address carries a digest of the modules, so that a browser may keep them for good and never mixes those of
+two versions.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@
 // every update. This module ties the others together; each of them is given the `canvas` object made here.
 
 import { createBrush } from "./brush.js";
+import { followChat, showStage } from "./chat.js";
 import { createCompare } from "./compare.js";
 import { createCursor } from "./cursor.js";
 import { pictureText } from "./describe.js";
@@ -24,7 +25,12 @@ const EMPTY = { picture: null, regions: [], selected: null, size: [1, 1] };
 /** Bring the canvas to life. The arguments are what Gradio gives to a component's js_on_load. */
 export function mount({ element, props, trigger, upload, watch }) {
   const canvas = new Canvas(element, trigger, upload, props.limbs || []);
-  watchPhrases(element, (id) => { if (canvas.region(id)) canvas.select(id); });
+  watchPhrases(element, (id) => {
+    if (!canvas.region(id)) return;
+    canvas.select(id);
+    showStage(canvas.stage);
+  });
+  followChat();
   listenOnStage(canvas);
   listenOnPage(canvas);
   listenForButtons(canvas);
@@ -166,8 +172,9 @@ function drawRefining({ root, element, selected }) {
   root.classList.toggle("has-selected", Boolean(selected));
   refining.textContent = "";
   if (!selected) return;
-  const hint = make("b", "", {}, "click near it to refine");
-  hint.append(make("em", "", {}, ", elsewhere for a new one"));
+  const finger = matchMedia("(pointer: coarse)").matches;
+  const hint = make("b", "", {}, finger ? "tap near it to add, hold to subtract" : "click near it to refine");
+  if (!finger) hint.append(make("em", "", {}, ", elsewhere for a new one"));
   refining.append(make("span", "hue-" + selected.hue, {}, named(selected)), hint, make("button", "", {
     type: "button", "data-act": "deselect", title: "Let go (Escape)", "aria-label": "Let go of " + named(selected),
   }, "\u00d7"));
