@@ -205,8 +205,12 @@ def take_back(assistant: Assistant, timeline: Timeline, region_id: int, index: i
     return _push(timeline, assistant.unclick(timeline.scene, region_id, index))
 
 
-def take_away(assistant: Assistant, timeline: Timeline, kind: str) -> tuple[str, bytes]:
+def take_away(
+    assistant: Assistant, timeline: Timeline, kind: str, region_id: int | None = None
+) -> tuple[str, bytes]:
     """What the visitor takes home: a file's name and content. `kind` is one of render.TAKE_AWAY.
+
+    `region_id`: a single region, whose cut-out is a picture and not a ZIP.
 
     Raises:
         DemoError: there is nothing of that kind yet.
@@ -232,6 +236,11 @@ def take_away(assistant: Assistant, timeline: Timeline, kind: str) -> tuple[str,
         raise DemoError("There is no mask yet: segment something, or click a thing.")
     if kind == "masks":
         return "masks.zip", _zip({_file(region): mask_png(scene, region) for region in masked})
+    if kind == "cut-outs" and region_id is not None:
+        region = _region(scene, region_id)
+        if region not in masked:
+            raise DemoError(f"Region #{region_id} has no mask yet: segment it first.")
+        return _file(region), cut_out_png(assistant, scene, region)
     if kind == "cut-outs":
         return "cut-outs.zip", _zip(
             {_file(region): cut_out_png(assistant, scene, region) for region in masked}
@@ -482,8 +491,14 @@ class Page:
 
     def take_away(self, timeline: Timeline, event: gr.EventData) -> dict[str, Any]:
         """A file for the visitor, as the export drawer takes it."""
+        number = _data(event).get("id")
         with explained():
-            name, content = take_away(self._startup.assistant(), timeline, str(_data(event).get("kind")))
+            name, content = take_away(
+                self._startup.assistant(),
+                timeline,
+                str(_data(event).get("kind")),
+                number if isinstance(number, int) else None,
+            )
         folder = Path(self._folder.name)
         for old in folder.iterdir():
             if time.time() - old.stat().st_mtime > KEPT:
