@@ -142,7 +142,6 @@ def test_a_frame_that_follows_the_page_neither_shrinks_nor_grows_for_ever(assist
         page.wait_for_function("window.asked.length > 0")
         page.wait_for_timeout(2000)
         height = page.evaluate("document.querySelector('#f').offsetHeight")
-        print("the page asks for", page.evaluate("window.asked"))
         assert 500 < height < 2000
         expect(frame.locator(".canvas .intake [data-act=file]")).to_be_in_viewport()
         page.wait_for_timeout(1500)
