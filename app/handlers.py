@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 WORDS = 2000  # characters a message may have
 STEPS = 400  # steps a visit may have before the oldest are forgotten
 NEAR = 0.2  # how far beside the selected region, in its own size, a click still refines it
+SAME = 0.8  # intersection over union from which two masks are of the same thing
 ZIP = b"PK\x03\x04"  # how a ZIP begins
 KEPT = 600  # seconds a file that was made to be taken away is kept
 POLL = 0.3  # seconds between two looks at whether the models are there
@@ -131,15 +132,19 @@ def refused(timeline: Timeline, words: str, reason: str) -> Timeline:
 def aim(scene: Scene, click: Click) -> tuple[str, int | None]:
     """What a click on the picture means: ("click", the region it refines or None) or ("select", id).
 
-    Near the selected region it refines that one; on another region's mask it selects it; inside a box that
-    has no mask yet it asks for that mask; anywhere else it begins a new region. Taking away needs something
-    to take from.
+    Near the selected region it refines that one; on its mask it means a thing that lies on it: one that is
+    known is selected, any other begins a new region. On another region's mask it selects it; inside a box
+    that has no mask yet it asks for that mask; anywhere else it begins a new region. Taking away needs
+    something to take from.
     """
     selected = scene.region(scene.selected) if scene.selected is not None else None
-    if selected and _inside(_grown(selected.box, NEAR), click.point):
-        return "click", selected.id
     under = sorted((r for r in scene.regions if _inside(r.box, click.point)), key=lambda r: r.box.area)
     covering = next((r for r in under if r.mask and _covers(r, click.point)), None)
+    if selected and _inside(_grown(selected.box, NEAR), click.point):
+        if click.positive and _covers(selected, click.point):
+            # there is nothing to add here: a thing on the selected one is meant
+            return ("select", covering.id) if covering and covering != selected else ("click", None)
+        return "click", selected.id
     if not click.positive:
         target = covering or selected or next(iter(under), None)
         if target is None:
@@ -159,7 +164,12 @@ def click(assistant: Assistant, timeline: Timeline, at: Click) -> Timeline:
     verb, region_id = aim(scene, at)
     if verb == "select":
         return select(assistant, timeline, region_id)
-    return _push(timeline, assistant.click(scene, at, region_id=region_id))
+    made = assistant.click(scene, at, region_id=region_id)
+    selected = scene.region(scene.selected) if scene.selected is not None else None
+    if region_id is None and selected and _same(made.regions[-1], selected, scene):
+        # what was meant is the selected thing itself, once more
+        made = assistant.click(scene, at, region_id=selected.id)
+    return _push(timeline, made)
 
 
 def box(assistant: Assistant, timeline: Timeline, dragged: Box) -> Timeline:
@@ -299,6 +309,14 @@ def _inside(area: Box, point: Point) -> bool:
 def _grown(area: Box, share: float) -> Box:
     dx, dy = round((area.x2 - area.x1) * share), round((area.y2 - area.y1) * share)
     return Box(area.x1 - dx, area.y1 - dy, area.x2 + dx, area.y2 + dy)
+
+
+def _same(one: Region, other: Region, scene: Scene) -> bool:
+    """Say whether two masks are of the same thing."""
+    if not one.mask or not other.mask or not scene.picture or one.box.iou(other.box) < SAME:
+        return False
+    planes = [region.mask.array(scene.picture.size_wh) for region in (one, other) if region.mask]
+    return bool((planes[0] & planes[1]).sum() >= SAME * (planes[0] | planes[1]).sum())
 
 
 def _covers(region: Region, point: Point) -> bool:

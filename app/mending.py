@@ -37,9 +37,13 @@ def read_stroke(data: Mapping[str, Any]) -> Stroke:
         DemoError: it is not one.
     """
     points, radius = data.get("points"), data.get("radius")
-    if not isinstance(points, list) or not 0 < len(points) <= MAX_POINTS or not _number(radius):
+    if (
+        not isinstance(points, list)
+        or not 0 < len(points) <= MAX_POINTS
+        or not isinstance(radius, int | float)
+    ):
         raise DemoError(UNREADABLE)
-    if not all(isinstance(point, list) and len(point) == 2 and all(map(_number, point)) for point in points):
+    if not _number(radius) or not all(_pair(point) for point in points):
         raise DemoError(UNREADABLE)
     line = tuple(Point(int(x), int(y)) for x, y in points)
     return Stroke(line, min(max(float(radius), 0.5), 10_000), data.get("add") is not False)
@@ -109,3 +113,7 @@ def _number(value: Any) -> bool:
         and isfinite(value)
         and abs(value) < 1e7
     )
+
+
+def _pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_number, value))

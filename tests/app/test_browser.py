@@ -193,7 +193,7 @@ def test_clicks_and_boxes_outline_and_every_step_can_be_undone(assistant, segmen
     expect(page.locator(".canvas .dot.plus")).to_have_count(1)
     assert segmenter.asked[-1][1][0].point == (70, 100)
     # a click beside it adds, Alt takes away, both to the same region
-    page.mouse.click(*at(page, 84, 104))
+    page.mouse.click(*at(page, 92, 104))
     expect(page.locator(".canvas .dot")).to_have_count(2)
     page.keyboard.down("Alt")
     page.mouse.click(*at(page, 60, 96))
