@@ -40,7 +40,8 @@ log = logging.getLogger(__name__)
 WORDS = 2000  # characters a message may have
 STEPS = 400  # steps a visit may have before the oldest are forgotten
 NEAR = 0.2  # how far beside the selected region, in its own size, a click still refines it
-SAME = 0.8  # intersection over union from which two masks are of the same thing
+SMALLER = 0.6  # of a mask's area; a thing that lies on another one is smaller than this
+WITHIN = 0.8  # of a mask that must lie on the selected one for its thing to lie there
 ZIP = b"PK\x03\x04"  # how a ZIP begins
 KEPT = 600  # seconds a file that was made to be taken away is kept
 POLL = 0.3  # seconds between two looks at whether the models are there
@@ -166,8 +167,9 @@ def click(assistant: Assistant, timeline: Timeline, at: Click) -> Timeline:
         return select(assistant, timeline, region_id)
     made = assistant.click(scene, at, region_id=region_id)
     selected = scene.region(scene.selected) if scene.selected is not None else None
-    if region_id is None and selected and _same(made.regions[-1], selected, scene):
-        # what was meant is the selected thing itself, once more
+    on_it = selected is not None and at.positive and _covers(selected, at.point)
+    if region_id is None and selected and on_it and not _lies_on(made.regions[-1], selected, scene):
+        # nothing smaller lies there: the selected thing itself is meant
         made = assistant.click(scene, at, region_id=selected.id)
     return _push(timeline, made)
 
@@ -311,12 +313,12 @@ def _grown(area: Box, share: float) -> Box:
     return Box(area.x1 - dx, area.y1 - dy, area.x2 + dx, area.y2 + dy)
 
 
-def _same(one: Region, other: Region, scene: Scene) -> bool:
-    """Say whether two masks are of the same thing."""
-    if not one.mask or not other.mask or not scene.picture or one.box.iou(other.box) < SAME:
+def _lies_on(thing: Region, other: Region, scene: Scene) -> bool:
+    """Say whether a mask is of a smaller thing on another one, and not of that one or what is beside it."""
+    if not thing.mask or not other.mask or not scene.picture:
         return False
-    planes = [region.mask.array(scene.picture.size_wh) for region in (one, other) if region.mask]
-    return bool((planes[0] & planes[1]).sum() >= SAME * (planes[0] | planes[1]).sum())
+    upper, lower = (region.mask.array(scene.picture.size_wh) for region in (thing, other) if region.mask)
+    return bool(upper.sum() <= SMALLER * lower.sum() and (upper & lower).sum() >= WITHIN * upper.sum())
 
 
 def _covers(region: Region, point: Point) -> bool:
