@@ -2,81 +2,36 @@
 
 Each call stands for itself: a picture comes in, an answer with everything that was found goes out, nothing is
 kept of it. Coordinates are pixels of the given picture after EXIF rotation, origin top left, x to the right.
-Every answer is an object of the one schema ANSWER.
+Every answer is an object of the one schema `app.schema.ANSWER`. Only /ask and /edit take free words; the
+others say what they want as a request.
 """
 
 from __future__ import annotations
 
-import json
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
 from gradio.components.api_component import Api
-from gradio.processing_utils import add_root_url
-from mcp import types
 
-from app.handlers import explained
-from app.render import served
+from app.events import as_gradio_error
+from app.schema import ANSWER, NUMBERS, answer
 from app.startup import Startup
-from pipelines.assistant import Assistant, ReplyOptions
+from pipelines.abilities import help_lines
+from pipelines.assistant import Pending
 from pipelines.errors import DemoError
-from pipelines.export import region_json
-from pipelines.scene import Box, Click, Picture, Point, Scene
+from pipelines.interfaces import ReplyOptions
+from pipelines.language.references import target
+from pipelines.language.requests import Describe, Edit, Everything, Look, Outline, Pose, Target
+from pipelines.scene import Box, Click, Point, Scene
 
-_NUMBERS = {"type": "array", "items": {"type": "integer"}}
-_WORDS = {"type": "string"}
-
-
-def _or_null(schema: dict[str, Any], description: str) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "null"}], "description": description}
-
-
-_REGION = {
-    "type": "object",
-    "properties": {
-        "id": {"type": "integer", "description": "what a message may call #3"},
-        "label": _WORDS,
-        "box": {**_NUMBERS, "description": "x1, y1, x2, y2 in pixels; x2 and y2 are exclusive"},
-        "mask": _or_null(
-            {
-                "type": "object",
-                "properties": {"size": _NUMBERS, "counts": _WORDS},
-                "required": ["size", "counts"],
-            },
-            "COCO run lengths: size is [H, W], counts are compressed",
-        ),
-        "keypoints": _or_null({"type": "array", "items": _NUMBERS}, "17 COCO joints [x, y, visible]"),
-        "score": _or_null({"type": "number"}, "SAM's predicted IoU, 0 to 1"),
-        "note": _or_null(_WORDS, "what was mended"),
-    },
-    "required": ["id", "label", "box", "mask", "keypoints", "score", "note"],
-}
-ANSWER = {
-    "type": "object",
-    "properties": {
-        "model": _WORDS,
-        "text": {**_WORDS, "description": "the answer, as a visitor reads it"},
-        "raw": {**_WORDS, "description": "SPHINX's own reply"},
-        "table": _or_null(
-            {"type": "array", "items": {"type": "array", "items": _WORDS}}, "a chart's rows, header first"
-        ),
-        "regions": {"type": "array", "items": _REGION},
-        "picture": _or_null(
-            {"type": "object", "properties": {"url": _WORDS}, "required": ["url"]},
-            "the edited picture, a file at its address",
-        ),
-        "notices": {"type": "array", "items": _WORDS},
-        "seconds": {"type": "number"},
-    },
-    "required": ["model", "text", "raw", "table", "regions", "picture", "notices", "seconds"],
-}
-"""JSON schema of what every endpoint gives back."""
-_BOX = {**_NUMBERS, "minItems": 4, "maxItems": 4}
-_CLICKS = {"type": "array", "items": {**_NUMBERS, "minItems": 2, "maxItems": 3}}
+EVERYTHING = ("everything", "all", "all things", "all objects")  # phrases that mean no one thing
+_BOX = {**NUMBERS, "minItems": 4, "maxItems": 4}
+_CLICKS = {"type": "array", "items": {**NUMBERS, "minItems": 2, "maxItems": 3}}
 
 
 class Endpoints:
@@ -93,8 +48,9 @@ class Endpoints:
             words: the message, such as "what is the person doing?" or "segment the red ball".
             seed: of the random numbers, where there are any.
         """
-        with explained(str):
-            return self._said(self._opened(picture, needed=False), words, seed)
+        with as_gradio_error(str):
+            scene = self._opened(picture, needed=False)
+            return self._answered(scene, words, ReplyOptions(seed=int(seed)))
 
     def outline(
         self, picture: str, phrase: str = "", clicks: list[Any] | None = None, box: list[Any] | None = None
@@ -108,11 +64,13 @@ class Endpoints:
             box: x1, y1, x2, y2 in pixels.
         """
         began = time.monotonic()
-        with explained(str):
+        with as_gradio_error(str):
             scene = self._opened(picture)
             points = [_click(click) for click in clicks or ()]
             if phrase.strip() and not points and not box:
-                return self._said(scene, f"segment {phrase.strip()}")
+                if phrase.strip().lower() in EVERYTHING:
+                    return self._answered(scene, Everything())
+                return self._answered(scene, Outline(target(phrase, scene)))
             if not points and not box:
                 raise DemoError("There is nothing to outline: give a phrase, clicks, or a box.")
             assistant = self._startup.assistant()
@@ -130,13 +88,13 @@ class Endpoints:
             box: x1, y1, x2, y2 in pixels of the region to describe; left out for the whole picture.
             detail: a long description instead of one with places.
         """
-        with explained(str):
+        with as_gradio_error(str):
             scene = self._opened(picture)
             if box:
                 scene = self._startup.assistant().box(scene, _box(box))
-                return self._said(scene, f"what is #{scene.selected}?")
-            how = "in detail" if detail else "with boxes"
-            return self._said(scene, f"describe the picture {how}")
+                assert scene.selected is not None
+                return self._answered(scene, Describe(Target(region_ids=(scene.selected,))))
+            return self._answered(scene, Look("detail" if detail else "grounded_caption"))
 
     def pose(self, picture: str) -> dict[str, Any]:
         """Find every person and their 17 COCO joints.
@@ -144,8 +102,8 @@ class Endpoints:
         Args:
             picture: the picture they are on.
         """
-        with explained(str):
-            return self._said(self._opened(picture), "show the pose of everyone")
+        with as_gradio_error(str):
+            return self._answered(self._opened(picture), Pose(Target(phrase="person", every=True)))
 
     def edit(
         self,
@@ -166,9 +124,18 @@ class Endpoints:
             guidance: how closely the painting follows the words; 0 is what suits the inpainter.
             negative: what should not be seen.
         """
-        with explained(str):
-            dials = {"steps": int(steps), "guidance": float(guidance) or None, "negative": negative}
-            return self._said(self._opened(picture), wish, seed, dials)
+        with as_gradio_error(str):
+            scene = self._opened(picture)
+            requests = self._startup.assistant().understand(scene, wish)
+            if not any(callable(request) or isinstance(request, Edit) for request in requests):
+                raise DemoError(
+                    f"“{wish.strip()}” is no edit: say what is to change, such as “remove the red ball”, "
+                    "“make the ball green” or “replace the cup with a blue star”."
+                )
+            options = ReplyOptions(
+                seed=int(seed), steps=int(steps), guidance=float(guidance) or None, negative=negative
+            )
+            return self._answered(scene, requests, options)
 
     def _opened(self, picture: str | None, *, needed: bool = True) -> Scene:
         if picture is None:
@@ -177,47 +144,44 @@ class Endpoints:
             return Scene()
         return self._startup.assistant().open(Path(picture))
 
-    def _said(
-        self, scene: Scene, words: str, seed: float = 0, dials: Mapping[str, Any] = MappingProxyType({})
+    def _answered(
+        self,
+        scene: Scene,
+        message: str | Pending | tuple[Pending, ...],
+        options: ReplyOptions | None = None,
     ) -> dict[str, Any]:
         began = time.monotonic()
         assistant = self._startup.assistant()
-        last = assistant.answer(scene, words, options=ReplyOptions(seed=int(seed), **dials))
+        last = assistant.answer(scene, message, options=options)
         return answer(assistant, last, time.monotonic() - began, given=scene.picture)
 
 
-def answer(
-    assistant: Assistant, scene: Scene, seconds: float, *, given: Picture | None = None
-) -> dict[str, Any]:
-    """A scene as ANSWER says: the last reply and all that was found. `given`: the picture before any edit."""
-    edited = scene.picture if given and scene.picture != given else None
-    said = next((turn for turn in reversed(scene.turns) if turn.role == "assistant"), None)
-    return {
-        "model": assistant.about.model,
-        "text": said.text if said else "",
-        "raw": said.raw if said else "",
-        "table": [list(row) for row in said.table] if said and said.table else None,
-        "regions": [region_json(region, scene) for region in scene.regions],
-        "picture": served(assistant.path(edited)) if edited else None,
-        "notices": [turn.text for turn in scene.turns if turn.role == "notice"],
-        "seconds": round(seconds, 3),
-    }
-
-
 def _click(numbers: Any) -> Click:
-    if not isinstance(numbers, list) or len(numbers) not in (2, 3) or not _whole(numbers):
+    if not isinstance(numbers, list) or len(numbers) not in (2, 3) or not _finite(numbers):
         raise DemoError("A click is [x, y] in pixels, or [x, y, 0] for one that does not belong.")
-    return Click(Point(int(numbers[0]), int(numbers[1])), len(numbers) == 2 or bool(numbers[2]))
+    return Click(Point(numbers[0], numbers[1]), len(numbers) == 2 or bool(numbers[2]))
 
 
 def _box(numbers: Any) -> Box:
-    if not isinstance(numbers, list) or len(numbers) != 4 or not _whole(numbers):
+    if not isinstance(numbers, list) or len(numbers) != 4 or not _finite(numbers):
         raise DemoError("A box is [x1, y1, x2, y2] in pixels.")
-    return Box(*(int(number) for number in numbers))
+    return Box(*numbers)
 
 
-def _whole(numbers: list[Any]) -> bool:
-    return all(isinstance(number, int | float) and abs(number) < 1e6 for number in numbers)
+def _finite(numbers: list[Any]) -> bool:
+    return all(isinstance(number, int | float) and math.isfinite(number) for number in numbers)
+
+
+def with_examples(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, documented with what can be said to it: the registry of abilities."""
+
+    @wraps(fn)
+    def call(*given: Any, **named: Any) -> Any:
+        return fn(*given, **named)
+
+    summary, _, rest = (fn.__doc__ or "").partition("\n\n")
+    call.__doc__ = f"{summary} It can do this. {'; '.join(help_lines())}.\n\n{rest}"
+    return call
 
 
 def declare(startup: Startup, events: dict[str, Any]) -> None:
@@ -236,7 +200,7 @@ def declare(startup: Startup, events: dict[str, Any]) -> None:
         seed = gr.Number(0, label="seed", precision=0)
         box = Api(None, _BOX, "box")
         said = Api(None, ANSWER, "answer")
-        endpoint(on.ask, [picture(), gr.Textbox(label="words"), seed], [said])
+        endpoint(with_examples(on.ask), [picture(), gr.Textbox(label="words"), seed], [said])
         endpoint(
             on.outline,
             [picture(), gr.Textbox("", label="phrase"), Api(None, _CLICKS, "clicks"), box],
@@ -256,34 +220,3 @@ def declare(startup: Startup, events: dict[str, Any]) -> None:
             ],
             [said],
         )
-
-
-def answer_in_json(page: gr.Blocks) -> None:
-    """Have the MCP tools of a served page give ANSWER as JSON, and say so in their schema.
-
-    Left alone, Gradio writes an object to MCP as Python does, and does not say what a tool gives back.
-    """
-    tools: Any = page.mcp_server_obj
-    handlers = tools.mcp_server.request_handlers
-    listed, called = handlers[types.ListToolsRequest], handlers[types.CallToolRequest]
-
-    def written(data: Any, root_url: str) -> list[types.TextContent]:
-        return [
-            types.TextContent(type="text", text=json.dumps(output, ensure_ascii=False))
-            for output in add_root_url(data, root_url, None)
-        ]
-
-    async def tell(request: types.ListToolsRequest) -> types.ServerResult:
-        result = await listed(request)
-        for tool in result.root.tools:
-            tool.outputSchema = ANSWER
-        return result
-
-    async def call(request: types.CallToolRequest) -> types.ServerResult:
-        result = await called(request)
-        if not result.root.isError:
-            result.root.structuredContent = json.loads(result.root.content[0].text)
-        return result
-
-    tools.postprocess_output_data = written
-    handlers[types.ListToolsRequest], handlers[types.CallToolRequest] = tell, call

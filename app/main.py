@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 import pipelines
-from app import api, scripts, ui
+from app import mcp_tools, scripts, ui
 from app.startup import Startup
 from pipelines import Settings
 
@@ -66,14 +66,14 @@ def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> st
         app_kwargs={"routes": [scripts.route()]},
     )
     assert page.mcp_server, "requirements.txt asks for gradio[mcp]; without it Gradio leaves MCP off"
-    api.answer_in_json(page)
+    mcp_tools.answer_in_json(page)
     if wait:
         page.block_thread()
     return address
 
 
 def main(words: Sequence[str] | None = None, *, gpu: Callable[..., Any] | None = None) -> None:
-    """Run the page. `lend`: lends a GPU to each call, and wants the models loaded before anything else."""
+    """Run the page. `gpu`: decorates calls that need a GPU, and wants the models loaded first."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     chosen, port = settings(words)
     startup = Startup(lambda: pipelines.load(chosen, gpu=gpu), chosen.model)

@@ -10,24 +10,24 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any
 
+from app.actions import find_region, pictured, push
 from pipelines.brush import MAX_POINTS, Stroke, stroked
 from pipelines.errors import DemoError
-from pipelines.scene import Point, Scene, Timeline
+from pipelines.scene import Point, Timeline
 
 NAME = 80  # characters a region's name may have
 UNREADABLE = "The page sent something that cannot be read: reload it."
 
 
-def renamed(scene: Scene, region_id: int, name: str) -> Scene:
-    """Return the scene with another name for a region; an empty name takes the old one away.
+def rename(timeline: Timeline, region_id: int, name: str) -> Timeline:
+    """Give a region another name; an empty one takes the old name away.
 
     Raises:
         DemoError: the region is not there any more.
     """
-    region = scene.region(region_id)
-    if region is None:
-        raise DemoError(f"There is no region #{region_id} on the picture any more.")
-    return scene.with_region(replace(region, label=" ".join(name.split())[:NAME]))
+    scene = timeline.scene
+    region = find_region(scene, region_id)
+    return push(timeline, scene.with_region(replace(region, label=" ".join(name.split())[:NAME])))
 
 
 def read_stroke(data: Mapping[str, Any]) -> Stroke:
@@ -49,16 +49,14 @@ def read_stroke(data: Mapping[str, Any]) -> Stroke:
     return Stroke(line, min(max(float(radius), 0.5), 10_000), data.get("add") is not False)
 
 
-def painted(scene: Scene, data: Mapping[str, Any]) -> Scene:
-    """Return the scene with the page's stroke on the region that it names, or on a new one.
+def paint(timeline: Timeline, data: Mapping[str, Any]) -> Timeline:
+    """Put the page's stroke on the region that it names, or on a new one.
 
     Raises:
         DemoError: there is no picture, or the stroke cannot be read or drawn.
     """
-    if scene.picture is None:
-        raise DemoError("There is no picture yet: choose one first.")
-    number = data.get("id")
-    return stroked(scene, read_stroke(data), number if isinstance(number, int) else None)
+    scene, number = pictured(timeline), data.get("id")
+    return push(timeline, stroked(scene, read_stroke(data), number if isinstance(number, int) else None))
 
 
 def states(timeline: Timeline) -> list[int]:
@@ -95,8 +93,8 @@ def _way(timeline: Timeline) -> list[int]:
     return way
 
 
-def gone_to(timeline: Timeline, step: int) -> Timeline:
-    """Return the timeline at an earlier or later step; going on from there makes a branch.
+def go_to(timeline: Timeline, step: int) -> Timeline:
+    """Go to an earlier or later step; going on from there makes a branch.
 
     Raises:
         DemoError: there is no such step.

@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipelines.assistant import About
+from pipelines.engine import About
 from pipelines.scene import Keypoint, Mask, Picture, Region, Scene, Span, Turn
 
 NAME = "SPHINX, live"
@@ -261,39 +261,20 @@ def ready(about: About) -> str:
     )
 
 
-TAKE_AWAY = {
-    "drawn": "Picture with regions",
-    "picture": "Picture",
-    "masks": "Masks",
-    "cut-outs": "Cut-outs",
-    "coco": "COCO JSON",
-    "table": "Table as CSV",
-    "session": "Session, to go on later",
-}  # what can be taken home, and what its button says
-
-
-def taken(path: Path | None) -> dict[str, Any]:
-    """The export drawer's value: its buttons, and the file that is to be saved now."""
-    return {
-        "kinds": [{"kind": kind, "title": title} for kind, title in TAKE_AWAY.items()],
-        "file": {**served(path), "orig_name": path.name} if path else None,
-    }
-
-
-def chips(suggestions: Mapping[str, str], untrained: Collection[str] = ()) -> str:
+def chips(suggestions: Mapping[str, Collection[str]], untrained: Collection[str] = ()) -> str:
     """Buttons: a suggestion with "..." in it is to be completed, any other is sent as it is.
 
     Args:
-        suggestions: what can be said -> the ability it needs.
+        suggestions: what can be said -> the abilities of SPHINX that it needs.
         untrained: abilities that the loaded checkpoint does not have; their buttons say so.
     """
     buttons = []
-    for words, ability in suggestions.items():
+    for words, abilities in suggestions.items():
         said = html.escape(words)
         shown = said.replace("...", "<i>…</i>")
         send = "" if "..." in words else ' data-send="1"'
         doubt = ' class="doubt" title="The loaded checkpoint was not trained for this"'
-        marks = f"{send}{doubt if ability in untrained else ''}"
+        marks = f"{send}{doubt if any(name in untrained for name in abilities) else ''}"
         buttons.append(f'<button type="button" data-words="{said}"{marks}>{shown}</button>')
     more = '<button type="button" class="more" aria-expanded="false">More</button>'
     return f'<div class="chips" role="group" aria-label="Suggestions">{"".join(buttons)}{more}</div>'

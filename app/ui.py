@@ -7,15 +7,20 @@ models are shared, and two events of one visitor never write the same timeline a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio import themes
 
 from app import api, render, scripts
-from app.handlers import Page
+from app.actions import LONGEST_MESSAGE
+from app.downloads import export_state
+from app.page import Page
 from app.startup import Startup
+from pipelines.abilities import suggestions
 from pipelines.interfaces import MAX_NEW_TOKENS, STEPS, TRIES
 from pipelines.scene import Timeline
 
@@ -24,31 +29,15 @@ CACHE = (600, 3600)  # seconds: how often old files are looked for, and how old 
 STATE = 1800  # seconds a closed page's timeline is kept
 VISITORS = 100  # timelines kept at once
 FILE = "50mb"  # of an upload
+LIGHT: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+HEAVY: dict[str, Any] = {
+    "concurrency_id": "models",
+    "concurrency_limit": 1,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+}
+"""Settings of events that touch no model, and of those that do: the latter wait for one another."""
 
-SUGGESTIONS = {
-    "Describe the picture with boxes": "grounded_caption",
-    "Find the ...": "locate",
-    "Segment the ...": "locate",
-    "Name every object": "dense",
-    "How many ...": "short",
-    "Describe the picture in one sentence": "caption",
-    "Describe the picture in detail": "detail",
-    "Find all ...": "detect",
-    "Find the ... left of the ...": "relation",
-    "Where is the ... button?": "screen",
-    "Segment everything": "",
-    "Show the pose of everyone": "pose",
-    "Read all the text": "text",
-    "Show the layout of the page": "layout",
-    "Convert the chart to a table": "chart",
-    "What is odd here?": "odd",
-    "What is #1?": "region",
-    "What is the relationship between #1 and #2?": "marks",
-    "Remove the ...": "",
-    "Make it ...": "",
-    "Replace the ... with ...": "",
-    "Change the background to ...": "",
-}  # what can be said -> the ability of SPHINX it needs; "..." is for the visitor to fill in
 GREETING = "Choose a picture, then ask about it or click a thing on it."
 SENT = """(timeline, words) => {
   const field = document.querySelector("#words textarea");
@@ -81,171 +70,244 @@ def head() -> str:
     return f"<style>{(folder / 'page.css').read_text()}\n{(folder / 'canvas.css').read_text()}</style>"
 
 
+@dataclass(frozen=True)
+class Canvas:
+    """The picture, and the line above it."""
+
+    top: gr.HTML
+    picture: Any  # a gr.HTML with the events that load.js names
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """The chat, the suggestions, and the field for words."""
+
+    chat: gr.Chatbot
+    chips: Any  # a gr.HTML with the event that chips.js triggers
+    words: gr.Textbox
+
+
+@dataclass(frozen=True)
+class Buttons:
+    """The row of buttons below the field."""
+
+    undo: gr.Button
+    redo: gr.Button
+    clear: gr.Button
+    export: gr.Button
+    options: gr.Button
+    about: gr.Button
+
+
+@dataclass(frozen=True)
+class Options:
+    """The drawer of the visitor's options."""
+
+    inputs: list[Any]  # in the order in which `Page.answer` takes them
+    views: gr.Radio
+    encoders: gr.CheckboxGroup
+
+
 def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
     """The page. `examples`: pictures to begin with, by name."""
-    on = Page(startup, examples, SUGGESTIONS)
-    folder = files("app") / "canvas"
-
+    on = Page(startup, examples)
     with gr.Blocks(title=render.NAME, fill_width=True, delete_cache=CACHE, analytics_enabled=False) as page:
         timeline = gr.State(Timeline(), time_to_live=STATE)
-        asked = gr.State("")
-        top = gr.HTML(
-            "",
-            elem_id="top",
-            html_template=(folder / "top.html").read_text(),
-            name=render.NAME,
-            line=render.LINE,
-            js_on_load=(folder / "top.js").read_text(),
-            apply_default_css=False,
-        )
+        top = _top()
         with gr.Row(elem_id="main"):
             with gr.Column(elem_id="left"):
-                canvas = gr.HTML(
-                    {"picture": None, "regions": [], "selected": None, "examples": render.examples(examples)},
-                    elem_id="canvas",
-                    html_template=(folder / "canvas.html").read_text(),
-                    js_on_load=(folder / "load.js").read_text(),
-                    apply_default_css=False,
-                    limbs=[list(limb) for limb in render.LIMBS],
-                    modules=scripts.entry(),
-                )
+                canvas = Canvas(top, _picture(examples))
             with gr.Column(elem_id="right"):
-                chat = gr.Chatbot(
-                    elem_id="chat",
-                    show_label=False,
-                    placeholder=GREETING,
-                    buttons=["copy"],
-                    editable="user",
-                    latex_delimiters=[],
-                    feedback_options=None,
-                )
-                chips = gr.HTML(
-                    render.chips(SUGGESTIONS),
-                    elem_id="chips",
-                    js_on_load=(folder / "chips.js").read_text(),
-                    apply_default_css=False,
-                )
-                words = gr.Textbox(
-                    elem_id="words",
-                    show_label=False,
-                    container=False,
-                    placeholder="Ask, or name what to find. #3 means region 3.",
-                    lines=1,
-                    max_lines=5,
-                    max_length=2000,
-                    submit_btn=True,
-                )
-                with gr.Row(elem_id="acts"):
-                    undo = gr.Button("Undo", size="sm", interactive=False, elem_id="undo")
-                    redo = gr.Button("Redo", size="sm", interactive=False, elem_id="redo")
-                    clear = gr.Button("Clear", size="sm", elem_id="clear")
-                    export = gr.Button("Export", size="sm", elem_classes="right")
-                    settings = gr.Button("Options", size="sm")
-                    about = gr.Button("About", size="sm")
-                with gr.Column(elem_id="export", elem_classes="drawer"):
-                    takeaway = gr.HTML(
-                        render.taken(None),
-                        html_template=(folder / "export.html").read_text(),
-                        js_on_load=(folder / "export.js").read_text(),
-                        apply_default_css=False,
-                    )
-                with gr.Column(elem_id="options", elem_classes="drawer"):
-                    seed = gr.Number(0, precision=0, minimum=0, label="Seed")
-                    temperature = gr.Slider(0, 1.5, 0, step=0.05, label="Temperature (0: the likeliest word)")
-                    length = gr.Slider(16, 1024, MAX_NEW_TOKENS, step=16, label="Longest answer, tokens")
-                    views = gr.Radio(label="SPHINX looks at", elem_id="views")
-                    encoders = gr.CheckboxGroup(
-                        label="SPHINX looks through (none: all of them)", elem_id="encoders"
-                    )
-                    steps = gr.Slider(1, 60, STEPS, step=1, label="Edits: steps")
-                    guidance = gr.Slider(
-                        0,
-                        15,
-                        0,
-                        step=0.5,
-                        label="Edits: how closely to follow the words (0: as suits the model)",
-                    )
-                    candidates = gr.Slider(1, 4, 1, step=1, label="Edits: paintings to choose from")
-                    tries = gr.Slider(
-                        1,
-                        4,
-                        TRIES,
-                        step=1,
-                        label="Edits: tries until SPHINX sees the wish",
-                    )
-                    negative = gr.Textbox(label="Edits: what should not be seen")
-                with gr.Column(elem_id="about", elem_classes="drawer"):
-                    understands = gr.Markdown()
+                talk = _conversation()
+                buttons = _buttons()
+                exported = _export_drawer()
+                options = _options_drawer()
+                understands = _about_drawer()
+        drawn = [timeline, talk.chat, canvas.picture, buttons.undo, buttons.redo]
 
-        drawn = [timeline, chat, canvas, undo, redo]
-        options = [seed, temperature, length, views, encoders, steps, guidance, candidates, tries, negative]
-        light = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        heavy = {
-            "concurrency_id": "models",
-            "concurrency_limit": 1,
-            "show_progress": "hidden",
-            "api_visibility": "private",
-        }
-
-        export.click(None, js=DRAWER.replace("NAME", "export"), **light)
-        settings.click(None, js=DRAWER.replace("NAME", "options"), **light)
-        about.click(None, js=DRAWER.replace("NAME", "about"), **light)
+        _wire_drawers(buttons)
         page.load(
             on.welcome,
             None,
-            [top, chat, understands, chips, views, encoders],
+            [top, talk.chat, understands, talk.chips, options.views, options.encoders],
             concurrency_limit=None,
             show_progress="hidden",
             api_visibility="private",
         )
-
-        # an answer: the question is shown at once, then the models have their turn
-        begun = [timeline, asked, chat, words]
-        beginnings = [
-            words.submit(on.begin, [timeline, words], begun, js=SENT, **light),
-            chips.say(on.begin_chip, [timeline], begun, **light),
-            chat.retry(on.begin_again, [timeline], begun, **light),
-            chat.edit(on.begin_edited, [timeline], begun, **light),
-        ]
-        answers = [
-            event.success(on.answer, [timeline, asked, *options], drawn, **heavy) for event in beginnings
-        ]
-        for answer in answers:
-            answer.then(on.settle, [timeline], [chat, words], **light)
-        words.stop(on.stop, [timeline], [*drawn, words], cancels=answers, **light)
-
-        # the picture
-        canvas.intake(on.intake, [timeline], drawn, cancels=answers, **heavy).then(
-            on.idle, None, [words], **light
-        )
-        canvas.example(on.example, [timeline], drawn, cancels=answers, **heavy).then(
-            on.idle, None, [words], **light
-        )
-        canvas.point(on.click, [timeline], drawn, trigger_mode="multiple", **heavy)
-        canvas.drag_box(on.box, [timeline], drawn, trigger_mode="multiple", **heavy)
-        canvas.choose_region(on.select, [timeline], drawn, trigger_mode="multiple", **heavy)
-        canvas.choose_mask(on.choose, [timeline], drawn, trigger_mode="multiple", **heavy)
-        canvas.choose_painting(on.choose_painting, [timeline], drawn, trigger_mode="multiple", **heavy)
-        canvas.remove(on.remove, [timeline], drawn, trigger_mode="multiple", **heavy)
-        canvas.stroke(on.stroke, [timeline], drawn, trigger_mode="multiple", **heavy)
-        canvas.rename(on.rename, [timeline], drawn, trigger_mode="multiple", **heavy)
-        canvas.go_to(on.go_to, [timeline], drawn, trigger_mode="multiple", **heavy)
-        canvas.take_back(on.take_back, [timeline], drawn, trigger_mode="multiple", **heavy)
-
-        # the timeline
-        changes = (
-            (undo.click, on.undo),
-            (redo.click, on.redo),
-            (clear.click, on.clear),
-            (chat.clear, on.forget),
-        )
-        for event, handler in changes:
-            changed = event(handler, [timeline], drawn, cancels=answers, trigger_mode="multiple", **heavy)
-            changed.then(on.idle, None, [words], **light)
-
-        takeaway.take(on.take_away, [timeline], [takeaway], **light)
-
-        api.declare(startup, heavy)
+        answers = _wire_answers(on, timeline, talk, options, drawn)
+        _wire_canvas(on, timeline, canvas, talk, drawn, answers)
+        _wire_timeline(on, timeline, buttons, talk, drawn, answers)
+        exported.take(on.export, [timeline], [exported], **LIGHT)
+        api.declare(startup, HEAVY)
 
     page.queue(max_size=QUEUE, default_concurrency_limit=1)
     return page
+
+
+# --- panels --------------------------------------------------------------------------------------------
+
+
+def _file(name: str) -> str:
+    return (files("app") / "canvas" / name).read_text()
+
+
+def _top() -> gr.HTML:
+    return gr.HTML(
+        "",
+        elem_id="top",
+        html_template=_file("top.html"),
+        name=render.NAME,
+        line=render.LINE,
+        js_on_load=_file("top.js"),
+        apply_default_css=False,
+    )
+
+
+def _picture(examples: Mapping[str, Path]) -> Any:
+    return gr.HTML(
+        {"picture": None, "regions": [], "selected": None, "examples": render.examples(examples)},
+        elem_id="canvas",
+        html_template=_file("canvas.html"),
+        js_on_load=_file("load.js"),
+        apply_default_css=False,
+        limbs=[list(limb) for limb in render.LIMBS],
+        modules=scripts.entry(),
+    )
+
+
+def _conversation() -> Conversation:
+    chat = gr.Chatbot(
+        elem_id="chat",
+        show_label=False,
+        placeholder=GREETING,
+        buttons=["copy"],
+        editable="user",
+        latex_delimiters=[],
+        feedback_options=None,
+    )
+    chips = gr.HTML(
+        render.chips(suggestions()),
+        elem_id="chips",
+        js_on_load=_file("chips.js"),
+        apply_default_css=False,
+    )
+    words = gr.Textbox(
+        elem_id="words",
+        show_label=False,
+        container=False,
+        placeholder="Ask, or name what to find. #3 means region 3.",
+        lines=1,
+        max_lines=5,
+        max_length=LONGEST_MESSAGE,
+        submit_btn=True,
+    )
+    return Conversation(chat, chips, words)
+
+
+def _buttons() -> Buttons:
+    with gr.Row(elem_id="acts"):
+        return Buttons(
+            undo=gr.Button("Undo", size="sm", interactive=False, elem_id="undo"),
+            redo=gr.Button("Redo", size="sm", interactive=False, elem_id="redo"),
+            clear=gr.Button("Clear", size="sm", elem_id="clear"),
+            export=gr.Button("Export", size="sm", elem_classes="right"),
+            options=gr.Button("Options", size="sm"),
+            about=gr.Button("About", size="sm"),
+        )
+
+
+def _export_drawer() -> Any:
+    with gr.Column(elem_id="export", elem_classes="drawer"):
+        return gr.HTML(
+            export_state(None),
+            html_template=_file("export.html"),
+            js_on_load=_file("export.js"),
+            apply_default_css=False,
+        )
+
+
+def _options_drawer() -> Options:
+    with gr.Column(elem_id="options", elem_classes="drawer"):
+        seed = gr.Number(0, precision=0, minimum=0, label="Seed")
+        temperature = gr.Slider(0, 1.5, 0, step=0.05, label="Temperature (0: the likeliest word)")
+        length = gr.Slider(16, 1024, MAX_NEW_TOKENS, step=16, label="Longest answer, tokens")
+        views = gr.Radio(label="SPHINX looks at", elem_id="views")
+        encoders = gr.CheckboxGroup(label="SPHINX looks through (none: all of them)", elem_id="encoders")
+        steps = gr.Slider(1, 60, STEPS, step=1, label="Edits: steps")
+        how_closely = "Edits: how closely to follow the words (0: as suits the model)"
+        guidance = gr.Slider(0, 15, 0, step=0.5, label=how_closely)
+        candidates = gr.Slider(1, 4, 1, step=1, label="Edits: paintings to choose from")
+        tries = gr.Slider(1, 4, TRIES, step=1, label="Edits: tries until SPHINX sees the wish")
+        negative = gr.Textbox(label="Edits: what should not be seen")
+    inputs = [seed, temperature, length, views, encoders, steps, guidance, candidates, tries, negative]
+    return Options(inputs, views, encoders)
+
+
+def _about_drawer() -> gr.Markdown:
+    with gr.Column(elem_id="about", elem_classes="drawer"):
+        return gr.Markdown()
+
+
+# --- events --------------------------------------------------------------------------------------------
+
+
+def _wire_drawers(buttons: Buttons) -> None:
+    for name, button in (("export", buttons.export), ("options", buttons.options), ("about", buttons.about)):
+        button.click(None, js=DRAWER.replace("NAME", name), **LIGHT)
+
+
+def _wire_answers(
+    on: Page, timeline: gr.State, talk: Conversation, options: Options, drawn: list[Any]
+) -> list[Any]:
+    """An answer: the question is shown at once, then the models have their turn. Return the answers."""
+    asked = gr.State("")
+    begun = [timeline, asked, talk.chat, talk.words]
+    beginnings = [
+        talk.words.submit(on.begin, [timeline, talk.words], begun, js=SENT, **LIGHT),
+        talk.chips.say(on.begin_chip, [timeline], begun, **LIGHT),
+        talk.chat.retry(on.begin_again, [timeline], begun, **LIGHT),
+        talk.chat.edit(on.begin_edited, [timeline], begun, **LIGHT),
+    ]
+    answers = [
+        event.success(on.answer, [timeline, asked, *options.inputs], drawn, **HEAVY) for event in beginnings
+    ]
+    for answer in answers:
+        answer.then(on.settle, [timeline], [talk.chat, talk.words], **LIGHT)
+    talk.words.stop(on.stop, [timeline], [*drawn, talk.words], cancels=answers, **LIGHT)
+    return answers
+
+
+def _wire_canvas(
+    on: Page, timeline: gr.State, canvas: Canvas, talk: Conversation, drawn: list[Any], answers: list[Any]
+) -> None:
+    """The picture: a new one ends the running answer; whatever is done on it waits for its turn."""
+    picture = canvas.picture
+    for event, handler in ((picture.intake, on.intake), (picture.example, on.example)):
+        changed = event(handler, [timeline], drawn, cancels=answers, **HEAVY)
+        changed.then(on.idle, None, [talk.words], **LIGHT)
+    for event, handler in (
+        (picture.point, on.click),
+        (picture.drag_box, on.box),
+        (picture.choose_region, on.select),
+        (picture.choose_mask, on.choose_mask),
+        (picture.choose_painting, on.choose_painting),
+        (picture.remove, on.remove_region),
+        (picture.take_back, on.unclick),
+        (picture.stroke, on.stroke),
+        (picture.rename, on.rename),
+        (picture.go_to, on.go_to),
+    ):
+        event(handler, [timeline], drawn, trigger_mode="multiple", **HEAVY)
+
+
+def _wire_timeline(
+    on: Page, timeline: gr.State, buttons: Buttons, talk: Conversation, drawn: list[Any], answers: list[Any]
+) -> None:
+    for event, handler in (
+        (buttons.undo.click, on.undo),
+        (buttons.redo.click, on.redo),
+        (buttons.clear.click, on.clear),
+        (talk.chat.clear, on.clear_chat),
+    ):
+        changed = event(handler, [timeline], drawn, cancels=answers, trigger_mode="multiple", **HEAVY)
+        changed.then(on.idle, None, [talk.words], **LIGHT)

@@ -17,11 +17,13 @@ from typing import Any
 
 from PIL import Image
 
-from pipelines.assistant import Assistant, ReplyOptions
+from pipelines.abilities import help_lines
+from pipelines.assistant import Assistant
 from pipelines.catalog import Settings, load, quieten
 from pipelines.draw import draw
 from pipelines.errors import DemoError
 from pipelines.export import region_json
+from pipelines.interfaces import ReplyOptions
 from pipelines.pictures import open_picture
 from pipelines.scene import Box, Click, Point, Scene
 
@@ -155,7 +157,12 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     defaults = Settings()
-    parser = _Parser(prog="python -m pipelines", description=(__doc__ or "").split("\n")[0])
+    parser = _Parser(
+        prog="python -m pipelines",
+        description=(__doc__ or "").split("\n")[0],
+        epilog="what can be said:\n  " + "\n  ".join(help_lines()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("picture", type=Path, help="a picture, or a folder of pictures (then: JSON lines)")
     parser.add_argument("words", nargs="?", default="", help='what to say, such as "segment the red ball"')
     parser.add_argument(

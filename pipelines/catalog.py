@@ -1,6 +1,7 @@
 """The one place where the models are put together: which checkpoints, which device, and why.
 
-    assistant = pipelines.load(Settings(model="sphinx-nano"))
+    assistant = pipelines.load("sphinx-nano")
+    assistant = pipelines.load(Settings(inpainter="stable-diffusion-v1-5"))
 
 What a checkpoint can and cannot do is read from its own `abilities.json`, and said by `assistant.about`.
 """
@@ -12,21 +13,19 @@ import logging
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipelines.assistant import REMEMBERED_TURNS, About, Assistant
+from pipelines.abilities import ABILITIES
+from pipelines.assistant import Assistant
+from pipelines.engine import REMEMBERED_TURNS, About
 from pipelines.errors import MissingCapability
-from pipelines.tasks import TASKS
-from pipelines.zero_gpu import run_on_zero_gpu
-
-if TYPE_CHECKING:
-    from pipelines.interfaces import Inpainter, Segmenter, VisionLanguageModel
-    from pipelines.zero_gpu import GpuDecorator
+from pipelines.interfaces import GUIDANCE, Inpainter, Segmenter, VisionLanguageModel
+from pipelines.zero_gpu import GpuDecorator, run_on_zero_gpu
 
 log = logging.getLogger(__name__)
 
 ASSETS = Path(__file__).parent.parent / "assets"
-ABILITIES = "abilities.json"
+ABILITIES_FILE = "abilities.json"
 STABLE_DIFFUSION = {
     "stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-inpainting",
     "stable-diffusion-2": "sd2-community/stable-diffusion-2-inpainting",
@@ -49,16 +48,16 @@ class Settings:
     dtype: str = "auto"
 
 
-def load(settings: Settings | None = None, *, gpu: GpuDecorator | None = None) -> Assistant:
+def load(settings: Settings | str | None = None, *, gpu: GpuDecorator | None = None) -> Assistant:
     """Put an assistant together.
 
     Args:
-        settings: what is loaded.
-        lend: lends a GPU to each call (`spaces.GPU` on ZeroGPU); None computes here.
+        settings: what is loaded; a string is the name of the vision-language model alone.
+        gpu: a decorator that lends a GPU to each call (`spaces.GPU` on ZeroGPU); None computes here.
     Raises:
         MissingCapability: something is not there: weights, memory, a device; with what would work.
     """
-    settings = settings or Settings()
+    settings = Settings(settings) if isinstance(settings, str) else settings or Settings()
     device, why = find_device(settings.device)
     vlm, about = load_vlm(settings.model, device, settings.dtype, why)
     segmenter = load_segmenter(settings.segmenter, device)
@@ -188,7 +187,6 @@ def load_inpainter(name: str, device: str) -> Inpainter:
     import torch
 
     from pipelines.diffusion import EMPTY, DiffusionInpainter, OpenCVInpainter
-    from pipelines.interfaces import GUIDANCE
 
     embedded = ASSETS / "diffusion-nano"
     if name == "auto":
@@ -209,12 +207,12 @@ def load_inpainter(name: str, device: str) -> Inpainter:
 
 def read_said(folder: Path) -> dict[str, Any]:
     """The `abilities.json` of a checkpoint; empty where it has none."""
-    path = folder / ABILITIES
+    path = folder / ABILITIES_FILE
     return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
 def read_painted(name: str) -> str:
-    """What a inpainter's `abilities.json` says it can paint; of OpenCV it is said here."""
+    """What an inpainter's `abilities.json` says it can paint; of OpenCV it is said here."""
     from pipelines.diffusion import OpenCVInpainter
 
     if name == OpenCVInpainter.name:
@@ -232,9 +230,11 @@ def read_about(folder: Path, name: str, device: str, why: str) -> About:
     untrained = {
         ability: str(row.get("figure") or "")
         for ability, row in abilities.items()
-        if ability in TASKS and not row.get("trained", True)
+        if ability in ABILITIES and not row.get("trained", True)
     }
-    examples = said.get("examples") or [task.example for task in TASKS.values() if task.name not in untrained]
+    examples = said.get("examples") or [
+        ability.example for ability in ABILITIES.values() if ability.prompt and ability.name not in untrained
+    ]
     return About(
         model=name,
         device=device,

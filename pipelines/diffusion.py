@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pipelines.colours import COLOURS, colours_in
 from pipelines.errors import DemoError, MissingCapability
 from pipelines.interfaces import GUIDANCE, InpaintOptions, Painting, Paintings
+from pipelines.language.colours import COLOURS, colours_in
 from pipelines.scene import Box, Mask
 
 CONTEXT = 0.35  # of the mask's longer side, left around it for the inpainter to see

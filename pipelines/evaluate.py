@@ -24,12 +24,15 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from pipelines.assistant import Assistant, ReplyOptions
+from pipelines.abilities import ABILITIES
+from pipelines.assistant import Assistant
 from pipelines.catalog import Settings, load, quieten
-from pipelines.colours import COLOURS
 from pipelines.errors import DemoError, MissingCapability
-from pipelines.nouns import noun
+from pipelines.interfaces import ReplyOptions
+from pipelines.language.colours import COLOURS
+from pipelines.language.nouns import noun
 from pipelines.scene import Box, Mask, Region, Scene
+from pipelines.tasks.ask import describe_region
 
 if TYPE_CHECKING:
     from model.training.world import Thing, Truth
@@ -252,36 +255,53 @@ def edits(assistant: Assistant, case: Case, scores: Scores) -> None:
         allowed = _filled_box(plane) if action == "replace" else plane
         grown = cv2.dilate(allowed.astype(np.uint8), np.ones((15, 15), np.uint8)).astype(bool)
         scores[f"{action}: pixels outside changed"].append(float((changed & ~grown).any()))
-        seen = colour_seen(after, plane)
         if action == "remove":
-            if noun(thing.phrase) in before:
-                scores["remove: no longer named, of those named before"].append(
-                    float(noun(thing.phrase) not in said)
-                )
-            far = np.linalg.norm(np.subtract(seen, colour_seen(case.image, plane)))
-            scores["remove: colour gone from the pixels"].append(float(far >= DIFFERENT))
+            _judge_removal(case, thing, plane, after, before, said, scores)
+            continue
+        scores[f"{action}: named as wished"].append(float(all(word in said for word in wish.split())))
+        scores[f"{action}: named so without the edit"].append(
+            float(all(word in before for word in wish.split()))
+        )
+        outlined = assistant.outline(scene, Region(0, "", region.box)).mask
+        shape = outlined.array(case.image.size) if outlined else np.zeros_like(plane)
+        if action == "recolour":
+            near = nearest_colour(colour_seen(after, plane))
+            scores["recolour: colour of the pixels as wished"].append(float(near == colour))
+            scores["recolour: outline kept, mean IoU"].append(plane_iou(shape, plane))
         else:
-            scores[f"{action}: named as wished"].append(float(all(word in said for word in wish.split())))
-            scores[f"{action}: named so without the edit"].append(
-                float(all(word in before for word in wish.split()))
-            )
-            outlined = assistant.outline(scene, Region(0, "", region.box)).mask
-            shape = outlined.array(case.image.size) if outlined else np.zeros_like(plane)
-            if action == "recolour":
-                scores["recolour: colour of the pixels as wished"].append(
-                    float(nearest_colour(seen) == colour)
-                )
-                scores["recolour: outline kept, mean IoU"].append(plane_iou(shape, plane))
-                continue
             first = kind in said and not scene.turns[-1].pictures
             scores["replace: kind named as wished"].append(float(kind in said))
             scores["replace: kind named as wished, by the first painting"].append(float(first))
-            # a new thing may be smaller than what was there: its colour is that inside its own outline
-            there = colour_seen(after, shape) if shape.any() else seen
-            scores["replace: colour of the pixels as wished"].append(float(nearest_colour(there) == colour))
-            scores["replace: colour where the old thing was"].append(float(nearest_colour(seen) == colour))
-            near = nearest_kind(shape, WISHED_KINDS) if shape.any() else ""
-            scores[f"replace: outline as wished, of {len(WISHED_KINDS)} kinds"].append(float(near == kind))
+            _judge_replacement(plane, shape, after, colour, kind, scores)
+
+
+def _judge_removal(
+    case: Case,
+    thing: Thing,
+    plane: np.ndarray,
+    after: Image.Image,
+    before: str,
+    said: str,
+    scores: Scores,
+) -> None:
+    """Whether a removed thing is gone, by SPHINX's words and by the pixels."""
+    if noun(thing.phrase) in before:
+        scores["remove: no longer named, of those named before"].append(float(noun(thing.phrase) not in said))
+    far = np.linalg.norm(np.subtract(colour_seen(after, plane), colour_seen(case.image, plane)))
+    scores["remove: colour gone from the pixels"].append(float(far >= DIFFERENT))
+
+
+def _judge_replacement(
+    plane: np.ndarray, shape: np.ndarray, after: Image.Image, colour: str, kind: str, scores: Scores
+) -> None:
+    """Whether a new thing has the wished colour and kind, by the pixels."""
+    # a new thing may be smaller than what was there: its colour is that inside its own outline
+    seen = colour_seen(after, plane)
+    there = colour_seen(after, shape) if shape.any() else seen
+    scores["replace: colour of the pixels as wished"].append(float(nearest_colour(there) == colour))
+    scores["replace: colour where the old thing was"].append(float(nearest_colour(seen) == colour))
+    near = nearest_kind(shape, WISHED_KINDS) if shape.any() else ""
+    scores[f"replace: outline as wished, of {len(WISHED_KINDS)} kinds"].append(float(near == kind))
 
 
 Measure = Callable[[Assistant, Case, Scores], None]
@@ -293,6 +313,19 @@ MEASURES: dict[str, tuple[Measure, tuple[str, ...]]] = {
     "edits": (edits, SCENES),
 }
 """name -> what it does with a case, and on which kinds of scenes."""
+
+
+def measures_of(abilities: Sequence[str]) -> tuple[str, ...]:
+    """Return the measures that judge these abilities, as the registry says.
+
+    Raises:
+        ValueError: an ability that is not in the registry, or that no measure judges.
+    """
+    unknown = [name for name in abilities if name not in ABILITIES or not ABILITIES[name].measures]
+    if unknown:
+        known = ", ".join(name for name, ability in ABILITIES.items() if ability.measures)
+        raise ValueError(f"no measure judges {', '.join(unknown)}: choose of {known}")
+    return tuple(dict.fromkeys(measure for name in abilities for measure in ABILITIES[name].measures))
 
 
 def evaluate(
@@ -373,9 +406,7 @@ def _with_mask(region: Region, plane: np.ndarray, label: str) -> Region:
 
 def _described(assistant: Assistant, scene: Scene, box: Box) -> str:
     """What SPHINX says is in a box."""
-    from pipelines import ask
-
-    return ask.describe_silently(assistant, scene, Region(0, "", box), ReplyOptions()).lower()
+    return describe_region(assistant.engine, scene, Region(0, "", box), ReplyOptions()).lower()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -389,6 +420,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--measures", nargs="+", choices=list(MEASURES), default=list(MEASURES), metavar="NAME"
     )
+    parser.add_argument("--abilities", nargs="+", metavar="NAME", help="the measures of these abilities only")
     parser.add_argument("--model", default=defaults.model)
     parser.add_argument("--segmenter", default=defaults.segmenter)
     parser.add_argument("--inpainter", default=defaults.inpainter)
@@ -398,9 +430,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     quieten()
     try:
+        measures = measures_of(given.abilities) if given.abilities else given.measures
         assistant = load(Settings(given.model, given.segmenter, given.inpainter, given.device))
         album: list[Shown] = []
-        found = evaluate(assistant, seed=given.seed, count=given.count, measures=given.measures, album=album)
+        found = evaluate(assistant, seed=given.seed, count=given.count, measures=measures, album=album)
         if given.sheet:
             sheet(album[:SHEET_EDITS]).save(given.sheet)
     except (DemoError, ValueError) as error:
@@ -408,8 +441,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     report: dict[str, Any] = {
         "model": assistant.about.model,
-        "segmenter": assistant.segmenter.name,
-        "painter": assistant.inpainter.name,
+        "segmenter": assistant.engine.segmenter.name,
+        "painter": assistant.engine.inpainter.name,
         "seed": given.seed,
         "figures": found,
     }

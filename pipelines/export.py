@@ -25,7 +25,6 @@ from PIL import Image
 
 from pipelines.assistant import Assistant
 from pipelines.errors import DemoError
-from pipelines.merge import need_picture
 from pipelines.pictures import open_picture
 from pipelines.scene import (
     COCO_JOINTS,
@@ -43,6 +42,7 @@ from pipelines.scene import (
     Timeline,
     Turn,
 )
+from pipelines.tasks.regions import need_picture
 
 FORMAT, VERSION = "sphinx-live session", 1
 MOST_BYTES = 400_000_000  # of a ZIP unpacked

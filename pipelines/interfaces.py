@@ -1,7 +1,7 @@
-"""The three parts an assistant is made of, as one-verb Protocols, and the settings of one call of each.
+"""The three models behind an assistant as one-verb Protocols, and the options of one call of each.
 
-`pipelines.catalog` decides which classes stand behind them; nothing else needs to know. Calls take and give
-small values that can be pickled, so that a part may run in another process.
+`pipelines.catalog` decides which classes implement them; nothing else needs to know. Calls take and return
+small values that can be pickled, so that a model may run in another process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipelines.scene import Box, Click, Mask, Scene
 MAX_NEW_TOKENS = 512  # of one reply
 STEPS = 20  # of diffusion
 TRIES = 3  # paintings of an edit, until SPHINX sees what was wished for
-GUIDANCE = 7.5  # how closely diffusion follows the words, where a inpainter says nothing else: diffusers' own
+GUIDANCE = 7.5  # how closely diffusion follows the words where an inpainter says nothing: diffusers' own
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,26 @@ class InpaintOptions:
             ("guidance", "as suits the model" if self.guidance is None else str(self.guidance)),
             ("negative", self.negative),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyOptions(GenerationOptions):
+    """The visitor's options for one message: those of the vision-language model, and those of an edit.
+
+    An edit paints `candidates` pictures to choose from, and while SPHINX does not see what was wished for
+    others, up to `tries` in all.
+    """
+
+    steps: int = STEPS
+    guidance: float | None = None
+    negative: str = ""
+    candidates: int = 1
+    tries: int = TRIES
+
+    @property
+    def inpainter(self) -> InpaintOptions:
+        """The part of the options that the inpainter takes."""
+        return InpaintOptions(self.seed, self.steps, self.guidance, self.negative)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from pipelines.assistant import About, Assistant
+from pipelines.assistant import Assistant
+from pipelines.engine import About
 from pipelines.errors import MissingCapability
 from pipelines.interfaces import GenerationOptions, InpaintOptions, Painting
 from pipelines.pictures import Pictures
@@ -176,11 +177,15 @@ def assistant(vlm, segmenter, inpainter, about, tmp_path) -> Assistant:
     return Assistant(vlm, segmenter, inpainter, about, Pictures(tmp_path / "pictures"))
 
 
-@pytest.fixture
-def drawing() -> Image.Image:
+def draw_ball_and_cup() -> Image.Image:
     """A red ball and a blue cup on grey, 200 x 200."""
     image = Image.new("RGB", (200, 200), (128, 128, 128))
     pen = ImageDraw.Draw(image)
     pen.ellipse((50, 80, 89, 119), fill=(220, 30, 30))
     pen.rectangle((120, 80, 159, 139), fill=(30, 30, 220))
     return image
+
+
+@pytest.fixture
+def drawing() -> Image.Image:
+    return draw_ball_and_cup()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -65,8 +66,9 @@ class GatedVLM:
 
 @pytest.fixture
 def gated(assistant) -> GatedVLM:
-    assistant.vlm = GatedVLM()
-    return assistant.vlm
+    gated = GatedVLM()
+    assistant.engine = replace(assistant.engine, vlm=gated)
+    return gated
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any, cast
 
 import cv2
@@ -58,7 +59,8 @@ class Gated:
 @pytest.fixture(scope="module")
 def embedded():
     assistant = pipelines.load()
-    assistant.vlm = cast(VisionLanguageModel, Gated(assistant.vlm))
+    gated = cast(VisionLanguageModel, Gated(assistant.engine.vlm))
+    assistant.engine = replace(assistant.engine, vlm=gated)
     return assistant
 
 
@@ -176,7 +178,7 @@ def test_named_things_get_their_boxes_and_masks_and_a_click_its_own(embedded, sc
 def test_words_come_one_by_one_and_stop_stops_the_model(embedded, scenes, serve, visit):
     page = visit(serve(embedded))
     opened(page, scenes[0][0])
-    vlm = embedded.vlm
+    vlm = embedded.engine.vlm
     before = vlm.forward_passes
     say(page, "describe the picture with boxes")
     answered(page)

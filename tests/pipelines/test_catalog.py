@@ -6,8 +6,8 @@ import pytest
 
 from model import checkpoints
 from pipelines import catalog
+from pipelines.abilities import ABILITIES
 from pipelines.errors import MissingCapability
-from pipelines.tasks import TASKS
 from tests.model.tiny import tiny_config, tiny_model, tiny_processor
 
 
@@ -45,13 +45,13 @@ def test_what_a_checkpoint_says_of_itself(folder, tmp_path):
             "locate": {"trained": True, "figure": None},
         },
     }
-    (tmp_path / catalog.ABILITIES).write_text(json.dumps(said))
+    (tmp_path / catalog.ABILITIES_FILE).write_text(json.dumps(said))
     about = catalog.read_about(tmp_path, "nano", "cpu", "no GPU was found")
     assert about.untrained == {"pose": "OKS 0.1"}
     assert about.short_answers
     assert about.remembers == 0
-    assert TASKS["pose"].example not in about.examples
-    assert TASKS["locate"].example in about.examples
+    assert ABILITIES["pose"].example not in about.examples
+    assert ABILITIES["locate"].example in about.examples
 
 
 def test_the_device_and_the_reason():

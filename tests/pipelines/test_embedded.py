@@ -17,7 +17,7 @@ from PIL import Image
 from model.training.quiz import element_name
 from pipelines import evaluate as chain
 from pipelines.assistant import Assistant
-from pipelines.catalog import ABILITIES, ASSETS, Settings, load
+from pipelines.catalog import ABILITIES_FILE, ASSETS, Settings, load
 from pipelines.interfaces import InpaintOptions
 from pipelines.scene import Box, Click, Point, Scene
 
@@ -37,7 +37,7 @@ def assistant() -> Assistant:
 
 def learned(*abilities: str) -> bool:
     """Whether the checkpoint says of itself that it learned them: what it says is what is tested."""
-    path = NANO / ABILITIES
+    path = NANO / ABILITIES_FILE
     rows = json.loads(path.read_text())["abilities"] if path.exists() else {}
     return all(rows.get(ability, {}).get("trained", True) for ability in abilities)
 
@@ -327,7 +327,7 @@ def test_words_arrive_one_by_one_and_stop_at_once(assistant):
 
 
 def test_the_same_seed_gives_the_same_words(assistant):
-    from pipelines.assistant import ReplyOptions
+    from pipelines.interfaces import ReplyOptions
 
     image, _, _ = next(cases("park", 1))
     options = ReplyOptions(seed=3, temperature=1.0)

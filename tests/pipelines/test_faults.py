@@ -12,7 +12,7 @@ from pipelines.scene import Box, Timeline
 
 
 def answer(assistant, drawing, raw, words="find the red ball"):
-    assistant.vlm.replies["describes:"] = raw
+    assistant.engine.vlm.replies["describes:"] = raw
     return assistant.answer(assistant.open(drawing), words)
 
 
@@ -89,7 +89,7 @@ def test_pictures_of_any_mode_are_answered_and_outlined(assistant, drawing, mode
 @pytest.mark.parametrize("size", [(1, 1), (1, 700), (700, 1), (6000, 4000)])
 def test_pictures_of_any_size_are_answered_and_outlined(assistant, size):
     scene = assistant.open(Image.new("RGB", size, "grey"))
-    assistant.vlm.replies["describes:"] = "[0.00,0.00,0.99,0.99]"
+    assistant.engine.vlm.replies["describes:"] = "[0.00,0.00,0.99,0.99]"
     scene = assistant.answer(scene, "segment the red ball")
     (region,) = scene.regions
     assert region.mask
@@ -107,6 +107,6 @@ def test_nothing_is_painted_outside_the_mask(assistant, drawing):
 
 def test_raw_markup_is_text(assistant, drawing):
     # escaping is the page's: here nothing may be lost or interpreted
-    assistant.vlm.otherwise = "<b>bold</b> & <img src=x>"
+    assistant.engine.vlm.otherwise = "<b>bold</b> & <img src=x>"
     scene = assistant.answer(assistant.open(drawing), "tell me")
     assert scene.turns[-1].text == "<b>bold</b> & <img src=x>"

@@ -77,7 +77,7 @@ def test_every_verb_borrows_and_answers_the_same(assistant, borrowing, lender, d
     assert scene.regions[0].mask
     assert {verb for verb, _ in lender.calls} == set(SECONDS)
     assert all(seconds == SECONDS[verb] for verb, seconds in lender.calls)
-    assert borrowing.vlm.name == "fake-sphinx"
+    assert borrowing.engine.vlm.name == "fake-sphinx"
 
 
 def test_words_stream_and_closing_gives_the_gpu_back(borrowing, lender, vlm, drawing):
@@ -113,4 +113,4 @@ def test_the_catalogue_borrows_where_a_gpu_is_lent(monkeypatch, lender, vlm, seg
     lent = catalog.load(gpu=lender.GPU)
     assert lent.answer(Scene(), "hello").turns[-1].text
     assert lender.calls == [("stream", SECONDS["stream"])]
-    assert catalog.load().vlm is vlm
+    assert catalog.load().engine.vlm is vlm

@@ -5,9 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.prompts import PROMPTS
-from pipelines.merge import merge, render
+from pipelines.abilities import ABILITIES
+from pipelines.presenter import write_reading
+from pipelines.readings import AGAIN, BESIDE, NOT_A_BOX, WHOLE, read_joints
 from pipelines.scene import Box, Picture, Scene
-from pipelines.tasks import AGAIN, BESIDE, NOT_A_BOX, TASKS, WHOLE, read_joints
+from pipelines.tasks.regions import merge
 
 SIZE = (200, 100)  # the padded square is 200 x 200, the picture its middle
 SCENE = Scene(Picture("0" * 64, SIZE))
@@ -15,9 +17,9 @@ SCENE = Scene(Picture("0" * 64, SIZE))
 
 def read(name: str, raw: str, phrase: str = "", size=SIZE, ended: bool = True):
     """(text, [(label, box, note)])."""
-    reading = TASKS[name].read(raw, size, phrase, ended)
+    reading = ABILITIES[name].read(raw, size, phrase, ended)
     _, ids = merge(SCENE, reading.findings)
-    text, _ = render(reading, ids)
+    text, _ = write_reading(reading, ids)
     return text, [(finding.label, tuple(finding.box), finding.note) for finding in reading.findings]
 
 
@@ -140,7 +142,7 @@ CHARTS = [
 
 @pytest.mark.parametrize(("raw", "table"), CHARTS)
 def test_charts(raw, table):
-    assert TASKS["chart"].read(raw, SIZE, "", True).table == table
+    assert ABILITIES["chart"].read(raw, SIZE, "", True).table == table
 
 
 ODD = [
@@ -181,9 +183,9 @@ def test_joints(raw, given_joints):
 
 def test_half_a_reply_says_nothing_wrong():
     raw = "A <p>dog</p>[0.25,0.40,0.45,0.60] and a <p>cat</p>[0.50,0.40,0.60,0.60]."
-    whole = TASKS["grounded_caption"].read(raw, SIZE, "", True)
+    whole = ABILITIES["grounded_caption"].read(raw, SIZE, "", True)
     for end in range(len(raw)):
-        part = TASKS["grounded_caption"].read(raw[:end], SIZE, "", False)
+        part = ABILITIES["grounded_caption"].read(raw[:end], SIZE, "", False)
         assert part.findings == whole.findings[: len(part.findings)]
         assert part.notes == ()
         text = "".join(piece.words for piece in part.pieces)
@@ -194,8 +196,8 @@ def test_half_a_reply_says_nothing_wrong():
 
 
 def test_every_ability_has_a_row():
-    assert list(TASKS) == list(PROMPTS)
-    assert all(task.title and task.example and task.prompt.sentence for task in TASKS.values())
+    assert {name for name, ability in ABILITIES.items() if ability.prompt} == set(PROMPTS)
+    assert all(ability.title and ability.example for ability in ABILITIES.values())
 
 
 SOUP = st.lists(
@@ -228,12 +230,12 @@ SOUP = st.lists(
 @settings(max_examples=300, deadline=None)
 @given(
     st.one_of(SOUP, st.text(max_size=100)),
-    st.sampled_from(list(TASKS)),
+    st.sampled_from(list(ABILITIES)),
     st.tuples(st.integers(1, 300), st.integers(1, 300)),
     st.booleans(),
 )
 def test_any_text_is_read_and_stays_in_the_picture(raw, name, size, ended):
-    reading = TASKS[name].read(raw, size, "cup", ended)
+    reading = ABILITIES[name].read(raw, size, "cup", ended)
     for finding in reading.findings:
         box = finding.box
         assert Box(0, 0, *size).iou(box) > 0
@@ -244,6 +246,6 @@ def test_any_text_is_read_and_stays_in_the_picture(raw, name, size, ended):
         assert 0 <= joint.point.x < size[0]
         assert 0 <= joint.point.y < size[1]
     scene, ids = merge(Scene(Picture("0" * 64, size)), reading.findings)
-    text, spans = render(reading, ids)
+    text, spans = write_reading(reading, ids)
     assert all(0 <= span.start < span.end <= len(text) for span in spans)
     assert all(scene.region(number) for span in spans for number in span.region_ids)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from pipelines.interfaces import Scenes
-from pipelines.merge import name_regions, need_picture
-from pipelines.scene import Box, Click, Mask, Point, Region, Scene
-
-if TYPE_CHECKING:
-    from pipelines.assistant import Assistant
+from pipelines.engine import Engine
+from pipelines.interfaces import ReplyOptions
+from pipelines.language.requests import Everything
+from pipelines.scene import Box, Click, Mask, Picture, Point, Record, Region, Scene
+from pipelines.tasks.regions import need_picture
+from pipelines.tasks.results import Listing, Results, Searching, TaskResult
 
 GRID = 8  # clicks a side
 LEAST_AREA, MOST_AREA = 0.0008, 0.5  # of the picture
@@ -44,47 +43,58 @@ class _Offer:
         return self.score + VOTE * min(self.votes, MOST_VOTES)
 
 
-def everything(assistant: Assistant, scene: Scene) -> Scenes:
+def segment_all(engine: Engine, scene: Scene, request: Everything, options: ReplyOptions) -> Results:
     """Outline all that can be told apart; regions that are there already keep their place."""
     picture = need_picture(scene)
-    image = assistant.image(picture)
-    width, height = picture.size_wh
+    image = engine.image(picture)
+    # Ask the segmenter at every point of the grid
     offers: list[_Offer] = []
     for row in range(GRID):
         for column in range(GRID):
-            point = Point(int((column + 0.5) * width / GRID), int((row + 0.5) * height / GRID))
-            click = Click(point)
-            candidates = assistant.segmenter.outline(image, picture.digest, clicks=(click,))
-            for mask, score in candidates[:2]:
-                _offer(offers, _Offer(_piece(mask, point), click, score, candidates), width * height)
-        yield name_regions(scene, f"Looking: {100 * (row + 1) // GRID} % …", (), "everything", "")
-    edges = find_edges(image)
-    covered = np.zeros((height, width), bool)
+            _ask_at(engine, picture, offers, column, row)
+        yield TaskResult(scene, Searching(row + 1, GRID), Record("everything", ""), "partial")
+    # Take the best masks first, each where not too much is covered already
+    covered = np.zeros((image.height, image.width), bool)
     for region in scene.regions:
         if region.mask:
             covered |= region.mask.array(picture.size_wh)
+    edges = find_edges(image)
     new: list[int] = []
     for offer in sorted(offers, key=lambda offer: -offer.worth):
         plane = offer.mask.array(picture.size_wh)
-        if support(plane, edges) < SUPPORT:
+        if support(plane, edges) < SUPPORT or len(new) == MOST or offer.worth < LEAST_SCORE:
             continue
-        if len(new) == MOST or offer.worth < LEAST_SCORE or (plane & covered).sum() > COVERED * plane.sum():
+        if (plane & covered).sum() > COVERED * plane.sum():
             continue
         covered |= plane
-        region = Region(
-            scene.next_id,
-            "",
-            offer.mask.box,
-            offer.mask,
-            score=offer.score,
-            source="everything",
-            clicks=(offer.click,),
-            candidates=offer.candidates,
-        )
+        region = _region(scene.next_id, offer)
         scene = scene.with_region(region)
         new.append(region.id)
-    words = f"Outlined {len(new)}: " if new else "Nothing more could be told apart."
-    yield replace(name_regions(scene, words, new, "everything", assistant.segmenter.name), selected=None)
+    record = Record("everything", engine.segmenter.name)
+    yield TaskResult(replace(scene, selected=None), Listing("everything"), record, region_ids=tuple(new))
+
+
+def _ask_at(engine: Engine, picture: Picture, offers: list[_Offer], column: int, row: int) -> None:
+    """Add the segmenter's two best answers to a click on the grid."""
+    width, height = picture.size_wh
+    point = Point(int((column + 0.5) * width / GRID), int((row + 0.5) * height / GRID))
+    click = Click(point)
+    candidates = engine.segmenter.outline(engine.image(picture), picture.digest, clicks=(click,))
+    for mask, score in candidates[:2]:
+        _offer(offers, _Offer(_piece(mask, point), click, score, candidates), width * height)
+
+
+def _region(region_id: int, offer: _Offer) -> Region:
+    return Region(
+        region_id,
+        "",
+        offer.mask.box,
+        offer.mask,
+        score=offer.score,
+        source="everything",
+        clicks=(offer.click,),
+        candidates=offer.candidates,
+    )
 
 
 def find_edges(image: Image.Image) -> np.ndarray:

@@ -1,124 +1,42 @@
-"""What a visitor's words ask for: a closed union of requests, and `understand`, which tells them apart.
+"""Tell what a visitor's words ask for: `understand` turns a message into a request.
 
 Rules over words, tried in order; what no rule knows is an open question, never an error. This module knows
-no model and no sentence of SPHINX's; `pipelines.references` knows what "it" and "#3" stand for.
+no model and no sentence of SPHINX's; `pipelines.language.references` knows what "it" and "#3" stand for.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
-from pipelines.colours import COLOURS
-from pipelines.nouns import plural, singular
-from pipelines.references import Target, box_in, labelled, numbered, subjects, target, without_article
+from pipelines.language.colours import COLOURS
+from pipelines.language.nouns import plural, singular
+from pipelines.language.references import box_in, labelled, numbered, subjects, target, without_article
+from pipelines.language.requests import (
+    STEP,
+    Ask,
+    Describe,
+    Edit,
+    EditAction,
+    Everything,
+    Find,
+    FindAbility,
+    Forget,
+    Look,
+    LookAbility,
+    Marks,
+    MaskAction,
+    Outline,
+    Pose,
+    Request,
+    Reshape,
+    Select,
+    Target,
+)
 from pipelines.scene import Scene
 
 LONGEST_COMMAND = 300  # characters; longer messages are questions or stories, not commands
-STEP = 4  # pixels a mask grows or shrinks by when no number is given
 MOST_PIXELS = 500  # pixels a mask can be told to grow or shrink by
-
-
-LookAbility = Literal["caption", "detail", "grounded_caption", "dense", "layout", "text", "chart", "odd"]
-FindAbility = Literal["locate", "relation", "detect", "screen"]
-EditAction = Literal["remove", "replace", "recolour", "background"]
-MaskAction = Literal["grow", "shrink", "join", "subtract"]
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """An open question. `subjects` are the regions that its pronouns and numbers stand for."""
-
-    question: str
-    subjects: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """Something about the whole picture."""
-
-    ability: LookAbility
-
-
-@dataclass(frozen=True, slots=True)
-class Find:
-    """Boxes for a phrase."""
-
-    phrase: str
-    ability: FindAbility = "locate"
-
-
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """Masks for a target."""
-
-    target: Target
-
-
-@dataclass(frozen=True, slots=True)
-class Everything:
-    """Masks for all that can be told apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Describe:
-    """Say what a region is."""
-
-    target: Target
-
-
-@dataclass(frozen=True, slots=True)
-class Pose:
-    """Joints of a person, of several, or of everyone."""
-
-    target: Target
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """A question about several numbered regions; without a question, each is described."""
-
-    region_ids: tuple[int, ...]
-    question: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """Change the picture. `wish` is what should be seen there afterwards; empty for a removal."""
-
-    action: EditAction
-    target: Target
-    wish: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reshape:
-    """Change masks: grow and shrink by `pixels`; join all into the first; subtract the others from it."""
-
-    action: MaskAction
-    region_ids: tuple[int, ...]
-    pixels: int = STEP
-
-
-@dataclass(frozen=True, slots=True)
-class Select:
-    """Make a region the one that "it" stands for."""
-
-    region_ids: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Forget:
-    """Take regions off the page; no number in the list means all."""
-
-    region_ids: tuple[int, ...]
-
-
-Request = (
-    Ask | Look | Find | Outline | Everything | Describe | Pose | Marks | Edit | Reshape | Select | Forget
-)  # fmt: skip
 
 
 # --- words ---------------------------------------------------------------------------------------------

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app import handlers, render, ui
+from app import actions, downloads, render
 from app.startup import Startup
-from pipelines import request
-from pipelines.assistant import ReplyOptions
+from pipelines.abilities import ABILITIES, suggestions
 from pipelines.errors import DemoError, MissingCapability
+from pipelines.interfaces import ReplyOptions
+from pipelines.language import requests as request
+from pipelines.language.rules import understand
 from pipelines.scene import Box, Click, Mask, Point, Region, Scene, Timeline, Turn
-from pipelines.tasks import TASKS
 
 
 @pytest.fixture
@@ -26,13 +27,15 @@ def opened(assistant, drawing) -> Timeline:
     return Timeline().push(assistant.open(drawing))
 
 
-def last(timelines) -> Timeline:
-    *_, timeline = timelines
+def last(growing) -> Timeline:
+    *_, (timeline, _) = growing
     return timeline
 
 
 def test_an_answer_is_one_step_however_long_it_takes(assistant, opened):
-    growing = list(handlers.ask(assistant, opened, " find the red ball ", ReplyOptions()))
+    growing = [
+        timeline for timeline, _ in actions.ask(assistant, opened, " find the red ball ", ReplyOptions())
+    ]
     assert len(growing) > 3
     assert {len(timeline.steps) for timeline in growing} == {len(opened.steps) + 1}
     scene = growing[-1].scene
@@ -41,69 +44,72 @@ def test_an_answer_is_one_step_however_long_it_takes(assistant, opened):
 
 
 def test_closing_an_answer_stops_the_vlm(assistant, vlm, opened):
-    growing = handlers.ask(assistant, opened, "find the red ball", ReplyOptions())
+    growing = actions.ask(assistant, opened, "find the red ball", ReplyOptions())
     for _ in range(3):
-        timeline = next(growing)
+        timeline, _ = next(growing)
     growing.close()
     assert vlm.closed == 1
-    assert handlers.stopped(timeline).scene.turns[-1].unfinished
+    assert actions.stopped(timeline).scene.turns[-1].unfinished
 
 
 @pytest.mark.parametrize("words", ["", "  \n ", "x" * 3000])
 def test_words_that_cannot_be_answered_are_refused_with_a_remedy(assistant, opened, words):
     with pytest.raises(DemoError, match=r"write one|at most"):
-        last(handlers.ask(assistant, opened, words, ReplyOptions()))
+        last(actions.ask(assistant, opened, words, ReplyOptions()))
 
 
 def test_a_stop_before_the_first_word_leaves_an_empty_answer():
     timeline = Timeline().push(Scene(turns=(Turn("user", "what?"),)))
-    assert handlers.stopped(timeline).scene.turns[-1] == Turn("assistant", "", unfinished=True)
-    assert handlers.stopped(Timeline()) == Timeline()
+    assert actions.stopped(timeline).scene.turns[-1] == Turn("assistant", "", unfinished=True)
+    assert actions.stopped(Timeline()) == Timeline()
     # nothing of a question that still waited in the queue: the answer before it is whole
     whole = Timeline().push(Scene(turns=(Turn("user", "what?"), Turn("assistant", "A ball."))))
-    assert handlers.stopped(whole) is whole
+    assert actions.stopped(whole) is whole
 
 
 def test_asking_again_goes_back_to_before_the_question(assistant, opened):
-    timeline = last(handlers.ask(assistant, opened, "find the red ball", ReplyOptions()))
-    timeline = handlers.click(assistant, timeline, Click(Point(140, 100)))
-    assert handlers.question_of(timeline.scene, 1) == (0, "find the red ball")
-    assert handlers.before_turn(timeline, 0).scene == opened.scene
+    timeline = last(actions.ask(assistant, opened, "find the red ball", ReplyOptions()))
+    timeline = actions.click(assistant, timeline, Click(Point(140, 100)))
+    assert actions.question_of(timeline.scene, 1) == (0, "find the red ball")
+    assert actions.before_turn(timeline, 0).scene == opened.scene
     with pytest.raises(DemoError, match="no question"):
-        handlers.question_of(opened.scene, 0)
+        actions.question_of(opened.scene, 0)
 
 
 def test_a_refusal_keeps_its_question(assistant):
-    timeline = handlers.refused(Timeline(), "find it", "There is no picture.")
+    timeline = actions.refused(Timeline(), "find it", "There is no picture.", began=False)
     assert [turn.role for turn in timeline.scene.turns] == ["user", "notice"]
-    began = Timeline().push(Scene(turns=(Turn("user", "find it"),)))
-    assert handlers.refused(began, "find it", "No.").scene.turns[0] == began.scene.turns[0]
-    assert len(handlers.refused(began, "find it", "No.").scene.turns) == 2
+    asked = Timeline().push(Scene(turns=(Turn("user", "find it"),)))
+    again = actions.refused(asked, "find it", "No.", began=True)
+    assert again.scene.turns == (*asked.scene.turns, Turn("notice", "No."))
+    assert len(again.steps) == len(asked.steps)
 
 
 def test_a_painting_that_was_stopped_or_broke_leaves_the_picture_as_it_was(assistant, opened):
-    opened = last(handlers.ask(assistant, opened, "segment the red ball", ReplyOptions()))
-    for growing in handlers.ask(assistant, opened, "replace it with a star", ReplyOptions(steps=8)):
-        if growing.scene.picture != opened.scene.picture:
+    opened = last(actions.ask(assistant, opened, "segment the red ball", ReplyOptions()))
+    answer = actions.ask(assistant, opened, "replace it with a star", ReplyOptions(steps=8))
+    for growing, shown in answer:  # noqa: B007
+        if shown.picture != opened.scene.picture:
             break
-    assert "Painting, step" in growing.scene.turns[-1].text
-    left = handlers.stopped(growing)
+    assert "Painting, step" in shown.turns[-1].text
+    left = actions.stopped(growing)
     assert left.scene.picture == opened.scene.picture
     assert left.scene.turns[-1].unfinished
-    broken = handlers.refused(growing, "replace it with a star", "The memory does not suffice.")
+    broken = actions.refused(growing, "replace it with a star", "The memory does not suffice.", began=True)
     assert broken.scene.picture == opened.scene.picture
     assert [turn.role for turn in broken.scene.turns[-3:]] == ["user", "assistant", "notice"]
     assert broken.undo().scene == opened.scene
     # a painting that is done stays, even where what SPHINX thinks of it was not waited for
-    *_, judged, whole = handlers.ask(assistant, opened, "replace it with a star", ReplyOptions(steps=8))
+    growing = actions.ask(assistant, opened, "replace it with a star", ReplyOptions(steps=8))
+    *_, judged, whole = (timeline for timeline, _ in growing)
     assert judged.scene.turns[-1].unfinished
-    assert handlers.stopped(judged).scene.picture == whole.scene.picture != opened.scene.picture
+    assert actions.stopped(judged).scene.picture == whole.scene.picture != opened.scene.picture
 
 
 def test_one_undo_goes_over_words_clicks_and_edits(assistant, opened):
-    words = last(handlers.ask(assistant, opened, "find the red ball", ReplyOptions()))
-    clicked = handlers.click(assistant, words, Click(Point(140, 100)))
-    edited = last(handlers.ask(assistant, clicked, "remove the red ball", ReplyOptions()))
+    words = last(actions.ask(assistant, opened, "find the red ball", ReplyOptions()))
+    clicked = actions.click(assistant, words, Click(Point(140, 100)))
+    edited = last(actions.ask(assistant, clicked, "remove the red ball", ReplyOptions()))
     back = edited
     for earlier in (clicked, words, opened):
         assert back.scene != earlier.scene
@@ -144,53 +150,53 @@ def test_what_a_click_means(masked, selected, point, positive, meant):
     scene = Scene(
         regions=(region(1, SMALL, masked=masked), region(2, LARGE, masked=masked)), selected=selected
     )
-    assert handlers.aim(scene, Click(Point(*point), positive)) == meant
+    assert actions.resolve_click(scene, Click(Point(*point), positive)) == meant
 
 
 def test_a_click_on_the_selected_thing_itself_makes_no_second_one(assistant, opened, segmenter):
-    first = handlers.click(assistant, opened, Click(Point(140, 100)))
-    again = handlers.click(assistant, first, Click(Point(141, 101)))
+    first = actions.click(assistant, opened, Click(Point(140, 100)))
+    again = actions.click(assistant, first, Click(Point(141, 101)))
     assert [region.id for region in again.scene.regions] == [1]
     assert len(again.scene.regions[0].clicks) == 2
     # a thing that lies on it is another one
     segmenter.radius = 5
-    small = handlers.click(assistant, again, Click(Point(135, 95)))
+    small = actions.click(assistant, again, Click(Point(135, 95)))
     assert [region.id for region in small.scene.regions] == [1, 2]
     assert small.scene.selected == 2
 
 
 def test_there_must_be_something_to_take_away_from():
     with pytest.raises(DemoError, match="nothing to take away"):
-        handlers.aim(Scene(), Click(Point(1, 1), positive=False))
+        actions.resolve_click(Scene(), Click(Point(1, 1), positive=False))
 
 
 def test_regions_are_refined_chosen_and_removed(assistant, opened):
-    timeline = handlers.click(assistant, opened, Click(Point(70, 100)))
-    timeline = handlers.click(assistant, timeline, Click(Point(75, 104)))
+    timeline = actions.click(assistant, opened, Click(Point(70, 100)))
+    timeline = actions.click(assistant, timeline, Click(Point(75, 104)))
     assert len(timeline.scene.regions[0].clicks) == 2
-    timeline = handlers.take_back(assistant, timeline, 1, 0)
+    timeline = actions.unclick(assistant, timeline, 1, 0)
     assert timeline.scene.regions[0].clicks == (Click(Point(75, 104)),)
-    chosen = handlers.choose(assistant, timeline, 1, 1)
+    chosen = actions.choose_mask(assistant, timeline, 1, 1)
     assert chosen.scene.regions[0].mask == timeline.scene.regions[0].candidates[1][0]
-    assert handlers.remove(chosen, 1).scene.regions == ()
-    assert handlers.remove(chosen, 1).scene.next_id == 2
+    assert actions.remove_region(chosen, 1).scene.regions == ()
+    assert actions.remove_region(chosen, 1).scene.next_id == 2
     for wrong in (
-        lambda: handlers.choose(assistant, timeline, 1, 7),
-        lambda: handlers.take_back(assistant, timeline, 1, 9),
-        lambda: handlers.remove(timeline, 5),
-        lambda: handlers.select(assistant, timeline, 5),
-        lambda: handlers.box(assistant, Timeline(), Box(0, 0, 5, 5)),
+        lambda: actions.choose_mask(assistant, timeline, 1, 7),
+        lambda: actions.unclick(assistant, timeline, 1, 9),
+        lambda: actions.remove_region(timeline, 5),
+        lambda: actions.select(assistant, timeline, 5),
+        lambda: actions.box(assistant, Timeline(), Box(0, 0, 5, 5)),
     ):
         with pytest.raises(DemoError):
             wrong()
 
 
-@pytest.mark.parametrize("kind", render.TAKE_AWAY)
+@pytest.mark.parametrize("kind", downloads.KINDS)
 def test_everything_can_be_taken_home(assistant, opened, kind):
     timeline = opened
     for words in ("segment the red ball", "convert the chart to a table"):
-        timeline = last(handlers.ask(assistant, timeline, words, ReplyOptions()))
-    name, content = handlers.take_away(assistant, timeline, kind)
+        timeline = last(actions.ask(assistant, timeline, words, ReplyOptions()))
+    name, content = downloads.export(assistant, timeline, kind)
     match Path(name).suffix:
         case ".png":
             assert Image.open(io.BytesIO(content)).size == (200, 200)
@@ -207,45 +213,46 @@ def test_everything_can_be_taken_home(assistant, opened, kind):
 @pytest.mark.parametrize("kind", ["drawn", "masks", "cut-outs", "table", "coco", "rubbish"])
 def test_what_is_not_there_cannot_be_taken_home(assistant, kind):
     with pytest.raises(DemoError):
-        handlers.take_away(assistant, Timeline(), kind)
+        downloads.export(assistant, Timeline(), kind)
 
 
 def test_a_session_goes_on_where_it_was(assistant, opened, tmp_path):
-    timeline = last(handlers.ask(assistant, opened, "segment the red ball", ReplyOptions()))
+    timeline = last(actions.ask(assistant, opened, "segment the red ball", ReplyOptions()))
     path = tmp_path / "any name"
-    path.write_bytes(handlers.take_away(assistant, timeline, "session")[1])
-    assert handlers.open_file(assistant, Timeline(), path) == timeline
+    path.write_bytes(downloads.export(assistant, timeline, "session")[1])
+    assert actions.open_file(assistant, Timeline(), path) == timeline
     path.write_bytes(b"PK\x03\x04 and then nothing")
     with pytest.raises(DemoError):
-        handlers.open_file(assistant, Timeline(), path)
+        actions.open_file(assistant, Timeline(), path)
 
 
 def test_another_painting_can_be_chosen(assistant, opened):
     options = ReplyOptions(candidates=2, tries=1, steps=2)
-    timeline = last(handlers.ask(assistant, opened, "replace the red ball with a star", options))
+    timeline = last(actions.ask(assistant, opened, "replace the red ball with a star", options))
     first, second = render.paintings(timeline.scene)
     assert timeline.scene.picture == first
-    chosen = handlers.choose_painting(assistant, timeline, 1)
+    chosen = actions.choose_painting(assistant, timeline, 1)
     assert chosen.scene.picture == second
     with pytest.raises(DemoError, match="no painting"):
-        handlers.choose_painting(assistant, timeline, 5)
+        actions.choose_painting(assistant, timeline, 5)
 
 
 def test_selecting_is_not_a_step(assistant, opened):
-    timeline = handlers.box(assistant, opened, Box(50, 80, 90, 120))
-    away = handlers.select(assistant, timeline, None)
+    timeline = actions.box(assistant, opened, Box(50, 80, 90, 120))
+    away = actions.select(assistant, timeline, None)
     assert (away.scene.selected, len(away.steps)) == (None, len(timeline.steps))
-    assert handlers.select(assistant, away, None) is away
+    assert actions.select(assistant, away, None) is away
 
 
 def offered(words: str) -> bool:
     """Whether a suggestion, filled in, says it."""
-    return any(re.fullmatch(re.escape(chip).replace(r"\.\.\.", ".+"), words) for chip in ui.SUGGESTIONS)
+    return any(re.fullmatch(re.escape(chip).replace(r"\.\.\.", ".+"), words) for chip in suggestions())
 
 
 def test_every_ability_is_suggested():
     # an open question needs no suggestion: it is what the text field is for
-    assert set(ui.SUGGESTIONS.values()) - {""} == set(TASKS) - {"ask"}
+    suggested = {name for names in suggestions().values() for name in names}
+    assert suggested == {name for name, ability in ABILITIES.items() if ability.prompt} - {"ask"}
 
 
 @pytest.mark.parametrize(
@@ -271,7 +278,7 @@ def test_every_ability_is_suggested():
 )
 def test_a_suggestion_is_understood_as_what_it_offers(words, meant):
     assert offered(words)
-    assert request.understand(words, Scene()) == meant
+    assert understand(words, Scene()) == meant
 
 
 @pytest.mark.parametrize(
@@ -291,7 +298,7 @@ def test_a_suggestion_is_understood_as_what_it_offers(words, meant):
 def test_a_suggestion_about_things_is_understood(words, kind):
     assert offered(words)
     scene = Scene(regions=(region(1, SMALL, masked=True), region(2, LARGE, masked=True)), selected=1)
-    assert isinstance(request.understand(words, scene), kind)
+    assert isinstance(understand(words, scene), kind)
 
 
 def test_a_failed_start_is_told_to_whoever_asks(assistant):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.nouns import noun, plural, singular
+from pipelines.language.nouns import noun, plural, singular
 
 
 @pytest.mark.parametrize(

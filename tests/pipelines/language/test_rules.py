@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.prompts import PROMPTS
-from pipelines.references import Target, subjects, target
-from pipelines.request import (
+from pipelines.language.references import subjects, target
+from pipelines.language.requests import (
     Ask,
     Describe,
     Edit,
@@ -19,8 +19,9 @@ from pipelines.request import (
     Pose,
     Reshape,
     Select,
-    understand,
+    Target,
 )
+from pipelines.language.rules import understand
 from pipelines.scene import Box, Picture, Region, Scene, Span, Turn
 
 PICTURE = Picture("0" * 64, (200, 200))

@@ -1,8 +1,8 @@
-"""One row an ability: what it is called on the page, SPHINX's sentence, and how its reply is read.
+"""Read SPHINX's replies into what is shown and what is found: one reader for each shape of reply.
 
 A reply is read into a `Reading`: pieces of text, some of which name findings on the picture. Which numbers
-the findings get is decided later, by the scene (`pipelines.merge`). Readers take any text, at any moment of
-its streaming, and never raise.
+the findings get is decided later, by the scene (`pipelines.tasks.regions`). Readers take any text, at any
+moment of its streaming, and never raise.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from model.image_processing_sphinx import to_picture
-from model.prompts import PROMPTS, Prompt, is_none
+from model.prompts import PROMPTS, is_none
 from model.replies import Group, plain_text, read_reply
-from pipelines.nouns import plural
+from pipelines.language.nouns import plural
 from pipelines.scene import COCO_JOINTS, Box, Keypoint, Point
 
 BESIDE = "a box beside the picture was left out"
@@ -60,21 +60,6 @@ class Reading:
 
 Reader = Callable[[str, tuple[int, int], str, bool], Reading]
 """(raw reply, size of the picture, phrase that was asked for, whether the reply has ended) -> Reading."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """An ability. `title` is its chip, `example` what one may say for it, `read` what its reply becomes."""
-
-    name: str
-    title: str
-    example: str
-    read: Reader
-
-    @property
-    def prompt(self) -> Prompt:
-        """SPHINX's sentence, with its writer and reader of plain values."""
-        return PROMPTS[self.name]
 
 
 def boxes_in(group: Group, size_wh: tuple[int, int]) -> tuple[tuple[Box, ...], tuple[str, ...]]:
@@ -143,6 +128,11 @@ def read_words(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> 
         position = end
     pieces.append(Piece(text[position:]))
     return Reading(tuple(pieces), tuple(findings), notes=_told(notes, ended))
+
+
+def read_without_picture(raw: str, ended: bool) -> Reading:
+    """Running text of a conversation without a picture: nothing in it can have a place."""
+    return Reading((Piece(plain_text(raw, read_reply(raw), ended=ended)[0]),))
 
 
 def read_found(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> Reading:
@@ -232,29 +222,3 @@ def read_joints(raw: str, size_wh: tuple[int, int]) -> tuple[tuple[Keypoint, ...
         else:
             keypoints.append(Keypoint(name, Point(0, 0), 0))
     return tuple(keypoints), tuple(notes)
-
-
-# --- the table -----------------------------------------------------------------------------------------
-
-_ROWS = (
-    Task("ask", "Ask anything", "what is the person doing?", read_words),
-    Task("short", "Short answer", "how many balls are there?", read_words),
-    Task("caption", "Caption", "describe the picture in one sentence", read_words),
-    Task("detail", "Describe in detail", "describe the picture in detail", read_words),
-    Task("grounded_caption", "Caption with boxes", "describe the picture with boxes", read_words),
-    Task("dense", "Name every region", "name every object", read_list),
-    Task("locate", "Find", "find the red ball", read_found),
-    Task("relation", "Find a relationship", "the ball left of the tree", read_found),
-    Task("detect", "Find all", "find all people", read_found),
-    Task("region", "Describe a region", "what is #1?", read_words),
-    Task("pose", "Pose", "show the pose of everyone", read_words),
-    Task("layout", "Document layout", "show the layout of the page", read_list),
-    Task("text", "Read text", "read all the text", read_list),
-    Task("chart", "Chart to table", "convert the chart to a table", read_chart),
-    Task("odd", "What is odd?", "what is odd here?", read_odd),
-    Task("marks", "Compare marks", "what is the relationship between #1 and #2?", read_words),
-    Task("screen", "Find on a screen", "where is the search button?", read_found),
-)
-
-TASKS: dict[str, Task] = {task.name: task for task in _ROWS}
-"""Every ability by its name, in the order of the page."""

@@ -1,4 +1,4 @@
-"""Findings join a scene: each gets a number, or keeps the one it had; and what a turn says of regions.
+"""Findings join a scene: each gets a number, or keeps the one it had.
 
 A finding that overlaps an old region of the same name is that region ("ball" and "red ball" are one name);
 numbers are never reused. This module knows no model and no request.
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipelines.errors import DemoError
-from pipelines.nouns import noun, singular
-from pipelines.scene import Picture, Record, Region, Scene, Span, Turn
-from pipelines.tasks import Finding, Reading
+from pipelines.language.nouns import noun, singular
+from pipelines.readings import Finding
+from pipelines.scene import Picture, Region, Scene
 
 SAME = 0.7  # intersection over union from which two boxes of one name are one region
 
@@ -49,49 +49,6 @@ def _same(scene: Scene, finding: Finding, taken: Sequence[int]) -> Region | None
 
 def _named(label: str) -> str:
     return singular(noun(label)).lower() or label.lower()
-
-
-def render(reading: Reading, ids: Sequence[int]) -> tuple[str, tuple[Span, ...]]:
-    """The text that is shown, and which of its characters belong to which regions."""
-    text, spans = "", []
-    for piece in reading.pieces:
-        start = len(text)
-        named = tuple(dict.fromkeys(ids[index] for index in piece.findings))
-        text += piece.words
-        if piece.numbered and named:
-            numbers = ", ".join(f"#{number}" for number in named)
-            text += f" ({numbers})" if piece.words else numbers
-        if named and len(text) > start:
-            spans.append(Span(start, len(text), named))
-    for note in reading.notes:
-        text += f"\n({note})" if text else f"({note})"
-    return text, tuple(spans)
-
-
-def show(scene: Scene, reading: Reading, turn: Turn) -> Scene:
-    """The scene with a reading's findings on it, and `turn` saying it. The first finding becomes selected."""
-    merged, ids = merge(scene, reading.findings)
-    if ids:
-        merged = replace(merged, selected=ids[0])
-    text, spans = render(reading, ids)
-    return merged.with_turn(replace(turn, text=text, spans=spans, table=reading.table))
-
-
-def name_regions(
-    scene: Scene, words: str, ids: Sequence[int], ability: str, model: str, note: str | None = None
-) -> Scene:
-    """The scene with a turn that says `words` and then names regions: "Outlined: red cup (#1), #2."."""
-    text, spans = words, []
-    for at, number in enumerate(ids):
-        region = scene.region(number)
-        named = f"{region.label} (#{number})" if region and region.label else f"#{number}"
-        text += ", " if at else ""
-        spans.append(Span(len(text), len(text) + len(named), (number,)))
-        text += named
-    text += "." if ids else ""
-    if note:
-        text += f"\n({note})"
-    return scene.with_turn(Turn("assistant", text, tuple(spans), record=Record(ability, model)))
 
 
 def without_regions(scene: Scene, ids: Sequence[int]) -> Scene:

@@ -7,11 +7,13 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from pipelines.engine import Engine
 from pipelines.errors import DemoError
-from pipelines.interfaces import Scenes
-from pipelines.merge import name_regions, need_picture, need_region, without_regions
-from pipelines.request import Reshape
-from pipelines.scene import Mask, Region, Scene
+from pipelines.interfaces import ReplyOptions
+from pipelines.language.requests import Forget, Reshape, Select
+from pipelines.scene import Mask, Record, Region, Scene
+from pipelines.tasks.regions import need_picture, need_region, without_regions
+from pipelines.tasks.results import Listing, Results, TaskResult
 
 BY_HAND = "by hand"  # the model of a turn that no model made
 
@@ -24,7 +26,7 @@ def grown(plane: np.ndarray, pixels: int) -> np.ndarray:
     return change(plane.astype(np.uint8), disc, borderType=cv2.BORDER_CONSTANT, borderValue=0).astype(bool)
 
 
-def reshape(scene: Scene, request: Reshape) -> Scenes:
+def reshape(engine: Engine, scene: Scene, request: Reshape, options: ReplyOptions) -> Results:
     """Carry out a change of masks."""
     size_wh = need_picture(scene).size_wh
     regions = [_masked(scene, number) for number in request.region_ids or (None,)]
@@ -33,8 +35,7 @@ def reshape(scene: Scene, request: Reshape) -> Scenes:
         pixels = request.pixels if request.action == "grow" else -request.pixels
         for region, plane in zip(regions, planes):
             scene = scene.with_region(_with_plane(region, grown(plane, pixels)))
-        words = f"{'Grown' if pixels > 0 else 'Shrunk'} by {abs(pixels)} px: "
-        ids = [region.id for region in regions]
+        ids = tuple(region.id for region in regions)
     else:
         if len(regions) < 2:
             raise DemoError(f"To {request.action}, name two regions or more: “{request.action} #1 and #2”.")
@@ -43,28 +44,26 @@ def reshape(scene: Scene, request: Reshape) -> Scenes:
         scene = scene.with_region(_with_plane(regions[0], plane))
         if request.action == "join":
             scene = without_regions(scene, [region.id for region in regions[1:]])
-        words = "Joined: " if request.action == "join" else "Subtracted, leaving: "
-        ids = [regions[0].id]
-    yield name_regions(replace(scene, selected=ids[0]), words, ids, request.action, BY_HAND)
+        ids = (regions[0].id,)
+    yield _by_hand(replace(scene, selected=ids[0]), Listing(request.action, request.pixels), ids)
 
 
-def select(scene: Scene, ids: tuple[int, ...]) -> Scenes:
+def select(engine: Engine, scene: Scene, request: Select, options: ReplyOptions) -> Results:
     """Make a region the selected one."""
-    region = need_region(scene, ids[0])
-    yield name_regions(replace(scene, selected=region.id), "Selected: ", (region.id,), "select", BY_HAND)
+    region = need_region(scene, request.region_ids[0])
+    yield _by_hand(replace(scene, selected=region.id), Listing("select"), (region.id,))
 
 
-def forget(scene: Scene, ids: tuple[int, ...]) -> Scenes:
+def forget(engine: Engine, scene: Scene, request: Forget, options: ReplyOptions) -> Results:
     """Take regions off the page; no numbers means all."""
-    for number in ids:
+    for number in request.region_ids:
         need_region(scene, number)
-    gone = ids or tuple(region.id for region in scene.regions)
-    words = (
-        "Taken off the page: " + ", ".join(f"#{number}" for number in gone) + "."
-        if gone
-        else "No region is here."
-    )
-    yield name_regions(without_regions(scene, gone), words, (), "forget", BY_HAND)
+    gone = request.region_ids or tuple(region.id for region in scene.regions)
+    yield _by_hand(without_regions(scene, gone), Listing("forget", without=gone))
+
+
+def _by_hand(scene: Scene, outcome: Listing, ids: tuple[int, ...] = ()) -> TaskResult:
+    return TaskResult(scene, outcome, Record(outcome.action, BY_HAND), region_ids=ids)
 
 
 def _masked(scene: Scene, number: int | None) -> Region:

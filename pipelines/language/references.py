@@ -8,36 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from pipelines.language.requests import Target
 from pipelines.scene import Box, Region, Scene
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is pointed at: regions by number, or a box, or a phrase still to be found; nothing at all when
-    a pronoun had nothing to stand for. `every` is set for "all the cups"."""
-
-    phrase: str = ""
-    region_ids: tuple[int, ...] = ()
-    box: Box | None = None
-    every: bool = False
-
-    def __bool__(self) -> bool:
-        return bool(self.phrase or self.region_ids or self.box)
-
 
 _NUMBERED = re.compile(
     r"(?:[#@]\s*|\b(?:regions?|numbers?|no\.|marks?|objects?|things?|boxe?s?)\s+#?)(\d{1,6})\b"
     r"((?:\s*(?:,|and|&|\+|,\s*and)\s*[#@]?\d{1,6}\b)*)",
     re.IGNORECASE,
 )
-_SINGULAR = (
+SINGULAR = (
     r"(?:it|this|that|him|her|he|she|(?:this|that) (?:one|thing|object|region|area|place|person|part)"
     r"|(?:the )?(?:selected|current|marked|clicked) (?:one|thing|object|region|area|person|part)"
     r"|(?:the )?selection|(?:my|the) click|what i (?:clicked|selected|marked)|here|there)"
 )
-_PLURAL = (
+PLURAL = (
     r"(?:them(?: all)?|they|these|those|both|both of them|all of (?:them|these|those)"
     r"|(?:all |all the |the )?(?:ones|regions|marks|boxes|masks)|(?:these|those) (?:things|objects|people))"
 )
@@ -108,14 +93,14 @@ def selected(scene: Scene) -> tuple[int, ...]:
 
 def target(phrase: str, scene: Scene) -> Target:
     """What a noun phrase points at."""
-    phrase = _bare(phrase)
+    phrase = bare(phrase)
     if box := box_in(phrase, scene):
         return Target(box=box)
     if numbers := numbered(phrase):
         return Target(region_ids=numbers)
-    if re.fullmatch(_SINGULAR, phrase, re.IGNORECASE):
+    if re.fullmatch(SINGULAR, phrase, re.IGNORECASE):
         return Target(region_ids=selected(scene))
-    if re.fullmatch(_PLURAL, phrase, re.IGNORECASE) and not (_A_KIND.search(phrase) and not scene.regions):
+    if re.fullmatch(PLURAL, phrase, re.IGNORECASE) and not (_A_KIND.search(phrase) and not scene.regions):
         return Target(region_ids=recent(scene))
     if (found := _counted(phrase, scene)) or (found := _placed(phrase, scene)):
         return Target(region_ids=found)
@@ -144,7 +129,7 @@ def without_article(phrase: str) -> str:
     return _ARTICLE.sub("", phrase.strip())
 
 
-def _bare(phrase: str) -> str:
+def bare(phrase: str) -> str:
     """Without "in the picture" and final punctuation."""
     phrase = phrase.strip(" \t\n.,;:!?\"'")
     while (shorter := _IN_PICTURE.sub("", phrase)) != phrase:

@@ -1,0 +1,102 @@
+"""The engine that tasks run on: the three models, the picture store, and what is known of the models.
+
+It holds nothing of any visitor or conversation. Each model may be local, behind a GPU decorator, or a handle
+to another process: only the methods of `pipelines.interfaces` are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+from PIL import Image
+
+from pipelines.interfaces import GenerationOptions, Inpainter, Replies, Segmenter, VisionLanguageModel
+from pipelines.pictures import Pictures
+from pipelines.scene import Picture, Region
+
+REMEMBERED_TURNS = 8  # questions with their answers that are told to the vision-language model again
+BOX_MARGIN = 0.04  # of its longer side, by which a box that words found is enlarged before it is outlined
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the page says of the loaded models. `understands` and `cannot` are Markdown."""
+
+    model: str
+    device: str
+    why: str
+    understands: str = ""
+    cannot: str = ""
+    paints: str = ""
+    """What the inpainter can and cannot paint."""
+    examples: tuple[str, ...] = ()
+    untrained: Mapping[str, str] = field(default_factory=dict)
+    """Abilities that the checkpoint did not learn -> their measured figure, or ""."""
+    short_answers: bool = False
+    """Questions are asked with SPHINX's short-answer line (small checkpoints know no other answers)."""
+    remembers: int = REMEMBERED_TURNS
+    encoders: tuple[str, ...] = ()
+    """SPHINX's visual encoders; it looks through all of them where a visitor does not leave some out."""
+    views: int = 1
+    """The views it looks with where a visitor does not choose: 1 is the whole picture."""
+    most_views: int = 1
+    """The whole picture and its sub-images."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Three models, a picture store, and what is known of the models."""
+
+    vlm: VisionLanguageModel
+    segmenter: Segmenter
+    inpainter: Inpainter
+    about: About
+    pictures: Pictures
+
+    def stream(
+        self,
+        picture: Picture | None,
+        question: str,
+        options: GenerationOptions,
+        history: Sequence[tuple[str, str]] = (),
+    ) -> Replies:
+        """Put a sentence to the vision-language model: yield the raw reply so far, growing.
+
+        Args:
+            picture: the picture it is about, or None to talk without one.
+            question: SPHINX's full sentence.
+            history: earlier questions with their raw answers, oldest first.
+        """
+        image = self.image(picture) if picture else None
+        digest = picture.digest if picture else None
+        with closing(self.vlm.stream(image, digest, history, question, options=options)) as replies:
+            yield from replies
+
+    def complete(self, picture: Picture, question: str, options: GenerationOptions) -> str:
+        """Return the whole raw reply to a sentence that the visitor does not see."""
+        raw = ""
+        for grown in self.stream(picture, question, options):
+            raw = grown
+        return raw
+
+    def image(self, picture: Picture) -> Image.Image:
+        """Return the pixels of a picture: RGB, shared; draw on a copy."""
+        return self.pictures.image(picture)
+
+    def outline(self, picture: Picture, region: Region) -> Region:
+        """Return the region with its mask, from its clicks and dragged box, or from the box that words found.
+
+        A box that words found may cut off a little of its object, and no pixel outside a box can belong to a
+        mask, so such a box is enlarged by BOX_MARGIN first.
+        """
+        box = region.prompt_box
+        if box is None and not region.clicks:
+            box = region.box.grown(BOX_MARGIN).within(picture.size_wh)
+        found = self.segmenter.outline(self.image(picture), picture.digest, box=box, clicks=region.clicks)
+        found = tuple((mask, score) for mask, score in found if mask.bits)
+        if not found:
+            return replace(region, mask=None, score=None, candidates=(), note="nothing to outline here")
+        mask, score = found[0]
+        return replace(region, box=mask.box, mask=mask, score=score, candidates=found, prompt_box=box)
