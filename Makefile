@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format clean
+.PHONY: run test check bench format clean
 
 run: $(VENV)/.run-ready
 	$(BIN)/python app.py $(ARGS)
@@ -18,6 +18,9 @@ check: $(VENV)/.test-ready
 	$(BIN)/pyright
 	PYTHONPATH=. $(BIN)/lint-imports
 	$(BIN)/oxlint --deny-warnings app/canvas
+
+bench: $(VENV)/.test-ready
+	OMP_WAIT_POLICY=passive $(BIN)/python -m tests.benchmarks $(ARGS)
 
 format: $(VENV)/.test-ready
 	$(BIN)/ruff format .

@@ -43,7 +43,7 @@ def open_file(assistant: Assistant, timeline: Timeline, path: Path) -> Timeline:
     with path.open("rb") as file:
         zipped = file.read(len(ZIP)) == ZIP
     if zipped:
-        return open_session(assistant, path.read_bytes())
+        return open_session(assistant, path)
     return push(timeline, assistant.open(path))
 
 

@@ -21,7 +21,7 @@ from pipelines.engine import About, Engine
 from pipelines.interfaces import Inpainter, ReplyOptions, Scenes, Segmenter, VisionLanguageModel
 from pipelines.language.requests import Look, Request
 from pipelines.language.rules import understand as understand_words
-from pipelines.pictures import Pictures, open_picture
+from pipelines.pictures import Photo, Pictures
 from pipelines.presenter import present
 from pipelines.scene import Box, Click, Picture, Region, Scene, Turn
 from pipelines.tasks import pointing
@@ -92,16 +92,15 @@ class Assistant:
 
     # --- pictures --------------------------------------------------------------------------------------
 
-    def open(self, source: str | Path | bytes | Image.Image) -> Scene:
+    def open(self, source: str | Path | bytes | Image.Image | Photo) -> Scene:
         """Return a new scene of a picture, with a notice when the picture is outside the model's world.
 
         Raises:
             DemoError: it cannot be opened.
         """
-        image = open_picture(source)
-        scene = Scene(self.pictures.add(image))
-        assert scene.picture
-        if not self.engine.vlm.in_distribution(image, scene.picture.digest):
+        picture = self.pictures.open(source)
+        scene = Scene(picture)
+        if not self.engine.vlm.in_distribution(self.image(picture), picture.digest):
             scene = scene.with_turn(Turn("notice", UNFAMILIAR.format(model=self.about.model)))
         return scene
 

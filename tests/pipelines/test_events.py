@@ -48,9 +48,13 @@ def test_several_requests_are_steps_in_order(assistant, drawing):
 
 def test_the_first_request_that_fails_stops_the_rest(assistant, vlm, drawing):
     events, opened = [], assistant.open(drawing)
-    with pytest.raises(DemoError, match="no #9"):
+
+    def watch() -> None:
         for event in assistant.run(opened, (BALL, Forget((9,)), Find("blue cup"))):
             events.append(event)
+
+    with pytest.raises(DemoError, match="no #9"):
+        watch()
     assert {event.step for event in events} == {0}
     assert events[-1].scene.regions[0].mask
     assert len(vlm.asked) == 1
