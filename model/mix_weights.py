@@ -200,13 +200,18 @@ def mix_checkpoints(
                 output.rmdir()
             raise
     write_index(output, files)
+    _copy_side_files(a, b, output, eyes)
+    record = {"a": str(a), "b": str(b), "beta": beta, "eyes": eyes}
+    (output / "mixture.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _copy_side_files(a: Path, b: Path, output: Path, eyes: Eyes) -> None:
+    """Copy what belongs to the weights from `a`, and the familiarity that was fitted to the encoders."""
     for path in (path for pattern in COPIED for path in sorted(a.glob(pattern))):
         shutil.copyfile(path, output / path.name)
     seen = {"a": a, "b": b}.get(eyes)
-    if seen is not None and (seen / FAMILIARITY).is_file():  # it was fitted to these encoders
+    if seen is not None and (seen / FAMILIARITY).is_file():
         shutil.copyfile(seen / FAMILIARITY, output / FAMILIARITY)
-    record = {"a": str(a), "b": str(b), "beta": beta, "eyes": eyes}
-    (output / "mixture.json").write_text(json.dumps(record, indent=2) + "\n")
 
 
 def _common_shapes(a: Tensors, b: Tensors) -> dict[str, tuple[int, ...]]:

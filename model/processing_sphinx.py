@@ -202,8 +202,7 @@ class SphinxProcessor(ProcessorMixin):
         Args:
             images: one `Picture`, or one for each prompt (also each in a list of its own); None in their
                 place for a prompt without.
-            text: one full prompt (`prompt`) or several. `<image>` in it is accepted and taken out. None with
-                pictures returns their pixels alone.
+            text: one full prompt (`prompt`) or several, `<image>` is taken out; None returns pixels alone.
             videos, audio: transformers' templates pass them along; SPHINX knows neither.
             kwargs: `views`, `encoders` (see `SphinxProcessorKwargs`) and transformers' own. Rows are padded
                 on the left, to the longest, unless `padding` says otherwise. `max_length` is the longest
