@@ -223,8 +223,8 @@ class SphinxProcessor(ProcessorMixin):
             raise ValueError("SPHINX takes pictures only, no videos and no audio")
         if text is None and images is None:
             raise ValueError("text is needed: a full prompt, as `prompt` makes it")
-        given: Any = kwargs
-        merged: dict[str, Any] = self._merge_kwargs(tokenizer_init_kwargs=self.tokenizer.init_kwargs, **given)
+        options: Any = {"tokenizer_init_kwargs": self.tokenizer.init_kwargs, **kwargs}
+        merged: dict[str, Any] = self._merge_kwargs(**options)
         views, encoders = merged.get("views"), merged.get("encoders")
         self._check(views, encoders)
         prompts = None if text is None else _prompts(text)
@@ -233,8 +233,7 @@ class SphinxProcessor(ProcessorMixin):
         layout = merged["images_kwargs"].get("input_data_format")
         pictures = [p if p is None else self.image_processor.process_image(p, None, layout) for p in pictures]
         skips = [self._skipped(p.size)[:views] if p is not None else None for p in pictures]
-        data: dict[str, Any] = {}
-        options = merged["text_kwargs"]
+        data, options = {}, merged["text_kwargs"]
         if prompts is not None:
             counts = [0 if s is None else self.image_tokens(views, encoders, s) for s in skips]
             data = self._text_inputs(prompts, counts, options)
