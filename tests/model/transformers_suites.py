@@ -1,9 +1,9 @@
 """transformers' own common test-suites, from the source distribution of the installed version.
 
-The wheel does not carry them, so they are downloaded with pip when tests ask for them, into pytest's cache, and
-imported from there; nothing of them is part of this repository. What they import beside themselves and the
-source distribution lacks (the generation suite, the exporters' suite, the Hub's fixtures) is replaced by
-empty modules: test_common_generation.py holds the project's own generation checks.
+The wheel does not carry them, so pip downloads them when tests ask for them, into pytest's cache, and they
+are imported from there; nothing of them is part of this repository. What they import beside themselves and
+the source distribution lacks (the suites of generation and of the exporters, fixtures of the Hub) is replaced by
+empty classes; test_common_modeling.py and test_remote.py check generation and exports themselves.
 """
 
 from __future__ import annotations
