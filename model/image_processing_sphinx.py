@@ -250,6 +250,15 @@ class SphinxImageProcessor(PilBackend):
                 "(http, https), the path of a file, or base64"
             ) from error
 
+    def _prepare_images_structure(self, images: Any, expected_ndims: int = 3) -> list[Any]:
+        """Return pictures, batches of them and nested lists as one flat list; grey pictures may be (H, W)."""
+        fetched = self.fetch_images(images)
+        if isinstance(fetched, (list, tuple)):
+            return [one for inner in fetched for one in self._prepare_images_structure(inner)]
+        if getattr(fetched, "ndim", 3) == expected_ndims + 1:
+            return list(fetched)
+        return [fetched]
+
     def _preprocess(  # type: ignore[override]
         self,
         images: list[Image.Image],

@@ -42,7 +42,7 @@ def nano_config(vocabulary: int = VOCABULARY) -> SphinxConfig:
             rms_norm_eps=1e-5,
             bos_token_id=1,
             eos_token_id=2,
-            pad_token_id=0,
+            pad_token_id=None,
             tie_word_embeddings=False,
         ).to_dict(),
         clip_config=CLIPVisionConfig(

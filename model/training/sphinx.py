@@ -48,6 +48,7 @@ from model import (
     SphinxImageProcessor,
     SphinxProcessor,
     SphinxTokenizer,
+    generation_defaults,
 )
 from model.training.data import CAPTIONS, Batches, Diet, corpus, worker_setup
 from model.training.dense import DenseHeads, PlacedHeads
@@ -305,6 +306,7 @@ class Run:
     def export(self, folder: Path) -> None:
         """Write what can be shipped: bf16 weights in files under 10 MB, config, processor, tokenizer."""
         model = cast(Any, self.nano.model)
+        model.generation_config = generation_defaults(self.processor.tokenizer)
         model.to(torch.bfloat16).save_pretrained(folder, max_shard_size="9MB")
         model.float()
         self.processor.save_pretrained(folder)
@@ -498,5 +500,7 @@ def new_processor(folder: Path, config: SphinxConfig) -> SphinxProcessor:
         SphinxTokenizer(str(folder / "tokenizer.model")),
         view_tokens=[config.view_tokens(view) for view in range(config.num_views)],
         query_tokens=config.num_query_tokens,
+        skip_tokens=config.skip_tokens,
         max_length=config.text_config.max_position_embeddings,
+        encoder_names=config.encoders,
     )
