@@ -153,6 +153,26 @@ class Nano(nn.Module):
         mean, std = cast(Tensor, self.mean), cast(Tensor, self.std)
         return self.model.model.split_views((pixels.float() - mean) / std, views)
 
+    def chosen_views(self, pixels: Tensor, chosen: Tensor) -> dict[str, Tensor]:
+        """One view of each square, as `views` makes it: 0 is the global one, 1 .. the sub-images by row.
+
+        Args: pixels uint8 (B, 3, S, S); chosen (B,).
+        """
+        config = self.model.config
+        size, side = config.view_size, config.crops_per_side
+        if not config.image_size == side * size == side * config.convnext_size:
+            raise ValueError("expected sub-images that are cut from the square without resizing")
+        mean, std = cast(Tensor, self.mean), cast(Tensor, self.std)
+        seen = pixels.new_empty((len(pixels), 3, size, size), dtype=torch.float32)
+        whole = chosen == 0
+        if whole.any():
+            seen[whole] = self.views(pixels[whole], 1)["vit"]
+        for i in (~whole).nonzero().flatten().tolist():
+            row, column = divmod(int(chosen[i]) - 1, side)
+            part = pixels[i, :, row * size : (row + 1) * size, column * size : (column + 1) * size]
+            seen[i] = (part.float() - mean[0]) / std[0]
+        return {"vit": seen, "convnext": seen}
+
     def dense_loss(
         self, tokens: Tensor, targets: dict[str, Tensor], grid: int
     ) -> tuple[Tensor, dict[str, float]]:
@@ -218,9 +238,7 @@ class Nano(nn.Module):
         grid = core.config.grid_size
         kept = [name for name in core.config.encoders if name != batch["left_out"]]
         if "chosen" in batch:
-            count = core.config.num_views
-            rows = torch.arange(len(batch["chosen"]), device=batch["chosen"].device) * count + batch["chosen"]
-            views = {name: value[rows] for name, value in self.views(batch["pixels"], None).items()}
+            views = self.chosen_views(batch["pixels"], batch["chosen"])
         else:
             views = self.views(batch["pixels"], batch["views"])
         features = core.encode_views(views, encoders=kept)

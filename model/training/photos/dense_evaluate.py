@@ -1,4 +1,4 @@
-"""`python -m model.training.photos.dense_evaluate`: what the dense heads of a run say of photographs kept back.
+"""`python -m model.training.photos.dense_evaluate`: what a run's dense heads say of photographs.
 
 The heads are what training adds to the encoders; what they can say bounds what the language model can read.
 The figures are those of the issue's table, asked of the heads: the kind of the largest thing when its box is

@@ -110,42 +110,51 @@ def _carried(things: Sequence[Thing]) -> list[tuple[int, int, str]]:
     return found
 
 
+Piece = tuple[str, tuple[int, ...]]  # words of a caption, and the things they name
+
+
 def photo_caption(things: Sequence[Thing], size_wh: tuple[int, int], place: str = "") -> str:
     """ "A dog and a person on a sofa.": the largest first, with colours where they are known."""
+    return "".join(words for words, _ in caption_pieces(things, size_wh, place))
+
+
+def caption_pieces(things: Sequence[Thing], size_wh: tuple[int, int], place: str = "") -> list[Piece]:
+    """The caption in pieces; a piece that names things says which."""
     named = [i for i, t in enumerate(things) if _area(t.box) >= NAMED_AREA * size_wh[0] * size_wh[1]]
     named = named or list(range(len(things)))
     if not named:
-        return "A photograph."
+        return [("A photograph.", ())]
     carried = [(i, j, word) for i, j, word in _carried(things) if i in named and j in named]
     base = carried[0][1] if carried else None
     riders = [i for i, j, _ in carried if j == base]
-    said = _listed(riders, things) if riders else ""
     rest = [i for i in named if i not in riders and i != base]
-    text = ""
-    if base is not None:
-        text = f"{said} {carried[0][2]} {_listed([base], things)}"
-        if rest:
-            text += f", with {_listed(rest, things)}"
+    if base is None:
+        pieces = _listed(rest, things)
     else:
-        text = _listed(rest, things)
-    text += f" {place}" if place else ""
-    return f"{text[0].upper()}{text[1:]}."
+        pieces = [*_listed(riders, things), (f" {carried[0][2]} ", ()), *_listed([base], things)]
+        if rest:
+            pieces += [(", with ", ()), *_listed(rest, things)]
+    pieces.append((f" {place}." if place else ".", ()))
+    first, indices = pieces[0]
+    return [(first[0].upper() + first[1:], indices), *pieces[1:]]
 
 
-def _listed(indices: Sequence[int], things: Sequence[Thing]) -> str:
-    """ "two dogs and a black cat", the largest first."""
-    groups: dict[tuple[str, str | None], list[int]] = {}
+def _listed(indices: Sequence[int], things: Sequence[Thing]) -> list[Piece]:
+    """ "two dogs", " and ", "a black cat": the largest first, one piece for those of a kind."""
+    groups: dict[str, list[int]] = {}
     for i in indices:
-        groups.setdefault((things[i].kind, None), []).append(i)
+        groups.setdefault(things[i].kind, []).append(i)
     ordered = sorted(groups.items(), key=lambda item: -max(_area(things[i].box) for i in item[1]))
-    parts = []
-    for (kind, _), members in ordered:
+    parts: list[Piece] = []
+    for kind, members in ordered:
         colours = {things[i].colour for i in members}
         colour = f"{things[members[0]].colour} " if len(colours) == 1 and None not in colours else ""
         count = len(members)
-        if count == 1:
-            parts.append(article(f"{colour}{kind}"))
-        else:
-            words = COUNTS[count] if count < len(COUNTS) else "many"
-            parts.append(f"{words} {colour}{plural(kind)}")
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+        words = article(f"{colour}{kind}")
+        if count > 1:
+            number = COUNTS[count] if count < len(COUNTS) else "many"
+            words = f"{number} {colour}{plural(kind)}"
+        if parts:
+            parts.append((" and " if len(parts) == 2 * len(ordered) - 3 else ", ", ()))
+        parts.append((words, tuple(members)))
+    return parts

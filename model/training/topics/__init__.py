@@ -7,6 +7,9 @@ from collections.abc import Callable
 from model.training.quiz import QA, Quiz
 from model.training.topics import looks, pages, places, wholes
 
+# Of "how many" by its answer: what is rarely to be seen is asked wherever it is, so that all come out alike.
+COUNT_WEIGHTS = (0.3, 0.6, 3.0, 6.0, 8.0, 8.0)
+
 # topic -> how to make a question of it, and how often training asks it where it can
 TOPICS: dict[str, tuple[Callable[[Quiz], QA | None], float]] = {
     "kind": (looks.kind, 2.5),
@@ -14,7 +17,9 @@ TOPICS: dict[str, tuple[Callable[[Quiz], QA | None], float]] = {
     "clothes": (looks.clothes, 0.5),
     "size": (looks.size, 0.5),
     "pattern": (looks.pattern, 0.5),
-    "count": (looks.count, 3.5),
+    "largest": (looks.largest, 3.0),
+    **{f"count-{n}": (looks.count(n), weight) for n, weight in enumerate(COUNT_WEIGHTS)},
+    "count-coloured": (looks.count_coloured, 0.2),
     "action": (looks.action, 1.2),
     "is-it": (looks.is_it, 0.5),
     "scene": (looks.scene, 0.25),
@@ -31,11 +36,15 @@ TOPICS: dict[str, tuple[Callable[[Quiz], QA | None], float]] = {
     "locate-kind-absent": (places.locate_absent("locate-kind-absent", bare=True), 0.9),
     "locate-near-miss": (places.locate_absent("locate-near-miss", near=True), 0.8),
     "locate-word": (pages.locate_word, 0.6),
+    "locate-word-absent": (pages.locate_word_absent, 0.5),
     "locate-block": (pages.locate_block, 1.2),
     "relation": (places.relation, 0.9),
-    "detect": (places.detect, 1.5),
-    "detect-absent": (places.detect_absent, 0.25),
+    "locate-largest": (places.locate_largest, 1.0),
+    "detect": (places.detect(several=False), 0.6),
+    "detect-several": (places.detect(several=True), 3.0),
+    "detect-absent": (places.detect_absent, 0.7),
     "region": (places.region, 1.7),
+    "region-largest": (places.region_largest, 0.8),
     "region-empty": (places.region_empty, 0.1),
     "caption": (wholes.caption, 0.6),
     "detail": (wholes.detail, 0.25),
@@ -47,17 +56,18 @@ TOPICS: dict[str, tuple[Callable[[Quiz], QA | None], float]] = {
     "pose-absent": (places.pose_absent, 0.03),
     "layout": (pages.layout, 5.0),
     "detect-block": (pages.detect_block, 2.5),
-    "layout-absent": (pages.no_layout, 0.04),
+    "layout-absent": (pages.no_layout, 0.15),
     "text": (pages.text, 1.5),
     "text-absent": (pages.no_text, 0.4),
     "read-word": (pages.read_word, 1.5),
-    "chart": (pages.chart, 1.5),
-    "chart-absent": (pages.no_chart, 0.05),
-    "chart-value": (pages.chart_value, 1.0),
+    "chart": (pages.chart, 2.5),
+    "chart-absent": (pages.no_chart, 0.25),
+    "chart-value": (pages.chart_value, 2.0),
     "chart-most": (pages.chart_most, 0.5),
-    "odd": (wholes.odd, 3.0),
+    "odd": (wholes.odd(damaged=False), 3.0),
+    "odd-damaged": (wholes.odd(damaged=True), 3.0),
     "odd-word": (wholes.odd_word, 0.6),
-    "odd-absent": (wholes.nothing_odd, 0.1),
+    "odd-absent": (wholes.nothing_odd, 0.25),
     "damaged": (looks.damaged, 1.0),
     "marks": (places.marks, 0.6),
     "marks-relation": (places.mark_relation, 0.25),
