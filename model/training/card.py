@@ -63,7 +63,7 @@ PROMISES = (
     Promise("dense", "dense", "look_f1", "colour, kind and box, F1"),
     Promise("locate", "locate", "hit", "box at IoU 0.5"),
     Promise("relation", "relation", "hit", "box at IoU 0.5"),
-    Promise("detect", "detect", "f1", "boxes at IoU 0.5, F1"),
+    Promise("detect", "detect-several", "f1", "two to five alike, boxes at IoU 0.5, F1"),
     Promise("region", "region", "look", "colour and kind"),
     Promise("pose", "pose", "oks", "mean OKS"),
     Promise("layout", "layout", "f1", "blocks and boxes, F1"),
@@ -103,7 +103,9 @@ CONTROLS = {
 }
 # topic -> score: in the table too, beside those that an ability is judged by
 BESIDES = {
-    "count": "exact",
+    **{f"count-{n}": "exact" for n in range(6)},
+    "odd-damaged": "hit",
+    "screen-absent": "none_right",
     "action": "exact",
     "is-there-near-miss": "right",
     "is-there-kind-absent": "right",

@@ -42,7 +42,7 @@ _LETTER = {name: i for i, name in enumerate(LETTERS)}
 
 # name -> number of classes of a per-cell classification, and how much it weighs
 CLASSIFICATIONS = {
-    "kind": (len(CLASSES), 1.0),
+    "kind": (len(CLASSES), 2.5),
     "colour": (len(COLOURS), 0.7),
     "pattern": (len(PATTERNS), 0.4),
     "action": (len(ACTIONS), 0.4),
@@ -55,7 +55,8 @@ CLASSIFICATIONS = {
     **{f"fifth{i}": (5, 0.35) for i in range(4)},
     **{f"fiftieth{i}": (10, 0.12) for i in range(4)},
 }
-BOX_WEIGHT, JOINT_WEIGHT, PRESENCE_WEIGHT = 6.0, 8.0, 0.5
+BOX_WEIGHT, JOINT_WEIGHT, PRESENCE_WEIGHT = 6.0, 8.0, 1.0
+ANYWHERE_WEIGHT = 1.0  # of a kind being there at all, as its cells together say
 BETA = 0.01  # error below which the losses of positions are quadratic: about the least that a reply tells
 # A cell says which points lie in it, and where: joints of anybody, and the left upper and the right lower
 # corner of anything's box. It has as many places as there are groups: joint j in place j % 6, so that joints
@@ -324,6 +325,9 @@ class DenseHeads(nn.Module):
                 figures[name] = (found[kept] - wanted[kept]).abs().mean().item()
         located, found = self._located(patches, targets)
         loss, figures = loss + located, figures | found
+        anywhere = _anywhere_loss(parts[0], targets["presence"])
+        figures["anywhere"] = anywhere.item()
+        loss = loss + ANYWHERE_WEIGHT * anywhere
         told = ~targets["presence"].isnan()
         said = self.whole(summary.float())[told]
         if len(said):
@@ -360,6 +364,20 @@ class DenseHeads(nn.Module):
             loss = loss + weight * F.cross_entropy(logits[here], digits)
             figures[f"point_{name}"] = (logits[here].argmax(-1) == digits).float().mean().item()
         return loss, figures
+
+
+def _anywhere_loss(kinds: Tensor, presence: Tensor) -> Tensor:
+    """The loss of each kind being there at all: it is where any cell says so (noisy or).
+
+    Args: kinds, logits (V, G * G, classes); presence (V, classes), NaN where it is not known.
+    """
+    absent = (1 - kinds.float().softmax(-1)).clamp(min=1e-4).log().sum(dim=1)
+    told = ~presence.isnan()
+    told[:, 0] = False  # there is background everywhere
+    if not told.any():
+        return kinds.new_zeros((), dtype=torch.float32)
+    absent, there = absent[told].clamp(max=-1e-4), presence[told] > 0.5
+    return torch.where(there, -torch.log1p(-absent.exp()), -absent).mean()
 
 
 class PlacedHeads(nn.Module):

@@ -50,6 +50,7 @@ from model import (
     SphinxProcessor,
     SphinxTokenizer,
 )
+from model.training.attention import use_quick_attention
 from model.training.convolution import quick_depthwise
 from model.training.data import CAPTIONS, Batches, Diet, corpus, worker_setup
 from model.training.dense import DenseHeads, PlacedHeads
@@ -87,7 +88,7 @@ class Stage:
 STAGES = (
     Stage("language", 0.04, Diet(24, text_every=1, per_picture=12), 0.0, 3e-3, 0),
     Stage("heads", 0.0, Diet(64, dense_only=True), 0.0, 0.0, SPARE_SEEDS),
-    Stage("encoders", 0.34, Diet(64, dense_only=True), 2e-3, 0.0, 0),
+    Stage("encoders", 0.34, Diet(64, dense_only=True, photographs=0.75), 2e-3, 0.0, 0),
     Stage("one-real", 0.05, Diet(16, "real", CAPTIONS, 10, single_view=0.9), 1e-3, 2e-3, 2 * SPARE_SEEDS),
     Stage(
         "one-synthetic",
@@ -97,7 +98,7 @@ STAGES = (
         1.5e-3,
         3 * SPARE_SEEDS,
     ),
-    Stage("two", 0.24, Diet(24, text_every=24, single_view=0.95), 1e-3, 2e-3, 4 * SPARE_SEEDS),
+    Stage("two", 0.24, Diet(24, text_every=24, single_view=1.0), 1e-3, 2e-3, 4 * SPARE_SEEDS),
     Stage(
         "two-high",
         0.3,
@@ -112,13 +113,18 @@ STAGES = (
 WARM_RATE = 0.45
 # The encoders have settled by then: at the same share they tell a body's joints with mean OKS .49 instead of
 # .77, a quarter into the run, and the language model reads what will not stay.
-WARM_VISION_RATE = 0.15
+WARM_VISION_RATE = 0.3
 # Of the dense heads, in every stage: what they are wrong about, the encoders are blamed for.
 HEADS_RATE = 2e-3
 SEED_STRIDE = 37_000  # pictures by which a run's --seed moves every stage's first one
 # The encoders alone, with nobody reading them: they have photographs to learn.
 WARM_ENCODERS_RATE = 0.5
-WARM_SHARES = {"heads": 0.04, "encoders": 0.46, "two-high": 0.5}  # of a run that starts from a checkpoint
+WARM_SHARES = {
+    "heads": 0.04,
+    "encoders": 0.36,
+    "two": 0.4,
+    "two-high": 0.2,
+}  # of a run that starts from a checkpoint
 
 
 class Nano(nn.Module):
@@ -536,6 +542,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         nano.load(grow(weights.get("nano", weights), nano.state_dict()))
     if device.type == "cpu":
         quick_depthwise(nano.model.model.convnext)
+        use_quick_attention(nano.model.model.language_model)
     if arguments.compile:
         core = nano.model.model.language_model
         core.forward = torch.compile(core.forward, dynamic=False)

@@ -42,7 +42,9 @@ def read_heads(nano: Any, images: Sequence[Image.Image]) -> tuple[Tensor, Tensor
         patches, rest = tokens[:, -grid * grid :], tokens[:, : -grid * grid]
     cells = nano.heads.cell(patches.float())
     kinds = cells[..., : CLASSIFICATIONS["kind"][0]].softmax(-1)
-    presence = nano.heads.whole(rest.mean(dim=1).float()).sigmoid()
+    whole = nano.heads.whole(rest.mean(dim=1).float()).sigmoid()
+    anywhere = 1 - (1 - kinds).clamp(min=1e-4).log().sum(dim=1).exp()
+    presence = (whole * anywhere).sqrt()
     return kinds, cells[..., -38:-34], presence
 
 

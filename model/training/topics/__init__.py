@@ -42,6 +42,7 @@ TOPICS: dict[str, tuple[Callable[[Quiz], QA | None], float]] = {
     "locate-largest": (places.locate_largest, 1.0),
     "detect": (places.detect(several=False), 0.6),
     "detect-several": (places.detect(several=True), 3.0),
+    "detect-all": (places.detect_all, 0.5),
     "detect-absent": (places.detect_absent, 0.7),
     "region": (places.region, 1.7),
     "region-largest": (places.region_largest, 0.8),

@@ -150,6 +150,18 @@ def detect(*, several: bool) -> Callable[[Quiz], QA | None]:
     return make
 
 
+def detect_all(quiz: Quiz) -> QA | None:
+    """The boxes of all of one kind of a photograph, as many as there are."""
+    if not quiz.is_photo:
+        return None
+    for kind in quiz.rng.sample(kinds := sorted({thing.kind for thing in quiz.seen}), len(kinds)):
+        boxes = sorted(quiz.box(thing.box) for thing in quiz.truth.things if thing.kind == kind)
+        if quiz.told_whole(kind) and len(boxes) <= MOST_BOXES:
+            words = plural(kind)
+            return quiz.task("detect-all", "detect", Found(tuple(boxes)), exact=boxes, phrase=words)
+    return None
+
+
 def detect_absent(quiz: Quiz) -> QA | None:
     """A kind that is not there at all."""
     if (found := quiz.absent(near=False)) is None:
