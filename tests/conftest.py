@@ -127,7 +127,10 @@ class FakeSegmenter:
 
 
 class FakeInpainter:
-    """Fills the mask with one flat colour, that of the surroundings where nothing is wished for, in `steps` steps; `cannot` wishes are refused."""
+    """Fills the mask with one flat colour in `steps` steps; `cannot` wishes are refused.
+
+    A removal takes the colour of the surroundings.
+    """
 
     name = "fake-inpainter"
     for_photographs = True
