@@ -184,7 +184,7 @@ class SphinxVLM:
         inputs = self._processor(text="", images=[image], return_tensors="pt", views=views, encoders=encoders)
         given = {name: inputs[name] for name in ("pixel_values", "skipped_views") if name in inputs}
         given = {name: tensor.to(self._model.device) for name, tensor in given.items()}
-        return self._model.get_image_features(**given, views=views, encoders=encoders)
+        return self._model.get_image_features(**given, views=views, encoders=encoders).pooler_output
 
     def _common_words(self) -> list[int]:
         """The ids that every prompt begins with, whatever is asked."""

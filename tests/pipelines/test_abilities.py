@@ -6,11 +6,10 @@ import json
 
 import pytest
 
-import pipelines.__main__ as shell
 from app import actions, api, render
 from app.startup import Startup
 from model.prompts import Prompt
-from pipelines import evaluate, gallery
+from pipelines import evaluate, gallery, shell
 from pipelines.abilities import ABILITIES, Ability, ability_said, suggestions
 from pipelines.interfaces import ReplyOptions
 from pipelines.readings import read_list
@@ -50,7 +49,7 @@ def test_a_new_row_works_on_the_page(assistant, flags, drawing):
 
 
 def test_a_new_row_works_in_the_shell(assistant, flags, drawing, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(shell, "load", lambda settings: assistant)
+    monkeypatch.setattr("pipelines.catalog.load", lambda settings: assistant)
     drawing.save(tmp_path / "picture.png")
     assert shell.main([str(tmp_path / "picture.png"), "list the flags", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
