@@ -12,11 +12,14 @@ import numpy as np
 from PIL import Image
 
 from pipelines.errors import DemoError
+from pipelines.geometry import Box, bounding_box
 from pipelines.resampling import strips
-from pipelines.scene import Box
 
 CONTEXT = 0.35  # of the hole's longer side, left around it for the inpainter to see
 FEATHER = 0.02  # of the hole's longer side; the seam is blended over so many pixels inside the hole
+GROUPING_SIDE = 512  # pixels, longer side of the copy on which holes are told apart
+MOST_PIECES = 64  # of a mask that are told apart
+MOST_HOLES = 4  # that are painted one by one
 LEAST_FEATHER, MOST_FEATHER = 1, 24  # pixels
 
 
@@ -62,6 +65,39 @@ def context_crop(mask: np.ndarray, least: int) -> Box:
     x = min(max(0, (box.x1 + box.x2 - w) // 2), width - w)
     y = min(max(0, (box.y1 + box.y2 - h) // 2), height - h)
     return Box(x, y, x + w, y + h)
+
+
+def hole_boxes(mask: np.ndarray) -> tuple[Box, ...]:
+    """Return the boxes of the holes that are painted one by one, the largest first.
+
+    Holes far apart have crops of their own, each at the inpainter's full resolution; a hole that lies in
+    another's context is painted with it. More than `MOST_HOLES` are painted as one.
+
+    Args: mask: bool (H, W), not empty.
+    """
+    whole = mask_box(mask)
+    window = mask[whole.y1 : whole.y2, whole.x1 : whole.x2]
+    scale = min(1.0, GROUPING_SIDE / max(window.shape))
+    to_wh = (max(1, round(window.shape[1] * scale)), max(1, round(window.shape[0] * scale)))
+    small = shrink_mask(window, to_wh).astype(np.uint8)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(small, connectivity=8)
+    if count > MOST_PIECES:
+        return (whole,)
+    sx, sy = window.shape[1] / to_wh[0], window.shape[0] / to_wh[1]
+    boxes = [
+        Box(int(x * sx), int(y * sy), int(np.ceil((x + w) * sx)), int(np.ceil((y + h) * sy)))
+        for x, y, w, h, _ in stats[1:].tolist()
+    ]
+    while pair := next(
+        ((a, b) for a in boxes for b in boxes if a is not b and a.grown(CONTEXT).iou(b) > 0), None
+    ):
+        boxes = [box for box in boxes if box is not pair[0] and box is not pair[1]] + [bounding_box(pair)]
+    if len(boxes) > MOST_HOLES:
+        return (whole,)
+    return tuple(
+        Box(box.x1 + whole.x1, box.y1 + whole.y1, box.x2 + whole.x1, box.y2 + whole.y1)
+        for box in sorted(boxes, key=lambda box: -box.area)
+    )
 
 
 def shrink_mask(mask: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:

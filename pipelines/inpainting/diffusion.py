@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from PIL import Image
 
 from pipelines.errors import DemoError, MissingCapability
 from pipelines.inpainting.color import match_color
-from pipelines.inpainting.cropping import Cancelled, check_hole, context_crop, paste, shrink_mask
+from pipelines.inpainting.cropping import Cancelled, check_hole, context_crop, hole_boxes, paste, shrink_mask
 from pipelines.inpainting.opencv import OpenCVInpainter
 from pipelines.interfaces import GUIDANCE, InpaintOptions, Painting, Paintings
 from pipelines.language.colours import colours_in
@@ -135,6 +135,22 @@ class DiffusionInpainter:
         if self._tints and options.keep_shape and colours_in(wish):
             yield from OpenCVInpainter().paint(image, mask, wish, options=options)
             return
+        boxes = hole_boxes(mask)
+        for number, box in enumerate(boxes):
+            hole = np.zeros_like(mask)
+            place = (slice(box.y1, box.y2), slice(box.x1, box.x2))
+            hole[place] = mask[place]
+            for painting in self._paint_hole(image, hole, wish, options):
+                step, steps = number * options.steps + painting.step, len(boxes) * options.steps
+                if painting.image is not None:
+                    image = painting.image
+                if painting.image is None or number + 1 == len(boxes):
+                    yield replace(painting, step=step, steps=steps)
+
+    def _paint_hole(
+        self, image: Image.Image, mask: np.ndarray, wish: str, options: InpaintOptions
+    ) -> Paintings:
+        """One hole: a call of the pipeline in a thread, which ends after a step when this is closed."""
         crop = context_crop(mask, self._side // LARGEST_ENLARGEMENT)
         size_wh = self._size(crop)
         hole = shrink_mask(mask[crop.y1 : crop.y2, crop.x1 : crop.x2], size_wh)

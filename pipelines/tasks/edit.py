@@ -23,7 +23,7 @@ from pipelines.interfaces import Inpainter, Painting, Paintings, ReplyOptions
 from pipelines.language.colours import COLOURS, colours_in
 from pipelines.language.nouns import noun
 from pipelines.language.requests import Edit, Outline
-from pipelines.mask_shapes import union
+from pipelines.mask_shapes import intersection, parts, union
 from pipelines.scene import Mask, Picture, Record, Region, Scene
 from pipelines.tasks.ask import describe_region, name_of
 from pipelines.tasks.find import converse
@@ -32,6 +32,7 @@ from pipelines.tasks.regions import need_picture, need_region, without_regions
 from pipelines.tasks.results import EditReport, Progress, Results, TaskResult, Verification, relay
 
 MOST_CANDIDATES = 4  # paintings of one edit
+MOST_PARTS = 8  # of a replaced region, the largest, that are outlined anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +177,27 @@ def _painted(job: EditJob, picture: Picture, report: EditReport, seed: int) -> T
         for number in ids:
             region = replace(need_region(scene, number), label=job.wish, source="edit", keypoints=None)
             if job.request.action == "replace":
-                # The new thing has an outline of its own, anywhere in the hole that was made for this one
-                room = replacement_hole([region.mask], [], picture.size_wh).box if region.mask else region.box
-                blank = replace(region, clicks=(), prompt_box=room, mask=None)
-                region = job.engine.outline(picture, blank)
+                region = _outline_replacement(job, picture, region)
             scene = scene.with_region(region)
     details = (("action", report.action), ("wish", job.wish), *job.options.inpainter.said())
     record = Record("edit", report.inpainter, seed, details=details)
     return TaskResult(scene, report, record, region_ids=ids)
+
+
+def _outline_replacement(job: EditJob, picture: Picture, region: Region) -> Region:
+    """Return the region with the outline of what was painted in its place: one in each of its holes."""
+    hole = replacement_hole([region.mask], [], picture.size_wh) if region.mask else job.hole
+    found = region
+    masks = []
+    for part in parts(hole)[:MOST_PARTS]:
+        blank = replace(region, clicks=(), prompt_box=part.box, mask=None)
+        found = job.engine.outline(picture, blank)
+        if found.mask:
+            masks.append(intersection(found.mask, part))
+    mask = union(masks)
+    if len(masks) < 2 or not mask.bits:
+        return found
+    return replace(found, mask=mask, box=mask.box, candidates=(), prompt_box=hole.box)
 
 
 def _hole(scene: Scene, ids: Sequence[int], request: Edit) -> Mask:

@@ -6,7 +6,7 @@ from PIL import Image
 
 from pipelines import resampling
 from pipelines.inpainting import cropping
-from pipelines.inpainting.cropping import Cancelled, context_crop, paste, shrink_mask
+from pipelines.inpainting.cropping import Cancelled, context_crop, hole_boxes, paste, shrink_mask
 
 
 def noise(width: int, height: int) -> Image.Image:
@@ -62,3 +62,19 @@ def test_a_mask_that_is_made_smaller_holds_every_pixel_of_it():
     assert small.sum() < 17
     assert (shrink_mask(mask[:5, :5], (50, 50)).sum()) >= 100
     assert cropping.mask_box(mask) == (0, 0, 1501, 997)
+
+
+def test_holes_far_apart_are_painted_one_by_one_and_those_nearby_together():
+    mask = np.zeros((300, 900), bool)
+    mask[100:140, 50:100] = mask[200:230, 800:850] = True
+    apart = hole_boxes(mask)
+    assert len(apart) == 2
+    for box, exact in zip(apart, ((50, 100, 100, 140), (800, 200, 850, 230)), strict=True):
+        assert np.abs(np.subtract(box, exact)).max() <= 2  # told apart on a smaller copy
+        assert mask[box.y1 : box.y2, box.x1 : box.x2].sum() == (exact[2] - exact[0]) * (exact[3] - exact[1])
+    mask[100:140, 110:130] = True
+    assert hole_boxes(mask)[0].x2 >= 130
+    assert len(hole_boxes(mask)) == 2
+    assert hole_boxes(~mask) == ((0, 0, 900, 300),)
+    mask[::60, ::90] = True
+    assert len(hole_boxes(mask)) == 1  # too many

@@ -254,3 +254,15 @@ def test_on_photographs_removing_is_classical_unless_the_painter_learnt_photogra
     assert inpainter_for(drawn_only, "", photograph=False) is drawn_only
     assert inpainter_for(drawn_only, "a star", photograph=True) is drawn_only
     assert inpainter_for(inpainter, "", photograph=True) is inpainter
+
+
+def test_two_holes_far_apart_are_two_paintings_in_one(inpainter):
+    image, mask = noise(300, 60), disc(300, 60, 30, 30, 12) | disc(300, 60, 270, 30, 10)
+    paintings = list(inpainter.paint(image, mask, "a star", options=STEPS))
+    assert [painting.step for painting in paintings] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 12]
+    assert {painting.steps for painting in paintings} == {12}
+    (after,) = [painting.image for painting in paintings if painting.image]
+    assert outside_is_identical(image, after, mask)
+    assert (np.asarray(image)[mask] != np.asarray(after)[mask]).any(axis=1).mean() > 0.5
+    assert not outside_is_identical(image, after, ~disc(300, 60, 270, 30, 10))
+    assert not outside_is_identical(image, after, ~disc(300, 60, 30, 30, 12))
