@@ -201,7 +201,7 @@ def _push(timeline: Timeline, scene: Scene) -> Timeline:
     if len(timeline.steps) >= MOST_STEPS:
         # a visit of that many steps begins anew from where it is; its undo is what is given up
         return Timeline().push(timeline.scene).push(scene)
-    return timeline.push(scene)
+    return timeline.push(scene).bounded()
 
 
 def pictured(timeline: Timeline) -> Scene:

@@ -260,6 +260,7 @@ class _Plan:
         self._device: torch.device | None = None
         start = 0
         for sequence, count in pieces:
+            assert 0 < count <= sequence.capacity - sequence.length  # torch's kernel ends the process on none
             end = start + count
             self.rows.append((start, end))
             self.masks.append(_causal(sequence.length, count, group, dtype) if count > 1 else None)
