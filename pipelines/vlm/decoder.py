@@ -149,7 +149,7 @@ class Decoder:
         config = model.config.get_text_config()
         if getattr(config, "sliding_window", None) is not None:
             raise ValueError("expected attention to all tokens, got a sliding window")
-        text: Any = model.language_model
+        text: Any = model.model.language_model
         self._embed = model.get_input_embeddings()
         self._head = _joined([model.lm_head])
         self._head_device = model.lm_head.weight.device
