@@ -21,7 +21,7 @@ EXCEPTIONS = {
         "feeds placeholders without their pictures, which SPHINX refuses; test_modeling.py compares both "
         "kinds of attention on whole batches"
     ),
-    "test_model_rope_scaling_from_config": "reads random ids, placeholders among them, without their pictures",
+    "test_model_rope_scaling_from_config": "reads random ids, among them placeholders without pictures",
 }
 """Tests of the suite that do not apply, by the beginning of their names, each with its reason."""
 
