@@ -23,7 +23,7 @@ from pipelines.language.requests import Look, Request
 from pipelines.language.rules import understand as understand_words
 from pipelines.pictures import Photo, Pictures
 from pipelines.presenter import present
-from pipelines.scene import Box, Click, Picture, Region, Scene, Turn
+from pipelines.scene import Box, Click, Mask, Picture, Region, Scene, Turn
 from pipelines.tasks import pointing
 from pipelines.tasks.dispatch import run_task
 from pipelines.tasks.regions import need_picture
@@ -50,6 +50,7 @@ class Event:
         step: which request of the message it belongs to, from 0; each is a step of the timeline.
         preview: an unfinished painting, to be shown in place of the scene's picture.
         touched: the regions that are about to change.
+        hole: the pixels that may change; no other will.
     """
 
     status: Status
@@ -57,6 +58,7 @@ class Event:
     step: int = 0
     preview: Picture | None = None
     touched: tuple[int, ...] = ()
+    hole: Mask | None = None
 
     @property
     def shown(self) -> Scene:
@@ -205,7 +207,7 @@ class Assistant:
                         "%s: %.2f s, %d regions", type(request).__name__, seconds, len(result.scene.regions)
                     )
                 shown = present(scene, result, self.about)
-                yield Event(result.status, shown, step, result.preview, result.touched)
+                yield Event(result.status, shown, step, result.preview, result.touched, result.hole)
 
     def respond(self, scene: Scene, words: str, *, options: ReplyOptions | None = None) -> Events:
         """Understand a message and carry out what it asks for; events as those of `run`."""

@@ -20,7 +20,7 @@ def outline(engine: Engine, scene: Scene, request: Outline, options: ReplyOption
     if target.phrase:
         result = yield from relay(find_target(engine, scene, target, options))
         for number in result.region_ids:
-            region = engine.outline(picture, need_region(result.scene, number))
+            region = engine.outline(picture, need_region(result.scene, number), result.scene.regions)
             result = replace(result, scene=result.scene.with_region(region))
             yield replace(result, status="partial")
         yield replace(result, status="final")
@@ -33,7 +33,7 @@ def outline(engine: Engine, scene: Scene, request: Outline, options: ReplyOption
             need_region(scene, number)
         ids = target.region_ids
         for number in ids:
-            scene = scene.with_region(engine.outline(picture, need_region(scene, number)))
+            scene = scene.with_region(engine.outline(picture, need_region(scene, number), scene.regions))
         scene = replace(scene, selected=ids[0])
     record = Record("outline", engine.segmenter.name)
     yield TaskResult(scene, Listing("outline"), record, region_ids=ids)

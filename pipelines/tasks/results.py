@@ -12,7 +12,7 @@ from typing import Literal
 
 from pipelines.language.requests import EditAction, MaskAction
 from pipelines.readings import Reading
-from pipelines.scene import Picture, Record, Scene
+from pipelines.scene import Mask, Picture, Record, Scene
 
 Status = Literal["preview", "partial", "final"]
 
@@ -60,10 +60,14 @@ class Searching(Progress):
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What SPHINX says of a painting. `satisfied`: whether the wish came true; None where nothing tells."""
+    """What SPHINX says of a painting. `satisfied`: whether the wish came true; None where nothing tells.
+
+    `doubts`: what the pixels say against a removal, see `pipelines.inpainting.verification`.
+    """
 
     said: str
     satisfied: bool | None = None
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class EditReport:
     """A painted picture. `names`: (region, what it is called) for each that was changed.
 
     `verification` is None until SPHINX was asked; `paintings` counts those made so far; `progress` is that of
-    the next painting, while one is being made.
+    the next painting, while one is being made. `hole`: the pixels that may have changed; no other has.
     """
 
     action: EditAction
@@ -81,6 +85,7 @@ class EditReport:
     verification: Verification | None = None
     paintings: int = 1
     progress: Progress | None = None
+    hole: Mask | None = None
 
 
 Outcome = Reply | MarkedReply | Listing | Progress | EditReport
@@ -100,6 +105,7 @@ class TaskResult:
         pictures: paintings to choose from, the shown one first.
         preview: an unfinished painting, to be shown in place of the scene's picture.
         touched: the regions that the task is about to change.
+        hole: the pixels that the task may change, before it does; no other will.
     """
 
     scene: Scene
@@ -111,6 +117,7 @@ class TaskResult:
     pictures: tuple[Picture, ...] = ()
     preview: Picture | None = None
     touched: tuple[int, ...] = ()
+    hole: Mask | None = None
 
 
 Results = Generator[TaskResult, None, None]

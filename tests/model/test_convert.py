@@ -57,7 +57,7 @@ def test_every_name_of_the_table_has_one_origin() -> None:
     for old, new in KEYS.items():
         for name, how in new or ():
             filled = name.replace("{}", "3").replace("*", "weight")
-            found = origin(filled)
+            found = origin(filled, fused=how.startswith("fused"))
             assert found.how == how
             assert found.key == old.replace("{}", "3", old.count("{}")).replace("*", "weight")
             assert not is_dropped(found.key)
