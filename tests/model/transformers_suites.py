@@ -2,8 +2,8 @@
 
 The wheel does not carry them, so pip downloads them when tests ask for them, into pytest's cache, and they
 are imported from there; nothing of them is part of this repository. What they import beside themselves and
-the source distribution lacks (the suites of generation and of the exporters, fixtures of the Hub) is replaced by
-empty classes; test_common_modeling.py and test_remote.py check generation and exports themselves.
+the source distribution lacks (the suites of generation and of the exporters, fixtures of the Hub) is replaced
+by empty classes; test_common_modeling.py and test_remote.py check generation and exports themselves.
 """
 
 from __future__ import annotations
