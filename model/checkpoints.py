@@ -220,7 +220,8 @@ def require_memory(checkpoint: Checkpoint, dtype: str, device: str, beside: int 
     ]
     with_others = f" with {_gb(beside)} for the segmenter and the inpainter" if beside else ""
     raise MissingRoom(
-        f"{checkpoint.name} needs {_gb(needed)} of memory in {dtype}{with_others}, {device} has {_gb(there)}: "
+        f"{checkpoint.name} needs {_gb(needed)} of memory in {dtype}{with_others}, {device} has "
+        f"{_gb(there)}: "
         f"try {' or '.join(fitting) or 'sphinx-nano'}."
     )
 
