@@ -387,6 +387,8 @@ def test_before_and_after_by_slider_and_key_and_the_states_between(opened: Opene
     page.locator(".canvas .split").focus()
     page.keyboard.press("End")
     assert before.evaluate("(node) => getComputedStyle(node).clipPath") != clip
+    # at its right end all of the picture is the one before
+    assert before.evaluate("(node) => parseFloat(getComputedStyle(node).clipPath.split(' ')[1])") <= 0
     page.click(".canvas [data-hold]")
     expect(before).to_be_hidden()
     # the strip of states goes back and forth
