@@ -27,9 +27,10 @@ export function createCompare(canvas) {
 
   /** Let the line between the two pictures follow the slider, which lies on the stage and not on the picture. */
   function move() {
-    const bar = split.getBoundingClientRect(), { left } = img.getBoundingClientRect();
-    const x = bar.left + THUMB / 2 + ((bar.width - THUMB) * split.value) / 100;
-    root.style.setProperty("--split", x - left + "px");
+    const bar = split.getBoundingClientRect(), { left, width } = img.getBoundingClientRect();
+    const share = Number(split.value) / 100;
+    const at = bar.left + THUMB / 2 + (bar.width - THUMB) * share - left;
+    root.style.setProperty("--split", (share === 0 ? 0 : share === 1 ? width : at) + "px");
   }
 
   button.addEventListener("pointerdown", () => {
