@@ -21,7 +21,7 @@ EXCEPTIONS = {
         "feeds placeholders without their pictures, which SPHINX refuses; test_modeling.py compares both "
         "kinds of attention on whole batches"
     ),
-    "test_model_rope_scaling_from_config": "reads random ids, among them placeholders without pictures",
+    "test_model_rope_scaling_from_config": "reads random ids, placeholders among them, without pictures",
 }
 """Tests of the suite that do not apply, by the beginning of their names, each with its reason."""
 
@@ -99,7 +99,7 @@ class ModelChecks(common.ModelTesterMixin, common.GenerationTesterMixin):
         config, inputs = self.model_tester.prepare_config_and_inputs_for_common()
         model = tiny_model(config)
         model.generation_config.eos_token_id = None  # let no row end early
-        made = model.generate(**inputs | options.pop("inputs", {}), max_new_tokens=count, **options)
+        made = model.generate(**inputs, max_new_tokens=count, suppress_tokens=[0], **options)
         return made, inputs["input_ids"].shape[1]
 
     def test_greedy_generation_is_repeatable_with_every_cache(self) -> None:
@@ -137,7 +137,7 @@ class ModelChecks(common.ModelTesterMixin, common.GenerationTesterMixin):
     def test_generation_goes_on_from_a_cache(self) -> None:
         config, inputs = self.model_tester.prepare_config_and_inputs_for_common()
         model = tiny_model(config)
-        options: dict[str, Any] = {"do_sample": False, "eos_token_id": None}
+        options: dict[str, Any] = {"do_sample": False, "eos_token_id": None, "suppress_tokens": [0]}
         whole = model.generate(**inputs, max_new_tokens=6, **options)
         first = model.generate(**inputs, max_new_tokens=3, return_dict_in_generate=True, **options)
         ids = first.sequences

@@ -30,7 +30,7 @@ assert "model" not in sys.modules
 torch.set_num_threads(1)
 torch.manual_seed(0)
 folder, url = sys.argv[1:3]
-picture = Image.open(Path(folder, "long.png"))
+picture = Image.open(Path(folder, "long.png")).convert("RGB")
 def load(**options):
     return AutoModelForImageTextToText.from_pretrained(folder, trust_remote_code=True, **options)
 processor = AutoProcessor.from_pretrained(folder, trust_remote_code=True)

@@ -18,7 +18,7 @@ import { createLabels, drawRegions } from "./regions.js";
 import { drawTray, trayActs } from "./tray.js";
 import { STEP } from "./view.js";
 import { Viewport } from "./viewport.js";
-import { nameRegion, unnameRegion } from "./words.js";
+import { nameRegion } from "./words.js";
 
 const EMPTY = { picture: null, regions: [], selected: null, size: [1, 1] };
 
@@ -250,8 +250,7 @@ function listenForButtons(canvas) {
 function pick(canvas, id) {
   const same = id === canvas.scene.selected;
   canvas.select(same ? null : id);
-  if (same) unnameRegion();
-  else nameRegion(id);
+  if (!same) nameRegion(id);
 }
 
 function hide(canvas, id) {

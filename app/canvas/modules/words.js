@@ -18,21 +18,16 @@ function write(text, caret) {
   words.setSelectionRange(caret, caret);
 }
 
-/** Put "@3" into the message where the caret is; a message that is only such a name is replaced. */
+/**
+ * Put "@3" where the caret is in a message that is being written. An empty message stays empty: what is said next is
+ * said of the selected region anyhow, and a name before it would have to be deleted where it is not meant.
+ */
 export function nameRegion(id) {
   const words = field();
-  if (!words) return;
+  if (!words || !words.value.trim()) return;
   const text = words.value;
-  if (/^@\d+\s*$/.test(text)) write("@" + id + " ", String(id).length + 2);
-  else if (!new RegExp("[@#]" + id + "\\b").test(text)) {
-    write(...inserted(text, words.selectionStart ?? text.length, words.selectionEnd ?? text.length, "@" + id));
-  }
-}
-
-/** Take a name that was put in and never used out of the message again. */
-export function unnameRegion() {
-  const words = field();
-  if (words && /^@\d+\s*$/.test(words.value)) write("", 0);
+  if (new RegExp("[@#]" + id + "\\b").test(text)) return;
+  write(...inserted(text, words.selectionStart ?? text.length, words.selectionEnd ?? text.length, "@" + id));
 }
 
 /** Write a sentence and leave the caret at its "..." for the visitor to go on. */

@@ -16,7 +16,8 @@ SERIOUS = ("serious", "critical")
 
 def faults(page: Page, state: str) -> list[str]:
     """Return what axe holds to be serious: the rule, the state of the page, and the element."""
-    page.wait_for_timeout(400)  # colours fade in
+    page.emulate_media(reduced_motion="reduce")  # no colour on its way from one to another
+    page.wait_for_timeout(200)
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     return [
         f"{state}: {fault['id']} ({fault['help']}): {node['html'][:160]} {node.get('any', [{}])[:1]}"

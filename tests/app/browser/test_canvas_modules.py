@@ -192,7 +192,7 @@ def test_no_label_lies_on_another_one_or_on_its_own_thing(modules):
                         : m.overlap(rect, {{left: x1, top: y1, width: x2 - x1, height: y2 - y1}});
                     if (on) count.faults.push(['on its thing', id, rect]);
                     const right = 800 - rect.left - rect.width, bottom = 600 - rect.top - rect.height;
-                    if (Math.min(rect.left, right, rect.top, bottom) < 0)
+                    if (Math.min(rect.left, right, rect.top, bottom) < -1e-6)
                         count.faults.push(['off the stage', id, rect]);
                 }}
             }}

@@ -186,7 +186,8 @@ def test_a_long_press_subtracts(opened: Opened, segmenter):
     expect(masks(page)).to_have_count(1)
     press_long(page, *at(page, 76, 108))
     expect(page.locator(".canvas .dot.minus")).to_have_count(1)
-    assert [click.positive for click in segmenter.asked[-1][1]] == [True, False]
+    asked = [[click.positive for click in clicks] for _, clicks in segmenter.asked]
+    assert [True, False] in asked
 
 
 @pytest.mark.parametrize("size", [(3000, 240), (240, 3000)])
