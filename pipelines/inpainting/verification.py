@@ -25,7 +25,8 @@ MOST_LEFT = 0.12  # share of the hole that may hold edges of before
 RIM = 6  # pixels around the hole in which the old thing may stick out
 MOST_STICKING_OUT = 0.25  # share of the rim that may look like the old thing and unlike the surroundings
 UNLIKE = 30.0  # distance of RGB colours from which two places look unlike
-TEXTURED = 2.5  # grey levels, median deviation from the local mean, from which surroundings have a texture
+FINEST, COARSEST = 1.0, 4.0  # pixels, sigmas of the blurs between which texture lies; finer is mere grain
+TEXTURED = 1.5  # grey levels, median texture from which surroundings count as textured
 LEAST_TEXTURE = 0.4  # of the surroundings' texture that a filled hole must have
 FOREIGN = 42.0  # distance of an RGB colour from all of the surroundings' from which it is foreign to them
 MOST_FOREIGN = 0.2  # share of the hole that may have foreign colours
@@ -161,7 +162,7 @@ def _local_mean(pixels: np.ndarray, where: np.ndarray, sigma: float) -> np.ndarr
 def _texture(new: np.ndarray, hole: np.ndarray, around: np.ndarray) -> float | None:
     """Return the hole's texture as a share of its surroundings'; None where those are plain."""
     grey = new @ np.array([0.299, 0.587, 0.114], np.float32)
-    fine = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1.5))
+    fine = np.abs(cv2.GaussianBlur(grey, (0, 0), FINEST) - cv2.GaussianBlur(grey, (0, 0), COARSEST))
     inside = cv2.erode(hole.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
     if not inside.any() or not around.any():
         return None

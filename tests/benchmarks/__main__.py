@@ -11,7 +11,7 @@ import argparse
 import sys
 import warnings
 
-from pipelines.catalog import quieten
+from pipelines.quiet import quieten
 from tests.benchmarks import answers, growth, pixels, pointing, visitors
 from tests.benchmarks.measure import heading, line
 

@@ -72,7 +72,7 @@ def _tone() -> Row:
 
 
 def _first_click() -> Row:
-    """The first click when all crops of the picture are embedded for later ones, and when those it needs are."""
+    """The first click: all crops of the picture are embedded beforehand, or those that it needs."""
     segmenter = load_segmenter(Settings().segmenter, "cpu")
     image, numbers = picture(), itertools.count()
     sides = [side for share in CLOSER_SHARES if (side := round(share * max(image.size))) >= SMALLEST_CROP]
