@@ -160,14 +160,18 @@ def _local_mean(pixels: np.ndarray, where: np.ndarray, sigma: float) -> np.ndarr
 
 
 def _texture(new: np.ndarray, hole: np.ndarray, around: np.ndarray) -> float | None:
-    """Return the hole's texture as a share of its surroundings'; None where those are plain."""
+    """Return the hole's finest detail as a share of its surroundings'; None where these have no texture.
+
+    Whether they have one is seen between two blurs, since a plain wall has grain, too. A fill that spreads
+    colours from the hole's edge has streaks at that scale, but no detail.
+    """
     grey = new @ np.array([0.299, 0.587, 0.114], np.float32)
-    fine = np.abs(cv2.GaussianBlur(grey, (0, 0), FINEST) - cv2.GaussianBlur(grey, (0, 0), COARSEST))
+    smooth, smoother = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in (FINEST, COARSEST))
     inside = cv2.erode(hole.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
-    if not inside.any() or not around.any():
+    if not inside.any() or not around.any() or np.median(np.abs(smooth - smoother)[around]) < TEXTURED:
         return None
-    typical = float(np.median(fine[around]))
-    return float(np.median(fine[inside])) / typical if typical >= TEXTURED else None
+    detail = np.abs(grey - smooth)
+    return float(np.median(detail[inside]) / max(1e-6, np.median(detail[around])))
 
 
 def _foreign(new: np.ndarray, hole: np.ndarray, around: np.ndarray) -> float:
