@@ -79,7 +79,7 @@ def scenes(count: int) -> Iterator[Question]:
 
 
 def photos(folder: Path, count: int) -> Iterator[Question]:
-    """The objects of the first `count` photographs of a folder; of a labelled one, those kept back ("val")."""
+    """The objects of the first `count` photographs; of a labelled folder those kept back ("val")."""
     if (folder / "labels.jsonl").exists():
         library = load_photos(folder, "val")
         for photo, pixels in zip(library.photos[:count], library.pixels, strict=False):
