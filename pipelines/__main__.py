@@ -91,12 +91,12 @@ def _answer(
     if given.words:
         scene = assistant.answer(scene, given.words, options=options)
     edited = _saved(assistant, scene, path, given, edited=scene.picture != opened)
-    turn = scene.turns[-1] if scene.turns else None
-    spoken = turn is not None and turn.role == "assistant"
+    answers = scene.answers
+    turn = answers[-1] if answers else None
     return {
         "model": assistant.about.model,
-        "text": turn.text if turn and spoken else "",
-        "raw": turn.raw if turn and spoken else "",
+        "text": "\n".join(answer.text for answer in answers),
+        "raw": turn.raw if turn else "",
         "table": [list(row) for row in turn.table] if turn and turn.table else None,
         "regions": [region_json(region, scene) for region in scene.regions],
         "notices": [turn.text for turn in scene.turns if turn.role == "notice"],

@@ -344,6 +344,7 @@ def _turn_out(turn: Turn, numbers: dict[Picture, int]) -> dict[str, Any]:
         ],
         "unfinished": turn.unfinished,
         "pictures": [numbers[picture] for picture in turn.pictures],
+        "suggestions": list(turn.suggestions),
     }
 
 
@@ -499,4 +500,5 @@ def _turn_in(value: Any, pictures: Sequence[Picture]) -> Turn:
         record=record,
         unfinished=_flag(value["unfinished"]),
         pictures=tuple(pictures[_whole(i, 0, len(pictures) - 1)] for i in _list(value, "pictures")),
+        suggestions=tuple(map(_str, value.get("suggestions", ()))),
     )

@@ -89,6 +89,12 @@ class Painting:
     by: str = ""
 
 
+class CutReply(str):
+    """A raw reply that was stopped since it repeated itself, cut after the first of the repetitions."""
+
+    __slots__ = ()
+
+
 Scenes = Generator[Scene, None, None]
 Replies = Generator[str, None, None]
 Paintings = Generator[Painting, None, None]

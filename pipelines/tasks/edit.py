@@ -7,7 +7,7 @@ painting that it saw first stands, and all of them can be chosen from.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -19,14 +19,13 @@ from pipelines.errors import DemoError
 from pipelines.interfaces import Painting, Paintings, ReplyOptions
 from pipelines.language.colours import COLOURS, colours_in
 from pipelines.language.nouns import noun
-from pipelines.language.requests import Edit, Outline
+from pipelines.language.requests import Edit
 from pipelines.scene import Mask, Picture, Record, Region, Scene
 from pipelines.tasks.ask import describe_region, name_of
-from pipelines.tasks.find import converse
+from pipelines.tasks.changing import outline_foreground, outline_targets
 from pipelines.tasks.masks import grown
-from pipelines.tasks.outline import outline
 from pipelines.tasks.regions import need_picture, need_region, without_regions
-from pipelines.tasks.results import EditReport, Progress, Results, TaskResult, Verification, relay
+from pipelines.tasks.results import EditReport, Progress, Results, TaskResult, Verification
 
 MARGIN = 0.014  # of the picture's longer side: masks grow by it, so that no rim of the old thing stays
 LEAST_MARGIN = 3  # pixels
@@ -53,46 +52,15 @@ class EditJob:
 def edit(engine: Engine, scene: Scene, request: Edit, options: ReplyOptions) -> Results:
     """Carry out a wish on the picture."""
     if request.action == "background":
-        scene, ids = (yield from _segment_foreground(engine, scene, options)), ()
+        scene, ids = (yield from outline_foreground(engine, scene, options)), ()
     else:
-        targets = yield from _segment_targets(engine, scene, request, options)
+        targets = yield from outline_targets(engine, scene, request, options)
         if targets is None:
             return
         scene, ids = targets
     names = tuple((number, name_of(engine, scene, need_region(scene, number), options)) for number in ids)
     wish = _wish(request, names[0][1] if names else "")
     yield from _paint(EditJob(engine, scene, request, options, names, _plane(scene, ids, request), wish))
-
-
-def _segment_targets(
-    engine: Engine, scene: Scene, request: Edit, options: ReplyOptions
-) -> Generator[TaskResult, None, tuple[Scene, tuple[int, ...]] | None]:
-    """Return the regions that are to change, with masks; None where SPHINX found none, and has said so."""
-    ids = request.target.region_ids
-    if ids and all((region := scene.region(number)) and region.mask for number in ids):
-        return replace(scene, selected=ids[0]), ids
-    found = yield from relay(outline(engine, scene, Outline(request.target), options))
-    ids = tuple(i for i in found.region_ids if (region := found.scene.region(i)) and region.mask)
-    if not ids:
-        yield replace(found, status="final")
-        return None
-    return found.scene, ids
-
-
-def _segment_foreground(
-    engine: Engine, scene: Scene, options: ReplyOptions
-) -> Generator[TaskResult, None, Scene]:
-    """Return a scene with masks of what stays; without any, SPHINX names things and each is outlined."""
-    if not any(region.mask for region in scene.regions):
-        dense = ABILITIES["dense"]
-        scene = (yield from relay(converse(engine, scene, dense, dense.fill(), options))).scene
-        for region in scene.regions:
-            scene = scene.with_region(engine.outline(need_picture(scene), region))
-    if not any(region.mask for region in scene.regions):
-        raise DemoError(
-            "What is the foreground? Click or segment what should stay, then change the background."
-        )
-    return scene
 
 
 def _paint(job: EditJob) -> Results:
@@ -192,7 +160,12 @@ def _plane(scene: Scene, ids: Sequence[int], request: Edit) -> np.ndarray:
         if not plane.any():
             raise DemoError("What is to be replaced lies wholly under other regions: forget those first.")
         return plane
-    return grown(plane, max(LEAST_MARGIN, round(MARGIN * max(size_wh))))
+    plane = grown(plane, max(LEAST_MARGIN, round(MARGIN * max(size_wh))))
+    if request.target.but:
+        for region in scene.regions:
+            if region.mask and region.id not in ids:
+                plane &= ~region.mask.array(size_wh)
+    return plane
 
 
 def _room(plane: np.ndarray) -> np.ndarray:
@@ -216,15 +189,24 @@ def _verify(job: EditJob, scene: Scene) -> Verification:
     if job.request.action == "background":
         question = ABILITIES["short"].fill(question="What is the background of the image?")
         return Verification(job.engine.complete(need_picture(scene), question, job.options).strip())
-    place = Region(0, "", Mask.from_array(job.plane).box)
-    said = describe_region(job.engine, scene, place, job.options)
     if job.request.action == "remove":
-        name = job.names[0][1]
-        return Verification(said, not name or not _says(said, noun(name)))
+        return _verify_removal(job, scene)
+    said = describe_region(job.engine, scene, Region(0, "", Mask.from_array(job.plane).box), job.options)
     wished = list(colours_in(job.wish))
     if job.request.action == "replace" and noun(job.wish):
         wished.append(noun(job.wish))
     return Verification(said, all(_says(said, word) for word in wished) if wished else None)
+
+
+def _verify_removal(job: EditJob, scene: Scene) -> Verification:
+    """Ask what is where each thing was: all must be gone."""
+    said, gone = [], True
+    for number, name in job.names:
+        place = need_region(job.scene, number)
+        seen = describe_region(job.engine, scene, replace(place, label=""), job.options)
+        gone &= not name or not _says(seen, noun(name))
+        said.append(seen)
+    return Verification(", ".join(dict.fromkeys(filter(None, said))), gone)
 
 
 def _says(said: str, word: str) -> bool:
