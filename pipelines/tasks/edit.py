@@ -20,7 +20,7 @@ from pipelines.interfaces import Painting, Paintings, ReplyOptions
 from pipelines.language.colours import COLOURS, colours_in
 from pipelines.language.nouns import noun
 from pipelines.language.requests import Edit
-from pipelines.scene import Mask, Picture, Record, Region, Scene
+from pipelines.scene import Box, Mask, Picture, Record, Region, Scene
 from pipelines.tasks.ask import describe_region, name_of
 from pipelines.tasks.changing import outline_foreground, outline_targets
 from pipelines.tasks.masks import grown
@@ -160,7 +160,7 @@ def _plane(scene: Scene, ids: Sequence[int], request: Edit) -> np.ndarray:
         if not plane.any():
             raise DemoError("What is to be replaced lies wholly under other regions: forget those first.")
         return plane
-    plane = grown(plane, max(LEAST_MARGIN, round(MARGIN * max(size_wh))))
+    plane = grown(plane, _margin(size_wh))
     if request.target.but:
         for region in scene.regions:
             if region.mask and region.id not in ids:
@@ -202,11 +202,23 @@ def _verify_removal(job: EditJob, scene: Scene) -> Verification:
     """Ask what is where each thing was: all must be gone."""
     said, gone = [], True
     for number, name in job.names:
-        place = need_region(job.scene, number)
-        seen = describe_region(job.engine, scene, replace(place, label=""), job.options)
+        place = Region(0, "", _box(job, number))
+        seen = describe_region(job.engine, scene, place, job.options)
         gone &= not name or not _says(seen, noun(name))
         said.append(seen)
     return Verification(", ".join(dict.fromkeys(filter(None, said))), gone)
+
+
+def _box(job: EditJob, number: int) -> Box:
+    """The box of what was painted where a thing was."""
+    size_wh = need_picture(job.scene).size_wh
+    mask = need_region(job.scene, number).mask
+    assert mask
+    return Mask.from_array(grown(mask.array(size_wh), _margin(size_wh))).box
+
+
+def _margin(size_wh: tuple[int, int]) -> int:
+    return max(LEAST_MARGIN, round(MARGIN * max(size_wh)))
 
 
 def _says(said: str, word: str) -> bool:
