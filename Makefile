@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format clean
+.PHONY: run test check bench format clean
 
 run: $(VENV)/.run-ready
 	$(BIN)/python app.py $(ARGS)
@@ -17,6 +17,9 @@ check: $(VENV)/.test-ready
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	PYTHONPATH=. $(BIN)/lint-imports
+
+bench: $(VENV)/.test-ready
+	OMP_WAIT_POLICY=passive $(BIN)/python -m tests.benchmarks $(ARGS)
 
 format: $(VENV)/.test-ready
 	$(BIN)/ruff format .

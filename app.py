@@ -1,5 +1,7 @@
 """SPHINX, live: `python app.py --help`. On a ZeroGPU Space `spaces` must be imported before anything else."""
 
+import sys
+
 try:
     import spaces  # pyright: ignore[reportMissingImports]
 except ImportError:
@@ -8,4 +10,4 @@ except ImportError:
 from app.main import main
 
 if __name__ == "__main__":
-    main(gpu=spaces.GPU if spaces else None)
+    sys.exit(main(gpu=spaces.GPU if spaces else None))

@@ -6,10 +6,9 @@ The functions are plain: they know no widgets and no events. `app.page` stands b
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from app import render
 from pipelines.assistant import Assistant
@@ -18,18 +17,11 @@ from pipelines.export import open_session
 from pipelines.interfaces import ReplyOptions
 from pipelines.scene import Box, Click, Point, Region, Scene, Timeline, Turn
 from pipelines.tasks.regions import without_regions
+from pipelines.visit import Growing, push, serve
 
 LONGEST_MESSAGE = 2000  # characters
-MOST_STEPS = 400  # steps a visit may have before the oldest are forgotten
 NEAR = 0.2  # how far beside the selected region, in its own size, a click still refines it
 ZIP = b"PK\x03\x04"  # how a ZIP begins
-
-
-class Growing(NamedTuple):
-    """An answer on its way: the timeline as it stays if stopped here, and the scene to show now."""
-
-    timeline: Timeline
-    shown: Scene
 
 
 def open_file(assistant: Assistant, timeline: Timeline, path: Path) -> Timeline:
@@ -41,63 +33,17 @@ def open_file(assistant: Assistant, timeline: Timeline, path: Path) -> Timeline:
     with path.open("rb") as file:
         zipped = file.read(len(ZIP)) == ZIP
     if zipped:
-        return open_session(assistant, path.read_bytes())
-    return _push(timeline, assistant.open(path))
+        return open_session(assistant, path)
+    return push(timeline, assistant.open(path))
 
 
 def ask(assistant: Assistant, timeline: Timeline, words: str, options: ReplyOptions) -> Generator[Growing]:
     """Serve a message: one step for each request in it, which grows. Closing the iterator stops the models.
 
-    Undo and redo are carried out here, where the timeline is; what else the message asks for goes on from
-    the scene that is there then.
-
     Raises:
         DemoError: nothing was said, or the assistant refuses.
     """
-    words = validate_message(words)
-    events = assistant.respond(timeline.scene, words, options=options)
-    while events is not None:
-        step, following = None, None
-        with closing(events):
-            for event in events:
-                if event.moved:
-                    timeline = travel(timeline, event.moved, words)
-                    following = event.rest
-                    yield Growing(timeline, timeline.scene)
-                else:
-                    same = event.step == step
-                    timeline = timeline.amend(event.scene) if same else _push(timeline, event.scene)
-                    step = event.step
-                    yield Growing(timeline, event.shown)
-        events = assistant.run(timeline.scene, following, options=options) if following else None
-
-
-def travel(timeline: Timeline, move: Literal["undo", "redo"], words: str) -> Timeline:
-    """Go back to before the last change of the picture or its regions, or forward again, and say so there.
-
-    Answers in words alone are passed over: "put it back" does not mean the last question.
-    """
-    reached = _other_step(timeline, move)
-    before = timeline.scene
-    if reached is None:
-        said = "There is nothing to take back." if move == "undo" else "There is nothing to bring again."
-        answered = before.with_turn(Turn("user", words)).with_turn(Turn("assistant", said))
-        return _push(timeline, answered)
-    later, verb = (before, "Took back") if move == "undo" else (reached.scene, "Brought again")
-    done = next((turn.text for turn in reversed(later.turns) if turn.role == "user"), "")
-    said = f"{verb}: “{done}”." if done else f"{verb} the last step."
-    scene = reached.scene.with_turn(Turn("user", words)).with_turn(Turn("assistant", said))
-    return reached.amend(scene)
-
-
-def _other_step(timeline: Timeline, move: Literal["undo", "redo"]) -> Timeline | None:
-    """The nearest step that shows another picture or other regions; None where there is none."""
-    scene, at = timeline.scene, timeline
-    while at.can_undo if move == "undo" else at.can_redo:
-        at = at.undo() if move == "undo" else at.redo()
-        if at.scene.picture != scene.picture or at.scene.regions != scene.regions:
-            return at if at.scene.picture else None
-    return None
+    yield from serve(assistant, timeline, validate_message(words), options=options)
 
 
 def validate_message(words: str) -> str:
@@ -146,7 +92,7 @@ def refused(timeline: Timeline, words: str, reason: str, *, began: bool) -> Time
     scene, notice = timeline.scene, Turn("notice", reason)
     if began:
         return timeline.amend(scene.with_turn(notice))
-    return _push(timeline, scene.with_turn(Turn("user", words)).with_turn(notice))
+    return push(timeline, scene.with_turn(Turn("user", words)).with_turn(notice))
 
 
 def resolve_click(scene: Scene, click: Click) -> tuple[Literal["click", "select"], int | None]:
@@ -180,12 +126,12 @@ def click(assistant: Assistant, timeline: Timeline, at: Click) -> Timeline:
     verb, region_id = resolve_click(scene, at)
     if verb == "select":
         return select(assistant, timeline, region_id)
-    return _push(timeline, assistant.click(scene, at, region_id=region_id))
+    return push(timeline, assistant.click(scene, at, region_id=region_id))
 
 
 def box(assistant: Assistant, timeline: Timeline, dragged: Box) -> Timeline:
     """Outline the thing in a dragged box."""
-    return _push(timeline, assistant.box(pictured(timeline), dragged))
+    return push(timeline, assistant.box(pictured(timeline), dragged))
 
 
 def select(assistant: Assistant, timeline: Timeline, region_id: int | None) -> Timeline:
@@ -201,7 +147,7 @@ def choose_mask(assistant: Assistant, timeline: Timeline, region_id: int, candid
     region = _region(timeline.scene, region_id)
     if not 0 <= candidate < len(region.candidates):
         raise DemoError(f"Region #{region_id} has no candidate {candidate + 1}.")
-    return _push(timeline, assistant.choose(timeline.scene, region_id, candidate))
+    return push(timeline, assistant.choose(timeline.scene, region_id, candidate))
 
 
 def choose_painting(assistant: Assistant, timeline: Timeline, index: int) -> Timeline:
@@ -209,13 +155,13 @@ def choose_painting(assistant: Assistant, timeline: Timeline, index: int) -> Tim
     pictures = render.paintings(timeline.scene)
     if not 0 <= index < len(pictures):
         raise DemoError(f"There is no painting {index + 1}.")
-    return _push(timeline, assistant.choose_painting(timeline.scene, pictures[index]))
+    return push(timeline, assistant.choose_painting(timeline.scene, pictures[index]))
 
 
 def remove_region(timeline: Timeline, region_id: int) -> Timeline:
     """Take a region off the picture. Its number is not given away again."""
     region = _region(timeline.scene, region_id)
-    return _push(timeline, without_regions(timeline.scene, (region.id,)))
+    return push(timeline, without_regions(timeline.scene, (region.id,)))
 
 
 def unclick(assistant: Assistant, timeline: Timeline, region_id: int, index: int) -> Timeline:
@@ -223,26 +169,19 @@ def unclick(assistant: Assistant, timeline: Timeline, region_id: int, index: int
     region = _region(timeline.scene, region_id)
     if not 0 <= index < len(region.clicks):
         raise DemoError(f"Region #{region_id} has no click {index + 1}.")
-    return _push(timeline, assistant.unclick(timeline.scene, region_id, index))
+    return push(timeline, assistant.unclick(timeline.scene, region_id, index))
 
 
 def clear(timeline: Timeline) -> Timeline:
     """A fresh start on the same page; undo brings everything back."""
     scene = timeline.scene
     empty = not scene.turns and not scene.regions and not scene.picture
-    return timeline if empty else _push(timeline, Scene())
+    return timeline if empty else push(timeline, Scene())
 
 
 def clear_chat(timeline: Timeline) -> Timeline:
     """Clear the conversation; what was found on the picture stays."""
-    return _push(timeline, replace(timeline.scene, turns=()))
-
-
-def _push(timeline: Timeline, scene: Scene) -> Timeline:
-    if len(timeline.steps) >= MOST_STEPS:
-        # a visit of that many steps begins anew from where it is; its undo is what is given up
-        return Timeline().push(timeline.scene).push(scene)
-    return timeline.push(scene)
+    return push(timeline, replace(timeline.scene, turns=()))
 
 
 def pictured(timeline: Timeline) -> Scene:

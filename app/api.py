@@ -188,7 +188,7 @@ def _finite(numbers: list[Any]) -> bool:
     return all(isinstance(number, int | float) and math.isfinite(number) for number in numbers)
 
 
-def _with_examples(fn: Callable[..., Any]) -> Callable[..., Any]:
+def with_examples(fn: Callable[..., Any]) -> Callable[..., Any]:
     """The function, documented with what can be said to it: the registry of abilities."""
 
     @wraps(fn)
@@ -216,7 +216,7 @@ def declare(startup: Startup, events: dict[str, Any]) -> None:
         seed = gr.Number(0, label="seed", precision=0)
         box = Api(None, _BOX, "box")
         said = Api(None, ANSWER, "answer")
-        endpoint(_with_examples(on.ask), [picture(), gr.Textbox(label="words"), seed], [said])
+        endpoint(with_examples(on.ask), [picture(), gr.Textbox(label="words"), seed], [said])
         endpoint(
             on.outline,
             [picture(), gr.Textbox("", label="phrase"), Api(None, _CLICKS, "clicks"), box],

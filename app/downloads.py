@@ -21,6 +21,7 @@ from pipelines.draw import draw
 from pipelines.errors import DemoError
 from pipelines.export import coco, cut_out_png, mask_png, save_session, table_csv
 from pipelines.scene import Region, Timeline
+from pipelines.scratch import scratch_folder
 
 SECONDS_KEPT = 600  # of a file that was made to be downloaded
 KINDS = {
@@ -38,7 +39,7 @@ class Downloads:
     """A folder of exported files, each kept for a while."""
 
     def __init__(self) -> None:
-        self._folder = TemporaryDirectory(prefix="sphinx-live-", ignore_cleanup_errors=True)
+        self._folder = TemporaryDirectory(prefix="exports-", dir=scratch_folder(), ignore_cleanup_errors=True)
 
     def save(self, name: str, content: bytes) -> Path:
         """Write a file under a path of its own; old ones go."""
@@ -76,7 +77,7 @@ def export(assistant: Assistant, timeline: Timeline, kind: str) -> tuple[str, by
     if scene.picture is None:
         raise DemoError("There is no picture yet: choose one first.")
     if kind == "picture":
-        return "picture.png", assistant.path(scene.picture).read_bytes()
+        return "picture.png", assistant.pictures.original(scene.picture).read_bytes()
     if kind == "drawn":
         return "picture-with-regions.png", _png(draw(assistant.image(scene.picture), scene))
     if kind == "coco":

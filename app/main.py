@@ -1,56 +1,103 @@
-"""From the command line to a running page: settings, the assistant, the page.
+"""From the command line to a running page: settings, the port, the assistant, the page; and a clean end.
 
-Models are loaded in a thread of their own, so that the page opens at once and says what it waits for.
+The port is tried before anything large is imported. Models are loaded in a thread of their own, so that the
+page opens at once and says what it waits for.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import os
+import signal
+import socket
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-import gradio as gr
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pipelines
-from app import mcp_tools, ui
 from app.startup import Startup
-from pipelines import Settings
+from pipelines.errors import DemoError
+from pipelines.scratch import clean_up, scratch_folder
+from pipelines.settings import Parser, Settings, settings_of, whole_number
+
+if TYPE_CHECKING:
+    import gradio as gr
 
 EXAMPLES = Path(__file__).parent.parent / "assets" / "examples"
+FIRST_PORT, PORTS = 7860, 100  # where Gradio begins to look for a free one, and how many it tries
+BAD_INPUT, INTERRUPTED, TERMINATED = 2, 130, 143  # exit status
+ENVIRONMENT = """\
+Each option can be set by the environment as well: SPHINX_MODEL, SPHINX_PORT, ... Gradio's own hold, too:
+  GRADIO_SERVER_NAME  the address to listen on; 127.0.0.1 unless it is set, 0.0.0.0 for other computers
+  GRADIO_ROOT_PATH    behind a proxy that serves the page under a path: /sphinx, or https://example.org/sphinx
+  GRADIO_TEMP_DIR     where uploads lie; a folder that is deleted at the end unless it is set
+"""
 
 
 def settings(words: Sequence[str] | None = None) -> tuple[Settings, int | None]:
-    """Read the command line: what is to be loaded, and the port where one is asked for."""
-    defaults = Settings()
-    parser = argparse.ArgumentParser(prog="app.py", description=f"{ui.render.NAME}. {ui.render.LINE}")
-    parser.add_argument("--model", default=defaults.model, help="a checkpoint's name or folder (%(default)s)")
-    parser.add_argument("--segmenter", default=defaults.segmenter, help="what outlines (%(default)s)")
-    parser.add_argument("--inpainter", default=defaults.inpainter, help="what edits (%(default)s)")
-    parser.add_argument("--device", default=defaults.device, help="auto, cpu, cuda, ... (%(default)s)")
-    parser.add_argument("--dtype", default=defaults.dtype, help="auto, float32, bfloat16, ... (%(default)s)")
-    parser.add_argument("--port", type=int, help="7860, or the next free one")
-    said = parser.parse_args(words)
-    return Settings(
-        model=said.model,
-        segmenter=said.segmenter,
-        inpainter=said.inpainter,
-        device=said.device,
-        dtype=said.dtype,
-    ), said.port
+    """Read the command line and the environment: what is loaded, and the port where one is asked for.
+
+    Raises:
+        BadArguments: they make no sense.
+    """
+    parser = Parser(
+        prog="app.py",
+        description="SPHINX, live: a page to talk about a picture on; everything named lights up.",
+        epilog=ENVIRONMENT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_settings()
+    parser.add_option("--port", type=whole_number(1, 65535), help=f"{FIRST_PORT}, or the next free one")
+    given = parser.parse_args(words)
+    return settings_of(given), given.port
+
+
+def check_port(port: int | None) -> None:
+    """Try whether the page can be served.
+
+    Args:
+        port: the one to serve it at; None for the first free one.
+    Raises:
+        DemoError: it is taken, or the address is none of this computer's.
+    """
+    asked = os.environ.get("GRADIO_SERVER_PORT", "")
+    if port is None and asked.isdigit():
+        port = int(asked)
+    host = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
+    ports = [port] if port else range(FIRST_PORT, FIRST_PORT + PORTS)
+    reason = ""
+    for number in ports:
+        try:
+            with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tried:
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                tried.bind((host, number))
+            return
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+    which = f"Port {port}" if port else f"None of the ports {FIRST_PORT} to {FIRST_PORT + PORTS - 1}"
+    raise DemoError(
+        f"{which} of {host} cannot be used ({reason}): choose another with --port, or end what runs there."
+    )
 
 
 def example_pictures(folder: Path = EXAMPLES) -> dict[str, Path]:
-    """The example pictures by name."""
+    """Return the example pictures by name."""
     return {path.stem.partition("-")[2]: path for path in sorted(folder.glob("*.png"))}
 
 
 def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> str:
-    """Serve the page and give its address.
+    """Serve the page and return its address.
 
     The address to listen on is left to Gradio: the loopback, or GRADIO_SERVER_NAME. `wait`: until Ctrl-C.
+
+    Raises:
+        OSError: the port is taken.
     """
+    from app import mcp_tools, ui
+
     _, address, _ = page.launch(
         server_port=port,
         prevent_thread_lock=True,
@@ -67,17 +114,56 @@ def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> st
     assert page.mcp_server, "requirements.txt asks for gradio[mcp]; without it Gradio leaves MCP off"
     mcp_tools.answer_in_json(page)
     if wait:
-        page.block_thread()
+        threading.Event().wait()
     return address
 
 
-def main(words: Sequence[str] | None = None, *, gpu: Callable[..., Any] | None = None) -> None:
-    """Run the page. `gpu`: decorates calls that need a GPU, and wants the models loaded first."""
+def main(words: Sequence[str] | None = None, *, gpu: Callable[..., Any] | None = None) -> int:
+    """Run the page until it is ended, and return the exit status of a start that failed.
+
+    `gpu`: decorates calls that need a GPU, and wants the models loaded before anything else.
+    """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    chosen, port = settings(words)
+    try:
+        signal.signal(signal.SIGTERM, lambda *_: end(TERMINATED))
+        chosen, port = settings(words)
+        check_port(port)
+        os.environ.setdefault("GRADIO_TEMP_DIR", str(scratch_folder() / "gradio"))
+        _serve(chosen, port, gpu)
+    except KeyboardInterrupt:
+        end(INTERRUPTED)
+    except DemoError as error:
+        return _refuse(error)
+    except OSError as error:  # the port was taken meanwhile, and threads have begun
+        end(_refuse(error))
+    return 0
+
+
+def _refuse(error: Exception) -> int:
+    sys.stderr.write("error: " + " ".join(str(error).split()) + "\n")
+    return BAD_INPUT
+
+
+def _serve(chosen: Settings, port: int | None, gpu: Callable[..., Any] | None) -> None:
+    from app import ui
+
     startup = Startup(lambda: pipelines.load(chosen, gpu=gpu), chosen.model)
     if gpu:
         startup.run()
-    else:
+    page = ui.build(startup, example_pictures())
+    if not gpu:
         startup.begin()
-    launch(ui.build(startup, example_pictures()), port=port)
+    launch(page, port=port)
+
+
+def end(status: int) -> NoReturn:
+    """End at once: delete what visitors brought, then leave without waiting for any thread.
+
+    Threads that compute cannot be interrupted, and the interpreter aborts where they outlive it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    clean_up()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -9,9 +9,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from pipelines.assistant import Assistant
-from pipelines.errors import DemoError, MissingCapability
+from pipelines.errors import DemoError, MissingCapability, loading_failed
+
+if TYPE_CHECKING:
+    from pipelines.assistant import Assistant
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +43,13 @@ class Startup:
         except DemoError as error:
             self._failure = error
             log.error("%s cannot be loaded: %s", self.what, error)
-        except Exception:
+        except Exception as error:
+            # The reason may name files of this computer, which are no visitor's business.
             self._failure = MissingCapability(
                 f"{self.what} could not be loaded; the reason is in the terminal where the page was started."
             )
-            log.exception("%s cannot be loaded", self.what)
+            log.error("%s", loading_failed(self.what, error))
+            log.debug("%s cannot be loaded", self.what, exc_info=True)
         finally:
             self._done.set()
         return self

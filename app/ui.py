@@ -259,7 +259,7 @@ def _wire_drawers(buttons: Buttons) -> None:
 def _wire_answers(
     on: Page, timeline: gr.State, talk: Conversation, options: Options, drawn: list[Any]
 ) -> list[Any]:
-    """An answer: the question is shown at once, then the models have their turn. Gives the running answers."""
+    """An answer: the question is shown at once, then the models have their turn. Return the answers."""
     asked = gr.State("")
     begun = [timeline, asked, talk.chat, talk.words]
     beginnings = [

@@ -266,7 +266,7 @@ def fetch(
 
     from huggingface_hub import HfApi
 
-    from .convert_sphinx_to_hf import convert
+    from .conversion import convert
 
     say(needs(checkpoint, dtype))
     hub = HfApi(endpoint=endpoint)

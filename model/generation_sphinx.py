@@ -1,28 +1,34 @@
-"""How a reply is generated: where it ends, what of it may be shown, and whose dice are thrown.
+"""How a reply is generated: where it ends, what of it may be shown, and which random numbers draw it.
 
 The original ends an answer at a newline and `###`, however the tokenizer splits them, and draws words with
 temperature and nucleus. Here each row of a batch ends by itself, nothing of the stop is ever shown, and the
-random numbers are those of the request. This module knows ids and text; it knows no picture.
+random numbers are those of the request. A checkpoint's generation configuration lists the ids that spell the
+stop (`stop_sequences`), so that `generate` ends by default and needs no tokenizer for it. This module knows
+ids and text; it knows no picture.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
+from transformers import GenerationConfig
 from transformers.cache_utils import DynamicCache
 from transformers.generation.logits_process import LogitsProcessor, LogitsProcessorList
 from transformers.generation.stopping_criteria import StoppingCriteria, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 STOP = "\n###"
 TAIL = 12  # tokens looked at for the stop: it is four, or fewer, wherever the tokenizer splits it
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 UNFINISHED = "\ufffd"  # what a character decodes to while some of its bytes are missing
 
 
 def visible(text: str, finished: bool = False) -> str:
-    """What of a growing reply may be shown: nothing of the stop, no half of a character.
+    """Return what of a growing reply may be shown: nothing of the stop, no half of a character.
 
     Args:
         text: all that was generated so far.
@@ -39,24 +45,132 @@ def visible(text: str, finished: bool = False) -> str:
     return text.strip()
 
 
-class TurnEnd(StoppingCriteria):
-    """Ends each row of a batch at its own `STOP`, judged by the decoded text."""
+StopSequence = Sequence[Sequence[int]]
+"""Ids that spell the stop one after the other: for each position those that may stand there."""
 
-    def __init__(self, tokenizer: Any, prompt_length: int) -> None:
+
+def stop_sequences(tokenizer: PreTrainedTokenizerBase, stop: str = STOP) -> list[list[list[int]]]:
+    """List every way in which the pieces of a vocabulary spell `stop` at the end of a text.
+
+    The first piece may begin before the stop and the last one may go on after it; byte pieces count, too.
+
+    Args:
+        tokenizer: a sentencepiece tokenizer, whose pieces are named `<0x0A>` where they are bytes.
+        stop: the text to spell.
+
+    Returns:
+        Sequences as `StopSequences` takes them, each a list of positions, each position the ids (ascending)
+        that may stand there.
+    """
+    wanted = stop.encode()
+    special = set(tokenizer.all_special_ids)
+    pieces = {
+        i: _bytes(piece) for piece, i in sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+    }
+    steps: dict[tuple[int, int], list[int]] = {}  # (bytes spelt before, bytes spelt after) -> ids
+    first: dict[int, list[int]] = {}  # bytes spelt after a first piece -> ids
+    for i, piece in pieces.items():
+        if i in special or not piece:
+            continue
+        if wanted in piece:
+            first.setdefault(len(wanted), []).append(i)
+        for n in range(1, len(wanted)):
+            if piece.endswith(wanted[:n]) and wanted not in piece:
+                first.setdefault(n, []).append(i)
+            rest = wanted[n:]
+            if piece.startswith(rest):
+                steps.setdefault((n, len(wanted)), []).append(i)
+            elif rest.startswith(piece):
+                steps.setdefault((n, n + len(piece)), []).append(i)
+
+    def spell(done: int) -> Iterator[list[list[int]]]:
+        if done == len(wanted):
+            yield []
+        for (before, after), ids in steps.items():
+            if before == done:
+                yield from ([ids, *rest] for rest in spell(after))
+
+    return [[ids, *rest] for done, ids in sorted(first.items()) for rest in spell(done)]
+
+
+def _bytes(piece: str) -> bytes:
+    """Return the bytes of text that a piece stands for."""
+    if _BYTE.fullmatch(piece):
+        return bytes([int(piece[3:5], 16)])
+    return piece.replace("\u2581", " ").encode()
+
+
+def generation_defaults(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
+    """Return the generation configuration that belongs to a checkpoint with this tokenizer.
+
+    Replies are greedy and end at the stop; the special ids are the tokenizer's own.
+    """
+    return GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        do_sample=False,
+        stop_sequences=stop_sequences(tokenizer),
+    )
+
+
+class StopSequences(StoppingCriteria):
+    """End each row of a batch where its last ids spell the stop; needs no tokenizer.
+
+    Args:
+        sequences: as `stop_sequences` returns them.
+
+    Raises:
+        ValueError: if they are not lists of lists of lists of ids.
+    """
+
+    def __init__(self, sequences: Sequence[StopSequence]) -> None:
+        try:
+            self.sequences = [[torch.tensor([int(i) for i in ids]) for ids in one] for one in sequences]
+        except TypeError as error:
+            raise ValueError(
+                f"stop_sequences must be ids by position by sequence, got {sequences}"
+            ) from error
+
+    def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
+        """Return bool (B,): True for each row of `input_ids` (B, T) that ends with one of the sequences."""
+        ended = torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
+        for sequence in self.sequences:
+            if len(sequence) > input_ids.shape[1]:
+                continue
+            tail = input_ids[:, -len(sequence) :].unbind(dim=1)
+            matches = [torch.isin(ids, one.to(ids.device)) for ids, one in zip(tail, sequence, strict=True)]
+            ended |= torch.stack(matches).all(dim=0)
+        return ended
+
+
+class TurnEnd(StoppingCriteria):
+    """End each row of a batch at its own `STOP`, judged by the decoded text."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, prompt_length: int) -> None:
         self.tokenizer = tokenizer
         self.prompt_length = prompt_length
 
     def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
-        """True for each row (B,) whose generated text holds the stop."""
+        """Return bool (B,): True for each row of `input_ids` (B, T) whose generated text holds the stop."""
         tails = input_ids[:, self.prompt_length :][:, -TAIL:]
-        ended = [STOP in self.tokenizer.decode(tail, skip_special_tokens=True) for tail in tails.tolist()]
+        texts = [str(self.tokenizer.decode(tail, skip_special_tokens=True)) for tail in tails.tolist()]
+        ended = [STOP in text for text in texts]
         return torch.tensor(ended, device=input_ids.device)
 
 
 class Nucleus(LogitsProcessor):
-    """Draws the next id with temperature and nucleus, and leaves only that one: use with `do_sample=False`.
+    """Draw the next id with temperature and nucleus, and leave only that one: use with `do_sample=False`.
 
     transformers draws from the global random state; here each row has a generator of its own.
+
+    Args:
+        temperature: above 0, what the scores are divided by.
+        top_p: of (0, 1], the probability that the ids which may be drawn have together at least.
+        generators: one for each row, in order.
+
+    Raises:
+        ValueError: for numbers outside these ranges.
     """
 
     def __init__(
@@ -69,7 +183,7 @@ class Nucleus(LogitsProcessor):
         self.generators = [generators] if isinstance(generators, torch.Generator) else list(generators)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """(B, vocabulary) scores -> the same with every id but the drawn one at minus infinity."""
+        """Return `scores` (B, vocabulary), float, with every id but the drawn one at minus infinity."""
         if len(scores) != len(self.generators):
             raise ValueError(f"{len(scores)} rows need as many generators, got {len(self.generators)}")
         probabilities = torch.softmax(scores.float() / self.temperature, dim=-1)
@@ -84,9 +198,9 @@ class Nucleus(LogitsProcessor):
 
 
 class ReplyStreamer(BaseStreamer):
-    """Gives the whole reply so far, each time it grows, to `show`; for one row. Never any of the stop."""
+    """Give the whole reply so far to `show`, each time it grows, and nothing of the stop; for one row."""
 
-    def __init__(self, tokenizer: Any, show: Callable[[str], None]) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, show: Callable[[str], None]) -> None:
         self.tokenizer = tokenizer
         self.show = show
         self.ids: list[int] = []
@@ -106,7 +220,7 @@ class ReplyStreamer(BaseStreamer):
         self._show(finished=True)
 
     def _show(self, finished: bool) -> None:
-        text = visible(self.tokenizer.decode(self.ids, skip_special_tokens=True), finished)
+        text = visible(str(self.tokenizer.decode(self.ids, skip_special_tokens=True)), finished)
         if text != self.shown:
             self.shown = text
             self.show(text)
@@ -115,7 +229,7 @@ class ReplyStreamer(BaseStreamer):
 @torch.no_grad()
 def stream(
     model: Any,
-    tokenizer: Any,
+    tokenizer: PreTrainedTokenizerBase,
     inputs: dict[str, Any],
     *,
     max_new_tokens: int,
@@ -131,7 +245,7 @@ def stream(
         inputs: of one row: `input_ids`, `attention_mask`, and `pixel_values` or `image_features`.
         max_new_tokens: the reply ends after so many.
         temperature: 0 takes the likeliest word always; above it, words are drawn with `top_p`.
-        generator: the dice of this request; needed where the temperature is above 0.
+        generator: the random numbers of this request; needed where the temperature is above 0.
 
     Yields:
         The whole reply so far, after every token, and once more at its end.
@@ -165,7 +279,7 @@ def stream(
         if token == eos:
             break
         ids.append(token)
-        text = tokenizer.decode(ids, skip_special_tokens=True)
+        text = str(tokenizer.decode(ids, skip_special_tokens=True))
         if STOP in text:
             break
         yield visible(text)
@@ -174,18 +288,30 @@ def stream(
     yield visible(text, finished=True)
 
 
-def turn_end(tokenizer: Any, prompt_length: int) -> StoppingCriteriaList:
-    """What to pass to `generate` as `stopping_criteria`."""
+def turn_end(tokenizer: PreTrainedTokenizerBase, prompt_length: int) -> StoppingCriteriaList:
+    """Return what to pass to `generate` as `stopping_criteria` where the checkpoint lists no stop itself."""
     return StoppingCriteriaList([TurnEnd(tokenizer, prompt_length)])
 
 
 def nucleus(
     temperature: float, top_p: float, generators: torch.Generator | Sequence[torch.Generator]
 ) -> LogitsProcessorList:
-    """What to pass to `generate` as `logits_processor`, with `do_sample=False`; empty at temperature 0."""
+    """Return `logits_processor` for `generate` with `do_sample=False`; it is empty at temperature 0."""
     if temperature == 0:
         return LogitsProcessorList()
     return LogitsProcessorList([Nucleus(temperature, top_p, generators)])
 
 
-__all__ = ["STOP", "Nucleus", "ReplyStreamer", "TurnEnd", "nucleus", "stream", "turn_end", "visible"]
+__all__ = [
+    "STOP",
+    "Nucleus",
+    "ReplyStreamer",
+    "StopSequences",
+    "TurnEnd",
+    "generation_defaults",
+    "nucleus",
+    "stop_sequences",
+    "stream",
+    "turn_end",
+    "visible",
+]

@@ -1,4 +1,4 @@
-"""Pictures to pixel values, and positions to and fro: the one place that knows the padded square.
+"""Turn pictures into pixel values, and positions to and fro: the one place that knows the padded square.
 
 SPHINX sees a centred square padded with CLIP's mean colour; its coordinates are 0..1 of that square. The
 padding and its inverse stand here side by side. The views are cut in modeling_sphinx.py.
@@ -6,30 +6,40 @@ padding and its inverse stand here side by side. The views are cut in modeling_s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
 from PIL import Image
 from transformers.feature_extraction_utils import BatchFeature
-from transformers.image_processing_utils import BaseImageProcessor
-from transformers.image_utils import make_flat_list_of_images
+from transformers.image_processing_backends import PilBackend
+from transformers.image_utils import (
+    ChannelDimension,
+    SizeDict,
+    infer_channel_dimension_format,
+    is_valid_image,
+    load_image,
+)
+from transformers.processing_utils import ImagesKwargs
 from transformers.utils.generic import TensorType
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+CHANNELS = (1, 3, 4)  # grey, RGB, RGB with opacity
+SHOWN = 60  # characters of a path, a URL or base64 that an error repeats
 PAD_COLOUR = tuple(int(255 * c) for c in CLIP_MEAN)  # (122, 116, 104)
 
 
 def square_offset(size_wh: tuple[int, int]) -> tuple[int, int]:
-    """Where the picture's left upper corner lies in its padded square, in picture pixels (x, y)."""
+    """Return where the picture's left upper corner lies in its padded square, in picture pixels (x, y)."""
     w, h = size_wh
     return max(h - w, 0) // 2, max(w - h, 0) // 2
 
 
 def to_square(position_px: Sequence[float], size_wh: tuple[int, int]) -> tuple[float, ...]:
-    """Picture pixels to 0..1 of the padded square.
+    """Convert picture pixels to 0..1 of the padded square.
 
     Args:
         position_px: x, y of a point, or x1, y1, x2, y2 of a box (any even length of x, y pairs).
@@ -40,7 +50,7 @@ def to_square(position_px: Sequence[float], size_wh: tuple[int, int]) -> tuple[f
 
 
 def to_picture(position: Sequence[float], size_wh: tuple[int, int]) -> tuple[int, ...]:
-    """0..1 of the padded square to the nearest picture pixels; the inverse of `to_square`. Not clipped.
+    """Convert 0..1 of the padded square to the nearest picture pixels, not clipped; undo `to_square`.
 
     Args:
         position: x, y of a point, or x1, y1, x2, y2 of a box (any even length of x, y pairs).
@@ -51,7 +61,7 @@ def to_picture(position: Sequence[float], size_wh: tuple[int, int]) -> tuple[int
 
 
 def pad_to_square(image: Image.Image) -> Image.Image:
-    """The picture in the middle of an RGB square of its longer side."""
+    """Return the picture in the middle of an RGB square of its longer side."""
     image = image.convert("RGB")
     if image.width == image.height:
         return image
@@ -61,7 +71,7 @@ def pad_to_square(image: Image.Image) -> Image.Image:
 
 
 def padded_views(size_wh: tuple[int, int], crops_per_side: int) -> tuple[bool, ...]:
-    """Which views hold nothing of a picture of `size_wh`: the global view, then the crops row by row."""
+    """Return which views hold nothing of a picture of `size_wh`: the global one, then the crops by row."""
     x1, y1, x2, y2 = to_square((0, 0, *size_wh), size_wh)
     n = crops_per_side
     crops = [
@@ -72,48 +82,167 @@ def padded_views(size_wh: tuple[int, int], crops_per_side: int) -> tuple[bool, .
     return (False, *crops)
 
 
-class SphinxImageProcessor(BaseImageProcessor):
-    """PIL pictures -> `pixel_values` (B, 3, image_size, image_size), float32, CLIP-normalised."""
+def to_rgb(
+    image: Image.Image | np.ndarray | torch.Tensor, input_data_format: str | ChannelDimension | None = None
+) -> Image.Image:
+    """Turn one picture into an RGB PIL image.
+
+    Args:
+        image: a PIL image of any mode; or an array or a tensor (H, W), (H, W, C) or (C, H, W) with 1, 3 or 4
+            channels, of bools, of integers 0 .. 255, or of floats, 0 .. 1 or 0 .. 255.
+        input_data_format: "channels_first" or "channels_last"; None infers it.
+
+    Raises:
+        ValueError: for other shapes or values, with what was expected and what was found.
+    """
+    if isinstance(image, Image.Image):
+        if not all(image.size):
+            raise ValueError(f"a picture must have pixels, got {image.width} x {image.height}")
+        return image.convert("RGB")
+    array = image.detach().cpu().to_dense().numpy() if isinstance(image, torch.Tensor) else np.asarray(image)
+    if array.ndim == 2:
+        array = array[..., None]
+    elif array.ndim != 3 or not {array.shape[0], array.shape[2]} & set(CHANNELS):
+        raise ValueError(
+            f"a picture must be (H, W), (H, W, C) or (C, H, W) with C 1, 3 or 4, got {array.shape}"
+        )
+    elif (
+        input_data_format or infer_channel_dimension_format(array, num_channels=CHANNELS)
+    ) == ChannelDimension.FIRST:
+        array = np.moveaxis(array, 0, -1)
+    if 0 in array.shape or array.dtype.kind not in "buif":
+        raise ValueError(f"a picture must have pixels that are numbers, got {array.shape} of {array.dtype}")
+    low, high = float(array.min()), float(array.max())
+    if not (low >= 0 and high <= 255):  # also for NaN
+        raise ValueError(f"a picture's values must be 0 .. 1 or 0 .. 255, got {low:g} .. {high:g}")
+    if array.dtype.kind == "b" or (array.dtype.kind == "f" and high <= 1):
+        array = array.astype(np.float32) * 255
+    pixels = np.rint(array).astype(np.uint8)
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).convert("RGB")
+
+
+class SphinxImageProcessor(PilBackend):
+    """Turn pictures into `pixel_values` (B, 3, image_size, image_size), float32, CLIP-normalised.
+
+    Every picture is padded to a square with CLIP's mean colour and resized with PIL's antialiased bicubic
+    filter, as the original does; the views are cut by the model.
+
+    Args:
+        image_size: pixels, side of the square; `size={"height": n, "width": n}` says the same.
+        kwargs: transformers' own: `do_pad` (to a square), `do_resize`, `do_rescale`, `rescale_factor`,
+            `do_normalize`, `image_mean`, `image_std`, `resample`.
+    """
 
     model_input_names = ["pixel_values"]
+    resample = Image.Resampling.BICUBIC
+    size = {"height": 224, "width": 224}
+    image_mean = CLIP_MEAN
+    image_std = CLIP_STD
+    do_convert_rgb = True
+    do_pad = True
+    do_resize = True
+    do_rescale = True
+    do_normalize = True
 
-    def __init__(
-        self,
-        image_size: int = 224,
-        image_mean: Sequence[float] = CLIP_MEAN,
-        image_std: Sequence[float] = CLIP_STD,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, image_size: int | None = None, **kwargs: Unpack[ImagesKwargs]) -> None:
+        if image_size is not None:
+            kwargs["size"] = {"height": image_size, "width": image_size}
         super().__init__(**kwargs)
-        self.image_size = image_size
-        self.image_mean = tuple(image_mean)
-        self.image_std = tuple(image_std)
 
-    def resize(self, image: Image.Image) -> np.ndarray:
-        """Pad to a square and resize with PIL's (antialiased) bicubic filter: uint8 (S, S, 3)."""
-        size = (self.image_size, self.image_size)
-        return np.asarray(pad_to_square(image).resize(size, Image.Resampling.BICUBIC))
+    @property
+    def image_size(self) -> int:
+        """Pixels, side of the square."""
+        return int(self.size["height"])
 
-    def preprocess(self, images: Any, return_tensors: str | TensorType | None = None) -> BatchFeature:
-        """Make pixel values.
+    def resize(  # type: ignore[override]
+        self, image: Image.Image, size: SizeDict | None = None, resample: int | None = None
+    ) -> np.ndarray:
+        """Pad a picture to a square and resize it: uint8 (S, S, 3).
 
         Args:
-            images: one picture or a list of them: PIL, or (H, W, 3) uint8 arrays.
-            return_tensors: "pt" for a tensor, "np" for an array, None for a list of arrays.
+            image: of any mode.
+            size: of the result; None is the processor's own.
+            resample: PIL's number of a filter; None is the processor's own.
         """
-        mean = torch.tensor(self.image_mean)[:, None, None]
-        std = torch.tensor(self.image_std)[:, None, None]
-        pixels = []
-        flat: Any = make_flat_list_of_images(images)
-        for image in flat:
-            picture = image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image))
-            plane = torch.from_numpy(self.resize(picture).copy()).permute(2, 0, 1)
-            pixels.append(((plane.to(torch.float32) / 255 - mean) / std).numpy())
-        return BatchFeature({"pixel_values": pixels}, tensor_type=return_tensors)
+        return _resized(
+            pad_to_square(image), size or self.size, self.resample if resample is None else resample
+        )
 
-    def __call__(self, images: Any, return_tensors: str | TensorType | None = None) -> BatchFeature:
-        """The same as `preprocess`."""
-        return self.preprocess(images, return_tensors=return_tensors)
+    def process_image(  # type: ignore[override]
+        self,
+        image: Image.Image | np.ndarray | torch.Tensor,
+        do_convert_rgb: bool | None = None,
+        input_data_format: str | ChannelDimension | None = None,
+        **kwargs: Any,
+    ) -> Image.Image:
+        """Return one picture as an RGB PIL image; see `to_rgb`. SPHINX sees nothing else than RGB."""
+        return to_rgb(image, input_data_format)
+
+    def fetch_images(self, image_url_or_urls: Any) -> Any:
+        """Load what is given as a URL, a path or base64; pictures and None come back as they are.
+
+        Raises:
+            ValueError: in one line, for what is no picture or cannot be loaded.
+        """
+        given = image_url_or_urls
+        if isinstance(given, (list, tuple)):
+            return [self.fetch_images(one) for one in given]
+        if given is None or is_valid_image(given):
+            return given
+        if not isinstance(given, (str, os.PathLike)):
+            kind = type(given).__name__
+            raise ValueError(f"a picture must be a PIL image, an array, a tensor or a string, got {kind}")
+        try:
+            return load_image(os.fspath(given))
+        except Exception as error:  # whatever the network, the disk and PIL raise
+            name = os.fspath(given)
+            shown = name if len(name) <= SHOWN else f"{name[:SHOWN]}..."
+            raise ValueError(
+                f"{shown!r} cannot be loaded as a picture ({type(error).__name__}): expected a URL "
+                "(http, https), the path of a file, or base64"
+            ) from error
+
+    def _preprocess(  # type: ignore[override]
+        self,
+        images: list[Image.Image],
+        do_resize: bool | None,
+        size: SizeDict,
+        resample: int | None,
+        do_rescale: bool | None,
+        rescale_factor: float,
+        do_normalize: bool | None,
+        image_mean: Sequence[float],
+        image_std: Sequence[float],
+        do_pad: bool | None,
+        return_tensors: str | TensorType | None,
+        data_format: str | ChannelDimension | None = None,
+        **kwargs: Any,
+    ) -> BatchFeature:
+        """Pad, resize, rescale and normalise RGB pictures; the names are those of `__init__`."""
+        values = []
+        for image in images:
+            square = pad_to_square(image) if do_pad else image
+            pixels = _resized(square, size, resample) if do_resize else np.asarray(square)
+            plane = torch.from_numpy(pixels.copy()).permute(2, 0, 1).to(torch.float32)
+            if do_rescale:  # divided, as the original does: a product with 1 / 255 rounds otherwise
+                plane = plane / 255 if rescale_factor == 1 / 255 else plane * rescale_factor
+            if do_normalize:
+                mean, std = (
+                    torch.tensor(tuple(numbers))[:, None, None] for numbers in (image_mean, image_std)
+                )
+                plane = (plane - mean) / std
+            if data_format == ChannelDimension.LAST:
+                plane = plane.permute(1, 2, 0)
+            values.append(plane.numpy())
+        return BatchFeature({"pixel_values": values}, tensor_type=return_tensors)
+
+
+def _resized(image: Image.Image, size: SizeDict | dict[str, int], resample: int | None) -> np.ndarray:
+    """Resize a picture to `size`: uint8 (height, width, 3)."""
+    if not (size["height"] and size["width"]):
+        raise ValueError(f"size must have a height and a width, got {dict(size)}")
+    filter_ = Image.Resampling.BICUBIC if resample is None else Image.Resampling(resample)
+    return np.asarray(image.resize((size["width"], size["height"]), filter_))
 
 
 __all__ = ["SphinxImageProcessor"]

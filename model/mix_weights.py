@@ -22,7 +22,7 @@ import torch
 from safetensors import safe_open
 from tqdm import tqdm
 
-from .convert_sphinx_to_hf import ConversionError, plan_files, require_disk, write_index, write_safetensors
+from .conversion import ConversionError, plan_files, require_disk, write_index, write_safetensors
 
 SHARD = 5 * 10**9  # bytes, a written file's largest size
 LANGUAGE = ("model.language_model.", "lm_head.")  # names that are always mixed; all others are the eyes'

@@ -21,12 +21,12 @@ from pipelines.conversation import whole_picture_phrases
 from pipelines.engine import About, Engine
 from pipelines.errors import DemoError
 from pipelines.interfaces import Inpainter, ReplyOptions, Scenes, Segmenter, VisionLanguageModel
+from pipelines.language import requests as req
 from pipelines.language import resolve
 from pipelines.language import understand as understand_words
-from pipelines.language import requests as req
-from pipelines.language.requests import Help, Look, Redo, Request, Suggestion, Target, Undo, Understanding
+from pipelines.language.requests import Help, Look, Redo, Request, Suggestion, Target, Understanding, Undo
 from pipelines.language.suggestions import suggest_without_words
-from pipelines.pictures import Pictures, open_picture
+from pipelines.pictures import Photo, Pictures
 from pipelines.presenter import present
 from pipelines.scene import Box, Click, Picture, Region, Scene, Turn
 from pipelines.tasks import pointing
@@ -101,16 +101,15 @@ class Assistant:
 
     # --- pictures --------------------------------------------------------------------------------------
 
-    def open(self, source: str | Path | bytes | Image.Image) -> Scene:
+    def open(self, source: str | Path | bytes | Image.Image | Photo) -> Scene:
         """Return a new scene of a picture, with a notice when the picture is outside the model's world.
 
         Raises:
             DemoError: it cannot be opened.
         """
-        image = open_picture(source)
-        scene = Scene(self.pictures.add(image))
-        assert scene.picture
-        if not self.engine.vlm.in_distribution(image, scene.picture.digest):
+        picture = self.pictures.open(source)
+        scene = Scene(picture)
+        if not self.engine.vlm.in_distribution(self.image(picture), picture.digest):
             scene = scene.with_turn(Turn("notice", UNFAMILIAR.format(model=self.about.model)))
         return scene
 
@@ -168,7 +167,7 @@ class Assistant:
     # --- words -----------------------------------------------------------------------------------------
 
     def understand(self, scene: Scene, words: str) -> Understanding:
-        """Tell what a message asks for, in the order in which it is to be carried out, and what was mended."""
+        """Tell what a message asks for, in order, and what was mended."""
         if ability := ability_said(words):
             name: Any = ability.name  # a new ability is not among the names that the language knows
             return Understanding((Look(name),))
@@ -212,9 +211,9 @@ class Assistant:
             last: TaskResult | None = None
             try:
                 with closing(self._run_one(scene, request, options, step)) as events:
-                    for event, last in events:
+                    for event, result in events:
                         yield event
-                        scene = event.scene
+                        scene, last = event.scene, result
             except DemoError as error:
                 if not rest:
                     raise

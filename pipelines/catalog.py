@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from pipelines.engine import REMEMBERED_TURNS, About
 from pipelines.errors import MissingCapability
 from pipelines.interfaces import GUIDANCE, Inpainter, Segmenter, VisionLanguageModel
 from pipelines.language.vocabulary import Vocabulary
+from pipelines.settings import Settings
 from pipelines.zero_gpu import GpuDecorator, run_on_zero_gpu
 
 log = logging.getLogger(__name__)
@@ -36,17 +36,6 @@ PAINTED_WITHOUT_A_MODEL = (
     "new can be painted. `--inpainter stable-diffusion-v1-5` paints."
 )
 DTYPES = ("float32", "bfloat16", "float16", "int8", "nf4")
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What is loaded: names, local paths or Hub ids; "auto" is found."""
-
-    model: str = "sphinx-nano"
-    segmenter: str = "sam-nano"
-    inpainter: str = "auto"
-    device: str = "auto"
-    dtype: str = "auto"
 
 
 def load(settings: Settings | str | None = None, *, gpu: GpuDecorator | None = None) -> Assistant:
@@ -68,15 +57,6 @@ def load(settings: Settings | str | None = None, *, gpu: GpuDecorator | None = N
     if gpu:
         vlm, segmenter, inpainter = run_on_zero_gpu(gpu, vlm, segmenter, inpainter)
     return Assistant(vlm, segmenter, inpainter, about)
-
-
-def quieten() -> None:
-    """The models' libraries say nothing on stderr unless something is wrong, nor draw bars into a pipe."""
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.set_verbosity_error()
-    if not sys.stderr.isatty():
-        transformers_logging.disable_progress_bar()
 
 
 def find_device(device: str) -> tuple[str, str]:
@@ -122,7 +102,7 @@ def load_vlm(model: str, device: str, dtype: str, why: str) -> tuple[VisionLangu
 
     from model import SphinxProcessor, checkpoints
     from model.familiarity import Familiarity
-    from pipelines.sphinx import SphinxVLM
+    from pipelines.vlm import SphinxVLM
 
     released = model in checkpoints.CHECKPOINTS and checkpoints.CHECKPOINTS[model].subfolder is not None
     dtype, because = find_dtype(dtype, device, embedded=not released)

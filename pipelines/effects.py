@@ -48,6 +48,13 @@ def fill_background(
     return _behind(image, np.broadcast_to(np.array(colour, np.float32), (*keep.shape, 3)), keep)
 
 
+def cut_out(image: Image.Image, keep: np.ndarray) -> Image.Image:
+    """The picture (RGB or RGBA) as RGBA, with all but `keep` transparent."""
+    layer = np.array(image.convert("RGBA"))
+    layer[..., 3] = np.rint(layer[..., 3] * _alpha(keep)).astype(np.uint8)
+    return Image.fromarray(layer)
+
+
 def _behind(image: Image.Image, background: np.ndarray, keep: np.ndarray) -> Image.Image:
     """A background behind `keep`: its inner edge is blended, its inside stays as it is."""
     alpha = _alpha(keep)[..., None]

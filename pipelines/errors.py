@@ -11,3 +11,12 @@ class UnreadablePicture(DemoError):
 
 class MissingCapability(DemoError):
     """The loaded checkpoint, the weights or the memory for the request are not there."""
+
+
+def loading_failed(what: str, error: BaseException) -> MissingCapability:
+    """Return what is to be said where weights or a tokenizer cannot be read: one line in any case."""
+    lines = str(error).strip().splitlines() or ["no reason given"]
+    return MissingCapability(
+        f"{what} cannot be loaded ({type(error).__name__}: {lines[0][:200]}): its files are damaged or "
+        "incomplete, fetch or convert them again."
+    )

@@ -26,11 +26,12 @@ from PIL import Image
 
 from pipelines.abilities import ABILITIES
 from pipelines.assistant import Assistant
-from pipelines.catalog import Settings, load, quieten
+from pipelines.catalog import Settings, load
 from pipelines.errors import DemoError, MissingCapability
 from pipelines.interfaces import ReplyOptions
 from pipelines.language.colours import COLOURS
 from pipelines.language.nouns import noun
+from pipelines.quiet import quieten
 from pipelines.scene import Box, Mask, Region, Scene
 from pipelines.tasks.ask import describe_region
 

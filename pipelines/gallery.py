@@ -15,9 +15,10 @@ from PIL import Image
 
 from pipelines.abilities import ABILITIES, Ability
 from pipelines.assistant import Assistant
-from pipelines.catalog import ASSETS, Settings, load, quieten
+from pipelines.catalog import ASSETS, Settings, load
 from pipelines.draw import draw
 from pipelines.errors import DemoError
+from pipelines.quiet import quieten
 from pipelines.scene import Scene
 
 EXAMPLES = ASSETS / "examples"

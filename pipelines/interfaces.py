@@ -95,16 +95,34 @@ class CutReply(str):
     __slots__ = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy a model is: requests it answers together, that wait, that may wait.
+
+    `wait_s`: roughly the seconds until a request that comes now is begun.
+    """
+
+    places: int
+    answering: int
+    waiting: int
+    most_waiting: int
+    wait_s: float
+
+
 Scenes = Generator[Scene, None, None]
 Replies = Generator[str, None, None]
 Paintings = Generator[Painting, None, None]
 
 
 class VisionLanguageModel(Protocol):
-    """SPHINX. `forward_passes` counts the language model's calls since it was loaded."""
+    """SPHINX."""
 
     name: str
-    forward_passes: int
+
+    @property
+    def forward_passes(self) -> int:
+        """Calls of the language model since it was loaded, each for all who are answered then."""
+        ...
 
     def stream(
         self,
@@ -115,7 +133,7 @@ class VisionLanguageModel(Protocol):
         *,
         options: GenerationOptions,
     ) -> Replies:
-        """Answer. Closing the iterator stops the model at once.
+        """Answer. May be called from several threads; closing the iterator stops within one token.
 
         Args:
             image: upright RGB, or None to talk without a picture.
@@ -123,7 +141,8 @@ class VisionLanguageModel(Protocol):
             turns: the conversation so far: (question, raw answer), oldest first.
             question: SPHINX's full sentence.
         Yields:
-            The whole raw reply so far, growing; never any of the stop.
+            The whole raw reply so far, growing, after every token; never any of the stop. Where nothing was
+            added for a while (the request waits for a place) the same comes again: a caller can close then.
         """
         ...
 

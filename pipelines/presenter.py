@@ -248,9 +248,9 @@ def _write_alteration(done: Alteration, scene: Scene, ids: Sequence[int]) -> Tex
 
 
 def _exported(head: str, scene: Scene, ids: Sequence[int]) -> Text:
-    """What is shown on white here can be had with a transparent ground."""
+    """What the page shows on white is transparent in what is saved of it."""
     text, spans = _with_names(head, scene, ids)
-    return f"{text} It is shown on white; “Export” gives it with a transparent ground.", spans
+    return f"{text} Shown on white here; “Export” saves it with a transparent ground.", spans
 
 
 def _head(listing: Listing, count: int) -> str:

@@ -12,48 +12,13 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from pipelines.geometry import Box, Point
+
 COCO_JOINTS = (
     "nose", "left eye", "right eye", "left ear", "right ear", "left shoulder", "right shoulder",
     "left elbow", "right elbow", "left wrist", "right wrist", "left hip", "right hip",
     "left knee", "right knee", "left ankle", "right ankle",
 )  # fmt: skip
-
-
-class Point(NamedTuple):
-    """A pixel of the picture."""
-
-    x: int
-    y: int
-
-
-class Box(NamedTuple):
-    """A rectangle of pixels; x2 and y2 are exclusive, as in a slice."""
-
-    x1: int
-    y1: int
-    x2: int
-    y2: int
-
-    @property
-    def area(self) -> int:
-        return max(0, self.x2 - self.x1) * max(0, self.y2 - self.y1)
-
-    def grown(self, share: float) -> Box:
-        """The box with so many of its longer sides added on every side; it may reach below 0."""
-        more = share * max(self.x2 - self.x1, self.y2 - self.y1)
-        return Box(*map(round, (self.x1 - more, self.y1 - more, self.x2 + more, self.y2 + more)))
-
-    def within(self, size_wh: tuple[int, int]) -> Box:
-        """What of the box lies in a picture; without area where nothing does."""
-        return Box(max(0, self.x1), max(0, self.y1), min(size_wh[0], self.x2), min(size_wh[1], self.y2))
-
-    def iou(self, other: Box) -> float:
-        """Intersection over union with `other`, 0..1."""
-        w = min(self.x2, other.x2) - max(self.x1, other.x1)
-        h = min(self.y2, other.y2) - max(self.y1, other.y1)
-        shared = max(0, w) * max(0, h)
-        union = self.area + other.area - shared
-        return shared / union if union else 0.0
 
 
 class Click(NamedTuple):

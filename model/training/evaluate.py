@@ -133,7 +133,7 @@ class _Asking:
             pixels = processor.image_processor([Image.fromarray(self.pictures[number])], return_tensors="pt")
             features[number] = model.get_image_features(
                 pixels["pixel_values"].to(device, model.dtype), conditions.views, conditions.encoders
-            )[0]
+            ).pooler_output[0]
         words = [processor.tokenizer(processor.prompt([(e.qa.question, None)])).input_ids for e in batch]
         shown = len(features[numbers[0]])
         rows = [[*ids[:1], *[processor.image_token_id] * shown, *ids[1:]] for ids in words]

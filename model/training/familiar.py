@@ -35,7 +35,7 @@ def summaries(
     rows = []
     for image in images:
         pixels: Any = processor.image_processor([image], return_tensors="pt")["pixel_values"]
-        tokens = model.get_image_features(pixels.to(model.device, model.dtype), views)[0]
+        tokens = model.get_image_features(pixels.to(model.device, model.dtype), views).pooler_output[0]
         rows.append(summary(tokens.cpu()))
     return torch.stack(rows)
 

@@ -16,6 +16,7 @@ from pipelines.effects import (
     WHITE,
     Margins,
     blur_background,
+    cut_out,
     extend_canvas,
     fill_background,
     grey_background,
@@ -23,6 +24,7 @@ from pipelines.effects import (
 )
 from pipelines.engine import Engine
 from pipelines.errors import DemoError
+from pipelines.intake import MAX_PIXELS, Photo, over_white
 from pipelines.interfaces import Painting, ReplyOptions
 from pipelines.language.colours import COLOURS, colours_in
 from pipelines.language.requests import Background, CutOut, Direction, Extend, Move, Resize
@@ -34,7 +36,6 @@ from pipelines.tasks.results import Alteration, Progress, Results, TaskResult
 
 MARGIN = 0.014  # of the picture's longer side: by so much the hole of what was moved is larger than it
 LEAST_MARGIN = 3  # pixels
-MOST_PIXELS = 50_000_000  # of an extended picture
 STEPS: dict[Direction, tuple[int, int]] = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 
 
@@ -42,30 +43,41 @@ def background(engine: Engine, scene: Scene, request: Background, options: Reply
     """Change what is behind the things of the page, or behind all that SPHINX names."""
     scene = yield from outline_foreground(engine, scene, options)
     picture = need_picture(scene)
-    image, keep = engine.image(picture), _plane(scene, [r.id for r in scene.regions if r.mask])
+    ids = tuple(region.id for region in scene.regions if region.mask)
+    image, keep, outcome = (
+        engine.image(picture),
+        _plane(scene, ids),
+        Alteration(request.effect, request.colour),
+    )
     match request.effect:
         case "blur":
             changed = blur_background(image, keep)
         case "grey":
             changed = grey_background(image, keep)
         case "cut out":
-            changed = fill_background(image, keep)
+            yield _changed(engine, scene, _alone(engine, picture, keep), outcome, ids)
+            return
         case "colour":
             named = colours_in(request.colour)
             changed = fill_background(image, keep, COLOURS[named[-1]] if named else WHITE)
-    outcome = Alteration(request.effect, request.colour)
-    ids = tuple(region.id for region in scene.regions if region.mask)
-    yield _changed(engine, scene, engine.pictures.add(changed), outcome, ids)
+    yield _changed(engine, scene, engine.pictures.add(changed, like=picture), outcome, ids)
 
 
-def cut_out(engine: Engine, scene: Scene, request: CutOut, options: ReplyOptions) -> Results:
+def show_alone(engine: Engine, scene: Scene, request: CutOut, options: ReplyOptions) -> Results:
     """Show the target alone."""
     targets = yield from outline_targets(engine, scene, request, options)
     if targets is None:
         return
     scene, ids = targets
-    alone = fill_background(engine.image(need_picture(scene)), _plane(scene, ids))
-    yield _changed(engine, scene, engine.pictures.add(alone), Alteration(request), ids)
+    alone = _alone(engine, need_picture(scene), _plane(scene, ids))
+    yield _changed(engine, scene, alone, Alteration(request), ids)
+
+
+def _alone(engine: Engine, picture: Picture, keep: np.ndarray) -> Picture:
+    """The picture with all but a plane transparent."""
+    photo = engine.pictures.photo(picture)
+    layer = cut_out(photo.layer or photo.image, keep)
+    return engine.pictures.open(Photo(over_white(layer), layer, photo.exif))
 
 
 def extend(engine: Engine, scene: Scene, request: Extend, options: ReplyOptions) -> Results:
@@ -73,11 +85,11 @@ def extend(engine: Engine, scene: Scene, request: Extend, options: ReplyOptions)
     picture = need_picture(scene)
     margins = _margins(request, picture.size_wh)
     larger, added = extend_canvas(engine.image(picture), margins)
-    if larger.width * larger.height > MOST_PIXELS:
+    if larger.width * larger.height > MAX_PIXELS:
         raise DemoError("The picture would be too large: extend it by less.")
     painting = yield from _fill(engine, scene, larger, added, options)
     assert painting.image
-    new = engine.pictures.add(painting.image)
+    new = engine.pictures.add(painting.image, like=picture)
     regions = tuple(_shifted(region, margins.left, margins.top) for region in scene.regions)
     outcome = Alteration(request, inpainter=painting.by or engine.inpainter.name)
     yield _changed(engine, replace(scene, regions=regions), new, outcome, (), options.seed)
@@ -106,7 +118,7 @@ def move(engine: Engine, scene: Scene, request: Move | Resize, options: ReplyOpt
         blank = replace(region, clicks=(), candidates=(), keypoints=None, prompt_box=None, score=None)
         scene = scene.with_region(replace(blank, mask=mask, box=mask.box, source="edit"))
     outcome = Alteration(request, inpainter=painting.by or engine.inpainter.name)
-    yield _changed(engine, scene, engine.pictures.add(canvas), outcome, ids, options.seed)
+    yield _changed(engine, scene, engine.pictures.add(canvas, like=picture), outcome, ids, options.seed)
 
 
 def _plane(scene: Scene, ids: Sequence[int]) -> np.ndarray:

@@ -13,7 +13,7 @@ from pipelines.interfaces import ReplyOptions
 from pipelines.language import requests as req
 from pipelines.language.requests import Request
 from pipelines.scene import Scene
-from pipelines.tasks.alter import background, cut_out, extend, move
+from pipelines.tasks.alter import background, extend, move, show_alone
 from pipelines.tasks.ask import ask, describe, marks
 from pipelines.tasks.check import check
 from pipelines.tasks.edit import edit
@@ -40,7 +40,7 @@ TASKS: dict[type, Task] = {
     req.Pose: pose,
     req.Edit: edit,
     req.Background: background,
-    req.CutOut: cut_out,
+    req.CutOut: show_alone,
     req.Extend: extend,
     req.Move: move,
     req.Resize: move,

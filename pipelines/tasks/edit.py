@@ -88,7 +88,7 @@ def _paint(job: EditJob) -> Results:
                     yield replace(best, status="partial", outcome=growing)
         if painting.image is None:
             raise DemoError("The inpainter gave no picture: try again with another seed or wish.")
-        painted = job.engine.pictures.add(painting.image)
+        painted = job.engine.pictures.add(painting.image, like=need_picture(job.scene))
         if painted in paintings:
             break  # no seed changes what this inpainter does
         paintings.append(painted)
@@ -121,7 +121,7 @@ def _painting_steps(job: EditJob, seed: int) -> Paintings:
 
 def _preview(job: EditJob, progress: Progress, painting: Painting) -> TaskResult:
     """The first painting as it grows."""
-    shown = job.engine.pictures.add(painting.preview) if painting.preview is not None else None
+    shown = job.engine.pictures.add_preview(painting.preview) if painting.preview is not None else None
     record = Record("edit", job.engine.inpainter.name)
     touched = tuple(number for number, _ in job.names)
     return TaskResult(job.scene, progress, record, "preview", preview=shown, touched=touched)

@@ -87,7 +87,8 @@ def test_a_refusal_keeps_its_question(assistant):
 
 def test_a_painting_that_was_stopped_or_broke_leaves_the_picture_as_it_was(assistant, opened):
     opened = last(actions.ask(assistant, opened, "segment the red ball", ReplyOptions()))
-    for growing, shown in actions.ask(assistant, opened, "replace it with a star", ReplyOptions(steps=8)):
+    answer = actions.ask(assistant, opened, "replace it with a star", ReplyOptions(steps=8))
+    for growing, shown in answer:  # noqa: B007
         if shown.picture != opened.scene.picture:
             break
     assert "Painting, step" in shown.turns[-1].text

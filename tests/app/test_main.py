@@ -2,23 +2,127 @@
 
 from __future__ import annotations
 
+import os
 import runpy
+import signal
+import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from app import main, ui
-from pipelines import Settings
+from pipelines import Settings, scratch
+from pipelines.settings import BadArguments
+
+ROOT = Path(main.__file__).parent.parent
 
 
 def test_the_command_line_becomes_settings():
     assert main.settings([]) == (Settings(), None)
     words = ["--model", "sphinx-tiny", "--segmenter", "sam", "--inpainter", "opencv", "--port", "8000"]
     assert main.settings(words) == (Settings("sphinx-tiny", "sam", "opencv"), 8000)
-    with pytest.raises(SystemExit):
-        main.settings(["--port", "many"])
+    for wrong in ("many", "0", "70000", "9" * 5000):
+        with pytest.raises(BadArguments):
+            main.settings(["--port", wrong])
+
+
+def test_the_environment_becomes_settings(monkeypatch):
+    monkeypatch.setenv("SPHINX_MODEL", "sphinx-tiny")
+    monkeypatch.setenv("SPHINX_PORT", "8001")
+    assert main.settings([]) == (Settings("sphinx-tiny"), 8001)
+    assert main.settings(["--port", "8000", "--model", "sphinx"]) == (Settings("sphinx"), 8000)
+    monkeypatch.setenv("SPHINX_PORT", "many")
+    with pytest.raises(BadArguments, match="--port"):
+        main.settings([])
+
+
+def test_help_says_what_the_environment_does(capsys):
+    with pytest.raises(SystemExit) as left:
+        main.settings(["--help"])
+    assert left.value.code == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in ("GRADIO_ROOT_PATH", "GRADIO_SERVER_NAME", "SPHINX_MODEL"))
+
+
+@pytest.mark.parametrize("asked", ["option", "environment"])
+def test_a_taken_port_is_one_line_before_anything_is_loaded(monkeypatch, capsys, asked):
+    monkeypatch.setattr(main, "_serve", lambda *_: pytest.fail("it was served"))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        monkeypatch.setenv("GRADIO_SERVER_PORT", port)
+        assert main.main(["--port", port] if asked == "option" else []) == 2
+    err = capsys.readouterr().err
+    assert port in err
+    assert err.count("\n") == 1
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "no.such.host.invalid")
+    assert main.main([]) == 2
+
+
+STANDING = """
+import sys, time
+from app import main
+from app.startup import Startup
+
+def load(settings, *, gpu):
+    import torch
+    print("begun", flush=True)
+    while True:
+        torch.rand(700, 700) @ torch.rand(700, 700)
+        time.sleep(0.02)
+
+main.pipelines.load = load
+sys.exit(main.main(["--port", sys.argv[1]]))
+"""
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_end_is_quick_and_clean_while_models_compute(tmp_path, sent, status):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": "."}
+    with subprocess.Popen(
+        [sys.executable, "-c", STANDING, str(port)], env=environment, text=True, cwd=ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as page:  # fmt: skip
+        assert page.stdout
+        while "Running on" not in (line := page.stdout.readline()):
+            assert line, "it ended"
+        assert list(tmp_path.glob("sphinx-live-*/gradio"))
+        began = time.monotonic()
+        page.send_signal(sent)
+        said = page.stdout.read()
+        assert page.wait() == status
+        assert time.monotonic() - began < 2
+    assert "Traceback" not in said
+    assert "terminate" not in said
+    assert [path for path in tmp_path.glob("sphinx-live-*") if (path / "lock").exists()] == []
+
+
+def test_a_start_sweeps_what_a_killed_one_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
+    code = "from pipelines.scratch import scratch_folder as f; (f() / 'x').touch(); "
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    left = f"{code} import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    subprocess.run([sys.executable, "-c", left], env=environment, cwd=ROOT, check=False)
+    assert len(list(tmp_path.glob("sphinx-live-*/x"))) == 1
+    alive = f"{code} print(f(), flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", alive], env=environment, cwd=ROOT, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as other:  # fmt: skip
+        assert other.stdout
+        held = Path(other.stdout.readline().strip())
+        scratch.sweep()
+        assert [path.parent for path in tmp_path.glob("sphinx-live-*/x")] == [held]
+        other.communicate("\n")
+    assert list(tmp_path.glob("sphinx-live-*")) == []
 
 
 def test_the_examples_are_there():
@@ -50,7 +154,8 @@ def test_a_gpu_is_borrowed_where_one_is_lent(monkeypatch, lent):
     monkeypatch.setitem(sys.modules, "spaces", spaces if lent else None)  # None: it cannot be imported
     began = []
     monkeypatch.setattr(main, "main", lambda **given: began.append(given))
-    runpy.run_path(str(Path(main.__file__).parent.parent / "app.py"), run_name="__main__")
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(ROOT / "app.py"), run_name="__main__")
     assert began == [{"gpu": spaces.GPU if lent else None}]
 
 
@@ -59,6 +164,7 @@ def test_a_lent_gpu_wants_the_models_loaded_before_the_page_is_served(monkeypatc
     monkeypatch.setattr(main.pipelines, "load", lambda *_, gpu: order.append(gpu) or assistant)
     monkeypatch.setattr(main, "launch", lambda page, port: order.append("launched"))
     gpu = lambda **terms: lambda served: served  # noqa: E731
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "/tmp/gradio")
     main.main([], gpu=gpu)
     assert order == [gpu, "launched"]
 

@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 from model import SphinxForConditionalGeneration, SphinxProcessor
-from model.convert_sphinx_to_hf import VARIANTS, convert
+from model.conversion import VARIANTS, convert
 from tests.model.original import ARCHITECTURE, original_state, write_original
 
 FILE = Path(__file__).with_name("goldens.json")
@@ -52,7 +52,7 @@ def measure(llama_type: str, folder: Path) -> dict[str, Any]:
     processor = SphinxProcessor.from_pretrained(folder / "out")
     inputs = processor(text=processor.prompt([(QUESTION, None)]), images=picture(), return_tensors="pt")
     with torch.no_grad():
-        tokens = model.get_image_features(inputs["pixel_values"])
+        tokens = model.get_image_features(inputs["pixel_values"]).pooler_output
         logits = model(**inputs).logits[0, -1]
         out = model.generate(**inputs, max_new_tokens=NEW, do_sample=False)[0]
     return {

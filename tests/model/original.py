@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from model.convert_sphinx_to_hf import Weights, origin, read_config, stored_shape, target_shapes
+from model.conversion import Weights, origin, read_config, stored_shape, target_shapes
 from tests.model.tiny import VOCABULARY, tiny_tokenizer
 
 ARGS: dict[str, Any] = {"dim": 16, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "norm_eps": 1e-5}

@@ -30,7 +30,7 @@ from model.checkpoints import (
     require_memory,
     table,
 )
-from model.convert_sphinx_to_hf import target_shapes
+from model.conversion import target_shapes
 from tests.model.original import ARCHITECTURE, original_state, write_original
 from tests.model.tiny import tiny_config, tiny_model
 

@@ -16,16 +16,16 @@ import torch
 from safetensors.torch import load_file
 
 from model import SphinxForConditionalGeneration, SphinxProcessor
-from model.convert_sphinx_to_hf import (
+from model.conversion import (
     KEYS,
     ConversionError,
     convert,
     is_dropped,
-    main,
     origin,
     require_disk,
     stored_shape,
 )
+from model.convert_sphinx_to_hf import main
 from tests.model.original import ARCHITECTURE, original_state, write_original
 
 State = dict[str, torch.Tensor]
@@ -257,19 +257,19 @@ MEASURE = """
 import json, sys
 from pathlib import Path
 import torch
-from model.convert_sphinx_to_hf import convert
+from model.conversion import convert
 folder, output, architecture = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
 def anonymous():
     with open("/proc/self/status") as lines:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
-import model.convert_sphinx_to_hf as converter
-before, peak, take = anonymous(), 0, converter._take
+import model.conversion.checkpoint as converter
+before, peak, take = anonymous(), 0, converter.take
 def watched(*given):
     global peak
     made = take(*given)
     peak = max(peak, anonymous())
     return made
-converter._take = watched
+converter.take = watched
 convert([folder], output, architecture=architecture, quiet=True)
 print(max(peak, anonymous()) - before)
 """

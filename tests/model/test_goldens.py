@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from model.convert_sphinx_to_hf import VARIANTS
+from model.conversion import VARIANTS
 from tests.model.goldens import FILE, measure
 
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from model import SphinxForConditionalGeneration, SphinxProcessor
-from model.convert_sphinx_to_hf import ConversionError
+from model.conversion import ConversionError
 from model.mix_weights import LANGUAGE, main, mix_checkpoints
 from tests.model.tiny import tiny_config, tiny_model, tiny_processor
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco
 
-import pipelines.__main__ as shell
+from pipelines import shell
 from pipelines.draw import colour, draw
 
 
@@ -126,7 +126,16 @@ def test_a_folder_gives_lines(shelled, park, capsys, tmp_path):
         (("{park}", "hello", "--colour"), "--colour"),
         ((), "picture"),
         (("{empty}", "hello"), "no picture in"),
-        (("{park}", "find the red ball", "--save", "/nowhere/at/all.png"), "cannot be written"),
+        (("{park}", "find the red ball", "--save", "/nowhere/at/all.png"), "no folder /nowhere/at"),
+        (("{park}", "find the red ball", "--save", "out.gif"), "end in .png"),
+        (("{park}", "find the red ball", "--save", "{park}"), "would be lost"),
+        (("{park}", "hello", "--seed", "9223372036854775808"), "not in 0 to"),
+        (("{park}", "hello", "--seed", "9" * 5000), "not in 0 to"),
+        (("a" * 300 + ".png", "hello"), "cannot be read"),
+        (("{park}", "hello", "--session", "out.txt"), "name a .zip"),
+        (("{empty}/..", "hello", "--session", "out.zip"), "one picture"),
+        (("{park}", "hello", "--mask", "{text}"), "text, not a picture"),
+        (("{park}", "--box", "1,2,3,1" + "0" * 400), "not in"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(shelled, park, tmp_path, capsys, arguments, says):
@@ -156,3 +165,124 @@ def test_drawing_every_kind_of_region(assistant, drawing):
     assert len({colour(i) for i in range(1, 30)}) == 29
     tiny = assistant.open(Image.new("RGB", (1, 1)))
     assert draw(Image.new("RGB", (1, 1)), assistant.answer(tiny, "find the red ball")).size == (1, 1)
+
+
+# --- several messages, sessions, masks, and what is written where --------------------------------------
+
+
+def test_several_messages_are_one_conversation(shelled, park, capsys):
+    status, out, _ = run(capsys, park, "find the red ball", "segment it", "remove #1", "--json")
+    found, outlined, removed = json.loads(out)
+    assert status == 0
+    assert (found["regions"][0]["mask"], found["picture"]) == (None, None)
+    assert outlined["regions"][0]["mask"]
+    assert outlined["picture"] is None
+    assert removed["regions"] == []
+    assert Image.open(removed["picture"]).getpixel((70, 100)) == (128, 128, 128)
+
+
+def test_a_session_is_written_and_gone_on_with(shelled, park, capsys, tmp_path):
+    visit = tmp_path / "visit.zip"
+    run(capsys, park, "find the red ball", "--session", visit)
+    status, out, _ = run(capsys, visit, "segment #1", "find the blue cup", "--json", "--session", visit)
+    assert status == 0
+    assert [region["label"] for region in json.loads(out)[1]["regions"]] == ["red ball", "blue cup"]
+    assert json.loads(out)[0]["regions"][0]["mask"]
+    status, _, err = run(capsys, __file__, "hello")
+    assert (status, "text" in err) == (2, True)
+    (tmp_path / "broken.zip").write_bytes(visit.read_bytes()[:500])
+    assert run(capsys, tmp_path / "broken.zip", "hello")[0] == 2
+
+
+def test_a_mask_is_a_region(shelled, park, capsys, tmp_path):
+    plane = np.zeros((400, 400), np.uint8)  # twice the picture's size
+    plane[160:240, 100:180] = 255
+    Image.fromarray(plane).save(tmp_path / "mask.png")
+    answer = json.loads(run(capsys, park, "--mask", tmp_path / "mask.png", "--json")[1])
+    assert answer["regions"][0]["box"] == [50, 80, 90, 120]
+    _, out, _ = run(capsys, park, "remove #1", "--mask", tmp_path / "mask.png", "--json")
+    assert Image.open(json.loads(out)["picture"]).getpixel((70, 100)) == (128, 128, 128)
+    answer = json.loads(run(capsys, park, "--mask", tmp_path / "mask.png", "--invert", "--json")[1])
+    assert coco.decode(answer["regions"][0]["mask"]).sum() == 200 * 200 - 40 * 40
+
+
+def test_nothing_is_overwritten_and_nothing_fed_back(shelled, drawing, capsys, tmp_path):
+    folder = tmp_path / "holidays"
+    folder.mkdir()
+    drawing.save(folder / "holiday.jpg", quality=95)
+    drawing.save(folder / "holiday.png")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    for _ in range(2):
+        for name in ("holiday.jpg", "holiday.png"):
+            run(capsys, folder / name, "remove the red ball")
+    assert len(list(folder.glob("holiday-edited*.png"))) == 4
+    for number in ("", "-2"):
+        rows = [json.loads(line) for line in run(capsys, folder, "remove the red ball")[1].splitlines()]
+        assert [row["file"] for row in rows] == ["holiday.jpg", "holiday.png"]
+        assert [row["picture"] for row in rows] == [
+            str(folder / f"edited{number}" / name) for name in ("holiday.jpg.png", "holiday.png.png")
+        ]
+    assert all(path.read_bytes() == data for path, data in before.items())
+    status, _, err = run(capsys, folder, "find the red ball", "--save", folder)
+    assert (status, "itself" in err) == (2, True)
+
+
+def test_output_names_never_collide(tmp_path):
+    names = ["a.png", "A.jpg", "a.jpg", "a.jpg.webp", "b.tif", "A.JPG"]
+    given = [tmp_path / name for name in names]
+    named = [name.casefold() for name in shell.output_names(given).values()]
+    assert len(set(named)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "lossless"), [("png", True), ("webp", True), ("tif", True), ("jpg", False)]
+)
+def test_what_is_not_edited_is_kept(shelled, capsys, tmp_path, suffix, lossless):
+    noise = Image.effect_noise((200, 200), 80).convert("RGB")
+    noise.save(tmp_path / "noise.png")
+    answer = json.loads(
+        run(
+            capsys,
+            tmp_path / "noise.png",
+            "remove the red ball",
+            "--json",
+            "--save",
+            tmp_path / f"o.{suffix}",
+        )[1]
+    )
+    change = np.abs(np.asarray(Image.open(answer["picture"]).convert("RGB"), int) - np.asarray(noise, int))
+    outside = change[:, 110:]
+    assert (outside.max() == 0) if lossless else (0 < outside.mean() < 4)
+    assert any("JPEG" in notice for notice in answer["notices"]) != lossless
+
+
+def test_a_pipe_that_is_closed_is_no_fault(shelled, park, monkeypatch, tmp_path):
+    class Closed:
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+        def fileno(self) -> int:
+            return target.fileno()
+
+    with (tmp_path / "stdout").open("w") as target:
+        monkeypatch.setattr(shell.sys, "stdout", Closed())
+        assert shell.main([str(park), "find the red ball"]) == 0
+
+
+def test_weights_that_are_broken_are_one_line(park, capsys, monkeypatch):
+    def load(settings):
+        raise RuntimeError("Error while deserializing header: incomplete metadata\nfile not fully covered")
+
+    monkeypatch.setattr("pipelines.catalog.load", load)
+    status, out, err = run(capsys, park, "hello")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "incomplete metadata" in err
+
+
+def test_the_environment_sets_options(shelled, park, capsys, monkeypatch):
+    monkeypatch.setenv("SPHINX_MODEL", "sphinx-tiny")
+    run(capsys, park, "hello")
+    run(capsys, park, "hello", "--model", "sphinx-1k")
+    assert [settings.model for settings in shelled] == ["sphinx-tiny", "sphinx-1k"]
+    monkeypatch.setenv("SPHINX_SEED", "many")
+    assert run(capsys, park, "hello")[0] == 2

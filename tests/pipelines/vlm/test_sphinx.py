@@ -1,4 +1,6 @@
-"""The wrapper around a tiny random SPHINX: caches change nothing, closing stops, seeds are per call."""
+"""The wrapper around a tiny random SPHINX: caches change nothing, closing stops, seeds are of a call."""
+
+import time
 
 import pytest
 import torch
@@ -8,7 +10,8 @@ from model.familiarity import Familiarity
 from model.generation_sphinx import stream as plain_stream
 from pipelines.errors import DemoError, MissingCapability
 from pipelines.interfaces import GenerationOptions
-from pipelines.sphinx import Kept, SphinxVLM
+from pipelines.vlm import SphinxVLM
+from pipelines.vlm.batcher import AHEAD
 from tests.model.tiny import tiny_config, tiny_model, tiny_processor
 
 OPTIONS = GenerationOptions(max_new_tokens=12)
@@ -71,22 +74,55 @@ def test_a_picture_is_encoded_once_a_conversation(vlm, parts, picture, monkeypat
         ask(vlm, picture, question)
     assert calls == [1]
     ask(vlm, picture, options=GenerationOptions(max_new_tokens=3, views=1))
+    assert calls == [1]  # fewer views are the first tokens of more
+
+
+def test_opening_and_asking_encode_a_picture_once(parts, picture, monkeypatch):
+    # The page asks with as many views as the checkpoint has, opening with its default, which is the same.
+    calls = []
+    encode = parts[0].get_image_features
+    monkeypatch.setattr(parts[0], "get_image_features", lambda *a, **k: calls.append(1) or encode(*a, **k))
+    width = 2 * parts[0].config.get_text_config().hidden_size
+    familiarity = Familiarity(torch.zeros(width), torch.eye(width), 1e6)
+    vlm = SphinxVLM(*parts, name="tiny", familiarity=familiarity)
+    assert vlm.in_distribution(picture, "digest")
+    every = parts[0].config.encoders
+    for views, encoders in ((None, None), (5, None), (None, every), (5, every[::-1]), (2, None)):
+        options = GenerationOptions(max_new_tokens=3, views=views, encoders=encoders)
+        ask(vlm, picture, options=options)
+    assert calls == [1]
+    ask(vlm, picture, options=GenerationOptions(max_new_tokens=3, encoders=("clip",)))
     assert calls == [1, 1]
 
 
-def test_the_conversation_is_prefilled_once(vlm, parts, picture, monkeypatch):
-    lengths = []
-    forward = parts[0].model.forward
+def spied(vlm, monkeypatch) -> list[int]:
+    """The number of tokens of each forward pass from now on."""
+    lengths: list[int] = []
+    decoder = vlm._batcher()._decoder
+    forward = decoder.forward
+    monkeypatch.setattr(decoder, "forward", lambda x, pieces: lengths.append(len(x)) or forward(x, pieces))
+    return lengths
 
-    def spy(*args, **kwargs):
-        lengths.append(kwargs["input_ids"].shape[1])
-        return forward(*args, **kwargs)
 
+def test_the_conversation_is_prefilled_once(vlm, picture, monkeypatch):
     first = ask(vlm, picture)
-    monkeypatch.setattr(parts[0].model, "forward", spy)
+    lengths = spied(vlm, monkeypatch)
     ask(vlm, picture, "And now?", (("What is it?", first),))
     assert lengths[0] < 60  # the new question, not the picture's tokens and the old turn
     assert set(lengths[1:]) == {1}
+
+
+def test_conversations_about_one_picture_are_kept_beside_one_another(vlm, picture, monkeypatch):
+    asked = "Tell me everything that you see in this picture, please."
+    history = ((asked, ask(vlm, picture, asked)),)
+    ask(vlm, picture, "Where is the ball?")  # without the history, as finding and outlining do
+    ask(vlm, picture, "Where is the cup?")
+    lengths = spied(vlm, monkeypatch)
+    ask(vlm, picture, "And now?", history)
+    assert lengths[0] < 60
+    del lengths[:]
+    ask(vlm, picture, "Where is the cup?")
+    assert set(lengths) == {1}  # all of the prompt but its last token was read before
 
 
 def test_views_and_encoders(vlm, parts, picture):
@@ -115,14 +151,19 @@ def test_the_dice_are_the_requests(vlm, picture):
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_closing_stops_at_once(vlm, picture):
-    replies = vlm.stream(picture, "digest", (), "Tell me more", options=GenerationOptions(max_new_tokens=200))
+def test_closing_stops_within_a_token(vlm, picture):
+    ask(vlm, picture)  # reads the picture
+    options = GenerationOptions(max_new_tokens=500)
+    before = vlm.forward_passes
+    replies = vlm.stream(picture, "digest", (), "Tell me more", options=options)
     next(replies)
     next(replies)
-    passes = vlm.forward_passes
-    assert passes == 2
     replies.close()
-    assert vlm.forward_passes == passes
+    passes = vlm.forward_passes
+    assert passes - before <= 2 + AHEAD + 1  # the prompt's chunks are one pass; what was not taken is bounded
+    time.sleep(0.2)
+    assert vlm.forward_passes <= passes + 1
+    assert vlm.load().answering == vlm.load().waiting == 0
     assert ask(vlm, picture) == ask(vlm, picture)
 
 
@@ -133,18 +174,6 @@ def test_old_turns_go_when_the_conversation_is_long(vlm, picture):
         ask(vlm, picture, "word " * 2000)
 
 
-def test_what_is_kept_is_bounded():
-    kept = Kept(10, len)
-    for name in "abc":
-        kept.put(name, "1234")
-    assert len(kept) == 2
-    assert kept.get("a") is None
-    kept.put("large", "x" * 11)
-    assert kept.get("large") is None
-    assert kept.take("c") == "1234"
-    assert kept.take("c") is None
-
-
 def test_familiarity(parts, picture):
     vlm = SphinxVLM(*parts, name="tiny")
     assert vlm.in_distribution(picture, "digest")
@@ -153,6 +182,17 @@ def test_familiarity(parts, picture):
     far = Familiarity(torch.zeros(width), torch.eye(width), 0.0)
     assert SphinxVLM(*parts, name="tiny", familiarity=near).in_distribution(picture, "digest")
     assert not SphinxVLM(*parts, name="tiny", familiarity=far).in_distribution(picture, "digest")
+
+
+def test_a_queue_that_is_full_is_said_before_the_picture_is_looked_at(parts, picture, monkeypatch):
+    vlm = SphinxVLM(*parts, name="tiny", places=1, waiting=0)
+    replies = vlm.stream(None, None, (), "Tell me more", options=GenerationOptions(max_new_tokens=500))
+    next(replies)
+    monkeypatch.setattr(parts[0], "get_image_features", None)
+    with pytest.raises(DemoError, match=r"0 questions are waiting before yours: try again in about \d s"):
+        ask(vlm, picture)
+    replies.close()
+    assert ask(vlm, None)
 
 
 def test_memory_that_does_not_suffice_is_explained(vlm, picture, monkeypatch):

@@ -1,0 +1,236 @@
+"""SPHINX for many visitors: a question about a picture goes in, the growing raw reply comes out.
+
+A picture's visual tokens are dear, and are kept under a name that says all they depend on. This module knows
+prompts, ids and options; who is computed when is `batcher`'s business. It knows no regions and no requests.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from PIL import Image
+
+from model import SphinxForConditionalGeneration, SphinxProcessor
+from model.familiarity import Familiarity
+from model.generation_sphinx import Nucleus
+from pipelines.errors import DemoError, MissingCapability
+from pipelines.interfaces import GenerationOptions, Load, Replies
+from pipelines.vlm.batcher import PLACES, WAITING, Batcher, Request
+from pipelines.vlm.decoder import Decoder
+from pipelines.vlm.detokenizer import Detokenizer
+from pipelines.vlm.prefixes import Kept, Prefixes, free_bytes, prefix_bytes
+
+log = logging.getLogger(__name__)
+
+KEPT_PICTURES = 256 << 20  # bytes of visual tokens
+ANSWER_SHARE = 4  # the prompt leaves at least this fraction (1/4) of the context to the answer
+RUNNING_SHARE = 2  # the requests of a batch take at most this fraction (1/2) of the memory that is free
+
+Features = tuple[int, torch.Tensor]
+"""How many views were looked at, and their visual tokens (1, N, D)."""
+
+
+def _features_bytes(features: Features) -> int:
+    return features[1].numel() * features[1].element_size()
+
+
+class SphinxVLM:
+    """One checkpoint, shared by all visitors; what one call needs is made for that call."""
+
+    def __init__(
+        self,
+        model: SphinxForConditionalGeneration,
+        processor: SphinxProcessor,
+        *,
+        name: str,
+        familiarity: Familiarity | None = None,
+        views: int | None = None,
+        picture_bytes: int = KEPT_PICTURES,
+        kept_bytes: int | None = None,
+        places: int = PLACES,
+        waiting: int = WAITING,
+        chunk: int | None = None,
+    ) -> None:
+        """Serve a checkpoint.
+
+        Args:
+            views: how many views a call looks with where it does not say; None is all.
+            picture_bytes: of visual tokens to keep.
+            kept_bytes: of keys and values to keep; None suits the model and the memory that is free.
+            places, waiting, chunk: see `Batcher`.
+        """
+        self.name = name
+        self._model = model.eval()
+        self._processor = processor
+        self._familiarity = familiarity
+        self._views = views or model.config.num_views
+        self._pictures = Kept(picture_bytes, _features_bytes)
+        self._encoding = threading.Lock()  # pictures are encoded one after the other, and each once
+        self._kept_bytes = kept_bytes
+        self._limits: dict[str, Any] = {"places": places, "waiting": waiting, "chunk": chunk}
+        self._starting = threading.Lock()
+        self._started: Batcher | None = None
+        self._opening = self._common_words()
+
+    @property
+    def context(self) -> int:
+        """Tokens that a prompt and its answer may have together."""
+        return self._model.config.get_text_config().max_position_embeddings
+
+    @property
+    def forward_passes(self) -> int:
+        """Calls of the language model, each for all requests that were answered then."""
+        return self._started.forward_passes if self._started else 0
+
+    def load(self) -> Load:
+        """How busy the model is, and how long a question that is asked now would roughly wait."""
+        return self._batcher().load()
+
+    def stream(
+        self,
+        image: Image.Image | None,
+        digest: str | None,
+        turns: Sequence[tuple[str, str]],
+        question: str,
+        *,
+        options: GenerationOptions,
+    ) -> Replies:
+        """See `interfaces.VisionLanguageModel`. Closing gives the place in the batch up within one token.
+
+        The reply so far comes again where nothing was added to it for a while (the request waits, or its
+        prompt is being read), so that a reader can leave.
+
+        Raises:
+            DemoError: the question is too long, the options do not suit the checkpoint, or too many wait.
+            MissingCapability: the memory does not suffice.
+        """
+        self._check(options)
+        batcher = self._batcher()
+        batcher.require_room()
+        views = options.views or self._views
+        encoders = self._encoders(options)
+        try:
+            features = None if image is None else self._visual_tokens(image, digest, views, encoders)
+            key = (digest, views, encoders) if image is not None else None
+            yield from batcher.answer(self._request(key, turns, question, options, features))
+        except torch.OutOfMemoryError:
+            raise MissingCapability(
+                f"The memory does not suffice for {self.name}: use fewer views, or a smaller checkpoint."
+            ) from None
+
+    def in_distribution(self, image: Image.Image, digest: str) -> bool:
+        """Whether the picture is of the kind that the checkpoint was trained on; True where not known."""
+        if self._familiarity is None:
+            return True
+        tokens = self._visual_tokens(image, digest, self._views, self._model.config.encoders)
+        return self._familiarity.is_familiar(tokens[0].float().cpu())
+
+    def _batcher(self) -> Batcher:
+        """The batcher, made when it is first needed: a GPU may be there only then."""
+        with self._starting:
+            if self._started is None:
+                decoder = Decoder(self._model)
+                kept = self._kept_bytes
+                if kept is None:
+                    kept = prefix_bytes(decoder.bytes_per_token, self.context, decoder.device)
+                log.info("%s keeps up to %.1f GB of conversations", self.name, kept / 1e9)
+                self._started = Batcher(
+                    decoder,
+                    Prefixes(kept),
+                    eos=self._processor.tokenizer.eos_token_id,
+                    own_bytes=free_bytes(decoder.device) // RUNNING_SHARE,
+                    **self._limits,
+                )
+            return self._started
+
+    def _check(self, options: GenerationOptions) -> None:
+        config = self._model.config
+        if options.views is not None and not 1 <= options.views <= config.num_views:
+            raise DemoError(f"{self.name} looks with 1 to {config.num_views} views, not {options.views}.")
+        unknown = set(options.encoders or ()) - set(config.encoders)
+        if unknown or options.encoders == ():
+            raise DemoError(f"{self.name} has the encoders {', '.join(config.encoders)}: choose among them.")
+        if not 0 <= options.temperature <= 5 or not 0 < options.top_p <= 1 or options.max_new_tokens < 1:
+            raise DemoError(
+                "A temperature is 0 to 5, top-p above 0 and up to 1, an answer one token or more."
+            )
+
+    def _encoders(self, options: GenerationOptions) -> tuple[str, ...]:
+        """The encoders in use, in the checkpoint's order, so that one choice has one name."""
+        there = self._model.config.encoders
+        return there if options.encoders is None else tuple(n for n in there if n in options.encoders)
+
+    def _visual_tokens(
+        self, image: Image.Image, digest: str | None, views: int, encoders: tuple[str, ...]
+    ) -> torch.Tensor:
+        """A picture's tokens (1, N, D), made once; those of fewer views are the first of those of more."""
+        config = self._model.config
+        key = (digest, encoders, views) if config.skip_tokens else (digest, encoders)
+        with self._encoding:
+            kept: Features | None = self._pictures.get(key)
+            if kept is None or kept[0] < views:
+                kept = views, self._encode(image, views, encoders)
+                self._pictures.put(key, kept)
+        if kept[0] == views:
+            return kept[1]
+        return kept[1][:, : config.image_tokens(views, encoders)]
+
+    @torch.no_grad()
+    def _encode(self, image: Image.Image, views: int, encoders: tuple[str, ...]) -> torch.Tensor:
+        inputs = self._processor(text="", images=[image], return_tensors="pt", views=views, encoders=encoders)
+        given = {name: inputs[name] for name in ("pixel_values", "skipped_views") if name in inputs}
+        given = {name: tensor.to(self._model.device) for name, tensor in given.items()}
+        return self._model.get_image_features(**given, views=views, encoders=encoders).pooler_output
+
+    def _common_words(self) -> list[int]:
+        """The ids that every prompt begins with, whatever is asked."""
+        one, other = (self._processor.tokenizer(self._processor.prompt([(w, None)])).input_ids for w in "a?")
+        return one[: _common(one, other)]
+
+    def _request(
+        self,
+        key: Any,
+        turns: Sequence[tuple[str, str]],
+        question: str,
+        options: GenerationOptions,
+        features: torch.Tensor | None,
+    ) -> Request:
+        """The request of a conversation, the picture's placeholders behind BOS; old turns go where needed.
+
+        Raises:
+            DemoError: the question alone is too long.
+        """
+        processor = self._processor
+        said: list[tuple[str, str | None]] = [*turns, (question, None)]
+        picture = 0 if features is None else features.shape[1]
+        room = self.context - max(
+            self.context // ANSWER_SHARE, min(options.max_new_tokens, self.context // 2)
+        )
+        try:
+            kept = processor.shorten(said, room - picture, picture=False)
+        except ValueError:
+            raise DemoError(f"The question is too long for {self.name}: shorten it.") from None
+        words = processor.tokenizer(processor.prompt(kept)).input_ids
+        ids = [*words[:1], *[processor.image_token_id] * picture, *words[1:]]
+        draw = None
+        if options.temperature > 0:
+            draw = Nucleus(options.temperature, options.top_p, torch.Generator().manual_seed(options.seed))
+        common = min(_common(words, self._opening), len(words) - 1)
+        return Request(
+            ids,
+            trunk_key=(key, common),
+            trunk_length=picture + common,
+            features=features,
+            limit=min(options.max_new_tokens, self.context - len(ids)),
+            draw=draw,
+            detokenizer=Detokenizer(processor.tokenizer),
+        )
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many ids two sequences begin with in common."""
+    return next((i for i, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))

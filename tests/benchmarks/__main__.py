@@ -1,0 +1,40 @@
+"""Print one table of ratios, each pair measured in turn in one run.
+
+    OMP_WAIT_POLICY=passive python -m tests.benchmarks [answers] [visitors] [pointing] [growth]
+
+Not a test: figures depend on the machine and on what else it is doing, which is why there are ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+
+from pipelines.catalog import quieten
+from tests.benchmarks import answers, growth, pointing, visitors
+from tests.benchmarks.measure import heading, line
+
+GROUPS = {"answers": answers, "visitors": visitors, "pointing": pointing, "growth": growth}
+
+
+def main() -> int:
+    """Measure the groups that are asked for, all where none is."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks", description="Print a table of ratios."
+    )
+    parser.add_argument(
+        "groups", nargs="*", choices=[*GROUPS, []], help="which rows; all where none is given"
+    )
+    wanted = parser.parse_args().groups or list(GROUPS)
+    quieten()
+    warnings.simplefilter("ignore")
+    print(f"{heading()}\n\n| | ratio | of CPU time | |\n|---|---|---|---|", flush=True)
+    for name in wanted:
+        for row in GROUPS[name].rows():
+            print(line(row), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""Rows about clicks: what is kept of a picture, and what a click is made of."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from PIL import Image
+
+from pipelines.catalog import Settings, load_segmenter
+from pipelines.scene import Box, Click, Point
+from tests.benchmarks.checkpoint import picture
+from tests.benchmarks.measure import Row, pair
+
+CLICK = Click(Point(130, 150))
+SIZES = (512, 1024, 2048)  # pixels
+
+
+def rows() -> Iterator[Row]:
+    """All rows of this module."""
+    segmenter = load_segmenter(Settings().segmenter, "cpu")
+    numbers = itertools.count()
+
+    def click(digest: str, image: Image.Image | None = None) -> None:
+        segmenter.outline(image or picture(), digest, clicks=[CLICK])
+
+    def new() -> None:
+        click(f"new {next(numbers)}")
+
+    yield pair("a click: on a new picture against on one that is kept", new, lambda: click("kept"))
+    width, height = picture().size
+    box = Box(width // 4, height // 4, width // 2, height // 2)
+
+    def boxed() -> None:
+        segmenter.outline(picture(), f"box {next(numbers)}", box=box)
+
+    yield pair("a new picture: a click against a box", new, boxed)
+    for size in SIZES:
+        large = picture().resize((size, size))
+        yield pair(
+            f"a first click: {size} pixels against {picture().size[0]}",
+            lambda large=large: click(f"large {next(numbers)}", large),
+            new,
+            rounds=3,
+        )
