@@ -71,6 +71,8 @@ class SphinxTokenizer(TokenizersBackend):
         ):
             kwargs.pop(name, None)  # left-overs of folders that were written by the slow tokenizer
         kwargs.setdefault("split_special_tokens", True)
+        # a saved folder gives them as AddedToken
+        unk_token, bos_token, eos_token, pad_token = map(str, (unk_token, bos_token, eos_token, pad_token))
         pieces = read_pieces(vocab_file)
         self._space_in_front = pieces.space_in_front or pieces.single_spaces
         super().__init__(
