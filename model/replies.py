@@ -21,8 +21,9 @@ XY = tuple[float, float]
 HIGHEST = 0.99  # the largest number the training data writes, at two decimals
 FARTHEST = 1.5  # a number beyond this is not a position in the square
 _NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)")
-_TAGGED = re.compile(r"<p>(?P<phrase>.*?)</p>(?P<list>\s*\[[\[\]\d.,;\s+-]*\])?", re.DOTALL)
-_BARE = re.compile(r"(?P<word>[\w'-]+)?(?P<list>\[[\[\]\d.,;\s+-]*\])")
+_TAGGED = re.compile(r"<p>(?P<phrase>(?:(?!<p>).)*?)</p>(?P<list>\s*\[[\[\]\d.,;\s+-]*\])?", re.DOTALL)
+# A word is tried at its beginning alone: tried at each letter, a long one would take quadratic time.
+_BARE = re.compile(r"(?:(?<![\w'-])(?P<word>[\w'-]++))?(?P<list>\[[\[\]\d.,;\s+-]*\])")
 _OPEN = re.compile(  # a list or a tag that has not ended yet
     r"(?:\s*\[(?:[\d.,;\s+-]|\[[\d.,;\s+-]*\])*\[?[\d.,;\s+-]*|</?p?)$"
 )

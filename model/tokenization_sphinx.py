@@ -71,12 +71,12 @@ class SphinxTokenizer(TokenizersBackend):
         ):
             kwargs.pop(name, None)  # left-overs of folders that were written by the slow tokenizer
         kwargs.setdefault("split_special_tokens", True)
-        # a saved folder gives them as AddedToken
-        unk_token, bos_token, eos_token, pad_token = map(str, (unk_token, bos_token, eos_token, pad_token))
         pieces = read_pieces(vocab_file)
+        # folders that the slow tokenizer wrote give each as an AddedToken
+        special = tuple(map(str, (unk_token, bos_token, eos_token, pad_token)))
         self._space_in_front = pieces.space_in_front or pieces.single_spaces
         super().__init__(
-            tokenizer_object=build_backend(pieces, (unk_token, bos_token, eos_token, pad_token), bos_token),
+            tokenizer_object=build_backend(pieces, special, str(bos_token)),
             vocab_file=str(vocab_file),
             unk_token=unk_token,
             bos_token=bos_token,

@@ -204,7 +204,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             return _transformed(image, ImageCms.createProfile("LAB"))
         if not profile:
             return image
-        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        own: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         space = own.profile.xcolor_space.strip()
         if space == "RGB" and image.mode in ("L", "RGB"):
             return _transformed(image.convert("RGB"), own)

@@ -7,6 +7,7 @@ knows nothing of models, files or widgets.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from pipelines.geometry import Box, Point
 
+MOST_MASK_BYTES = 64_000_000  # of one visit, held in memory
 COCO_JOINTS = (
     "nose", "left eye", "right eye", "left ear", "right ear", "left shoulder", "right shoulder",
     "left elbow", "right elbow", "left wrist", "right wrist", "left hip", "right hip",
@@ -178,6 +180,24 @@ class Scene:
         return tuple(turn for turn in self.turns[asked + 1 :] if turn.role == "assistant")
 
 
+def _without_candidates(scene: Scene) -> Scene:
+    regions = tuple(
+        replace(region, candidates=()) if region.candidates else region for region in scene.regions
+    )
+    return replace(scene, regions=regions)
+
+
+def _mask_bytes(steps: Sequence[Step]) -> int:
+    """What all different masks of the steps take."""
+    sizes: dict[int, int] = {}
+    for step in steps:
+        for region in step.scene.regions:
+            for mask in (region.mask, *(mask for mask, _ in region.candidates)):
+                if mask:
+                    sizes[id(mask.bits)] = len(mask.bits)
+    return sum(sizes.values())
+
+
 class Step(NamedTuple):
     """A scene and the index of the step it grew from (-1 for a first one)."""
 
@@ -199,6 +219,21 @@ class Timeline:
     def push(self, scene: Scene) -> Timeline:
         """A new step after the current one."""
         return Timeline((*self.steps, Step(scene, self.current)), len(self.steps))
+
+    def bounded(self, most: int = MOST_MASK_BYTES) -> Timeline:
+        """Return the timeline with masks of at most `most` bytes in memory, give or take the current scene.
+
+        What goes first are the masks that earlier steps offered to choose from, and then the earlier steps.
+        """
+        if _mask_bytes(self.steps) <= most:
+            return self
+        steps = tuple(
+            step if at == self.current else Step(_without_candidates(step.scene), step.parent)
+            for at, step in enumerate(self.steps)
+        )
+        if _mask_bytes(steps) <= most:
+            return Timeline(steps, self.current)
+        return Timeline().push(self.scene)
 
     def amend(self, scene: Scene) -> Timeline:
         """The current step, seen further: a streamed word is not a step of its own."""

@@ -52,7 +52,7 @@ def push(timeline: Timeline, scene: Scene) -> Timeline:
     """A new step. A visit of MOST_STEPS begins anew from where it is: its undo is what is given up."""
     if len(timeline.steps) >= MOST_STEPS:
         return Timeline().push(timeline.scene).push(scene)
-    return timeline.push(scene)
+    return timeline.push(scene).bounded()
 
 
 def travel(timeline: Timeline, move: Literal["undo", "redo"], words: str) -> Timeline:

@@ -355,6 +355,7 @@ class Batcher:
     def _finish_trunk(self, reading: _Reading) -> None:
         trunk = Trunk(reading.cache.layers, reading.cache.length)
         self._prefixes.put_trunk(reading.key, trunk)
+        del self._readings[reading.key]
         for request in self._running:
             if request.trunk_key == reading.key:
                 request.trunk = trunk

@@ -149,7 +149,7 @@ class Decoder:
         config = model.config.get_text_config()
         if getattr(config, "sliding_window", None) is not None:
             raise ValueError("expected attention to all tokens, got a sliding window")
-        text: Any = model.language_model
+        text: Any = model.model.language_model
         self._embed = model.get_input_embeddings()
         self._head = _joined([model.lm_head])
         self._head_device = model.lm_head.weight.device
@@ -260,6 +260,7 @@ class _Plan:
         self._device: torch.device | None = None
         start = 0
         for sequence, count in pieces:
+            assert 0 < count <= sequence.capacity - sequence.length  # torch's kernel ends the process on none
             end = start + count
             self.rows.append((start, end))
             self.masks.append(_causal(sequence.length, count, group, dtype) if count > 1 else None)

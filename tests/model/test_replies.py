@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.replies import plain_text, read_reply, write_box, write_boxes, write_points
@@ -136,3 +136,46 @@ def test_any_text_is_read_without_complaint(raw: str) -> None:
     assert [shown[a:b] for a, b in places] == [g.phrase for g in groups]
     assert all(0 <= n <= 1 for g in groups for box in g.boxes for n in box)
     assert all(a.end <= b.start for a, b in pairwise(groups))
+
+
+FRAGMENTS = (
+    "<p>",
+    "</p>",
+    "[",
+    "]",
+    ";",
+    ",",
+    "0.5",
+    "-1",
+    "1e9",
+    "9" * 400,
+    ".",
+    " ",
+    "\n",
+    "#",
+    "<",
+    "ä",
+    "\ud800",
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=6), max_size=40).map("".join), st.booleans())
+def test_no_reply_whatever_breaks_the_reader(raw, ended):
+    groups = read_reply(raw)
+    text, spans = plain_text(raw, groups, ended=ended)
+    assert len(spans) == len(groups)
+    assert all(0 <= start <= end <= len(text) for start, end in spans)
+    assert all(0 <= number <= 1 for group in groups for box in group.boxes for number in box)
+
+
+@pytest.mark.parametrize(
+    "piece", ["<p>", "[", "[0.1,", "<p>a</p>[0.1,0.2,0.3,0.4]", "[0.1,0.2,0.3,0.4;", " ", "a-", "[[", "</"]
+)
+def test_a_long_reply_is_read_in_little_time(piece):
+    import time
+
+    raw = piece * (20_000 // len(piece))
+    began = time.process_time()
+    plain_text(raw, read_reply(raw))
+    assert time.process_time() - began < 2

@@ -409,7 +409,7 @@ def test_guidance_leads_the_embedded_inpainter_from_a_mere_thing_to_what_is_wish
 
     def painted(negative: str) -> bytes:
         options = InpaintOptions(steps=4, negative=negative)
-        *_, last = painting().inpainter.paint(image, plane, "a blue star", options=options)
+        *_, last = painting().engine.inpainter.paint(image, plane, "a blue star", options=options)
         assert last.image
         return last.image.tobytes()
 

@@ -76,11 +76,12 @@ def test_what_is_selected(data):
 def test_a_mask_is_a_region_with_a_number(assistant, drawing, tmp_path):
     scene = assistant.answer(assistant.open(drawing), "find the red ball")
     (tmp_path / "mask.png").write_bytes(encoded(grey(size=(200, 200)).resize((200, 200))))
-    scene = with_mask(scene, read_mask(tmp_path / "mask.png", (200, 200)))
+    mask = read_mask(tmp_path / "mask.png", (200, 200))
+    scene = with_mask(scene, mask)
     assert (scene.selected, scene.regions[1].source) == (2, "mask")
     assert scene.regions[1].box == Box(100, 0, 200, 200)
     with pytest.raises(DemoError, match="needs a picture"):
-        with_mask(Scene(), scene.regions[1].mask)
+        with_mask(Scene(), mask)
 
 
 def zipped() -> bytes:

@@ -51,7 +51,7 @@ def test_the_disk_is_bounded_and_the_oldest_go(tmp_path, monkeypatch):
     kept = []
     for at, image in enumerate(noise):
         kept.append(store.add(image))
-        os.utime(tmp_path / f"{kept[-1].digest}.png", (1e9 + at,) * 2 if at < 5 else None)
+        os.utime(tmp_path / f"{kept[-1].digest}.png", (1e9 + at, 1e9 + at) if at < 5 else None)
         monkeypatch.setattr(pictures, "KEPT_ON_DISK", 1e12)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 3.5 * size
     assert store.path(kept[-1]).exists()

@@ -5,6 +5,7 @@ import copy
 import io
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from pycocotools.cocoeval import COCOeval
 from pipelines.export import coco, region_json
 from pipelines.export.coco import edge_polygon
 from pipelines.scene import Mask
+
+RUNS: Any = coco_mask.frPyObjects  # whose stubs know no polygons
 
 
 @pytest.fixture
@@ -45,9 +48,10 @@ def read(scene, tmp_path):
 
 def results(truth: COCO, *without: str) -> COCO:
     """The annotations as if a detector had given them."""
-    rows = [
+    truth_rows: Any = copy.deepcopy(truth.dataset["annotations"])
+    rows: Any = [
         {key: value for key, value in row.items() if key not in without} | {"score": 0.9}
-        for row in copy.deepcopy(truth.dataset["annotations"])
+        for row in truth_rows
         if row["num_keypoints"] or "segmentation" not in without
     ]
     for row in rows:
@@ -163,7 +167,7 @@ def test_a_polygon_covers_just_the_mask_or_is_none(width, height, data):
     polygon = edge_polygon(plane)
     if polygon is not None:
         flat = [float(number) for corner in polygon for number in corner]
-        runs = coco_mask.frPyObjects([flat], height, width)
+        runs = RUNS([flat], height, width)
         assert (coco_mask.decode(runs)[..., 0].astype(bool) == plane).all()
 
 

@@ -8,9 +8,10 @@ import time
 import tracemalloc
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -214,7 +215,13 @@ def blank(width: int, height: int, mode: str = "1", **options) -> bytes:
     return buffer.getvalue()
 
 
-def session_of(size=(8, 8), regions=(), steps: int = 1, picture: bytes | None = None, **more) -> bytes:
+def session_of(
+    size: tuple[int, int] = (8, 8),
+    regions: Sequence[Any] = (),
+    steps: int = 1,
+    picture: bytes | None = None,
+    **more,
+) -> bytes:
     scene = {"picture": 0, "regions": list(regions), "selected": None, "turns": [], "next_id": 10**6}
     value = {
         "format": schema.FORMAT, "version": 1, "current": 0, "pictures": [list(size)],
@@ -223,7 +230,7 @@ def session_of(size=(8, 8), regions=(), steps: int = 1, picture: bytes | None = 
     return zipped(**{"session.json": json.dumps(value), "pictures/0.png": picture or blank(*size, "RGB")})
 
 
-def region_row(number: int = 1, **more) -> dict:
+def region_row(number: int = 1, **more: Any) -> dict:
     return {
         "id": number, "label": "x", "box": [0, 0, 8, 8], "mask": None, "keypoints": None, "score": None,
         "source": "x", "note": None, "clicks": [], "prompt_box": None, "candidates": [], **more,
@@ -247,7 +254,7 @@ def costly() -> Iterator[tuple[str, bytes]]:
         )
         regions = [region_row(i + 1, mask=mask) for i, mask in enumerate(masks)]
         yield "masks", session_of((side, side), regions, picture=blank(side, side))
-        sizes = [[7000 - i, 7000 - at] for i in range(4 + at)]
+        sizes = [(7000 - i, 7000 - at) for i in range(4 + at)]
         files = {f"pictures/{i}.png": blank(*size) for i, size in enumerate(sizes)}
         head = {"format": schema.FORMAT, "version": 1, "current": 0, "pictures": sizes, "steps": []}
         yield "pictures", zipped(**{"session.json": json.dumps(head)}, **files)
@@ -289,7 +296,7 @@ def values() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("field", "text"), values())
 def test_values_that_nothing_can_hold_are_refused(assistant, field, text):
-    good = session_of(regions=[region_row(**{field: "HERE"})])
+    good = session_of(regions=[{**region_row(), field: "HERE"}])
     with zipfile.ZipFile(io.BytesIO(good)) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     written = files["session.json"].replace(b'"HERE"', text.encode("utf-8", "surrogatepass"))
@@ -352,7 +359,9 @@ def test_a_session_of_version_1_is_read(assistant):
         assistant, session_of(regions=[region_row(mask=mask_row(8, 8, 255), score=1)], steps=3)
     )
     assert len(opened.steps) == 3
-    assert opened.scene.regions[0].mask.area == 64
+    mask = opened.scene.regions[0].mask
+    assert mask
+    assert mask.area == 64
 
 
 def test_what_a_picture_carries_goes_with_the_session(assistant, tmp_path):

@@ -141,6 +141,34 @@ def test_a_shared_trunk_is_read_once_and_by_all_at_once(new_batcher, new_request
     assert {id(request.trunk) for request in requests} == {id(requests[0].trunk)}
 
 
+def test_a_trunk_that_cannot_be_kept_is_read_again_for_who_comes_later(new_batcher, new_request):
+    # A request that came while the trunk was read found it finished, with no tokens left to read.
+    wanted = answered(new_batcher(), new_request(2))
+    batcher = new_batcher(kept=0)
+    gate, reached = threading.Semaphore(0), threading.Event()
+    forward = batcher._forward
+    counts: list[list[int]] = []
+
+    def gated(pieces):
+        counts.append([piece.count for piece in pieces])
+        reached.set()
+        if len(counts) == 1:
+            gate.acquire()
+        return forward(pieces)
+
+    batcher._forward = gated
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(answered, batcher, new_request(1))
+        assert reached.wait(10)
+        second = pool.submit(answered, batcher, new_request(2))
+        while not batcher._waiting:
+            time.sleep(0.005)
+        gate.release()
+        assert first.result(30)
+        assert second.result(30) == wanted
+    assert all(min(each) > 0 for each in counts)
+
+
 def test_a_long_prompt_holds_nobody_up(new_batcher, new_request):
     batcher = new_batcher(chunk=16)
     lengths: list[list[int]] = []
