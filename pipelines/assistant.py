@@ -24,7 +24,17 @@ from pipelines.interfaces import Inpainter, ReplyOptions, Scenes, Segmenter, Vis
 from pipelines.language import requests as req
 from pipelines.language import resolve
 from pipelines.language import understand as understand_words
-from pipelines.language.requests import Help, Look, Redo, Request, Suggestion, Target, Understanding, Undo
+from pipelines.language.requests import (
+    Help,
+    Look,
+    Redo,
+    Request,
+    SmallTalk,
+    Suggestion,
+    Target,
+    Understanding,
+    Undo,
+)
 from pipelines.language.suggestions import suggest_without_words
 from pipelines.pictures import Photo, Pictures
 from pipelines.presenter import present
@@ -41,6 +51,7 @@ UNFAMILIAR = (
     "Clicks and boxes work: click an object to outline it."
 )
 
+CONTENT = ("thanks", "praise", "bye")  # small talk of a visitor who wants nothing more
 NOTHING_TO_TAKE_BACK = "There is no step to take back here: undo and redo work on the page."
 REST = "The rest of the message was not carried out: {parts} more."
 
@@ -252,7 +263,7 @@ class Assistant:
 
     def _suggestions(self, scene: Scene, request: Any) -> tuple[Suggestion, ...]:
         """What would work on this picture."""
-        if scene.picture is None:
+        if scene.picture is None or (isinstance(request, SmallTalk) and request.kind in CONTENT):
             return ()
         if not self.about.vocabulary.talks and not self.engine.is_familiar(scene.picture):
             return suggest_without_words(scene)

@@ -102,7 +102,8 @@ def write(result: TaskResult, about: About) -> Text:
         case Conversation(request):
             return say(request, about, pictured=result.scene.picture is not None), ()
         case Question(request):
-            return _with_names(request.why, result.scene, result.region_ids)
+            maybe = " It may be" if result.region_ids and request.why.endswith(".") else ""
+            return _with_names(request.why + maybe, result.scene, result.region_ids)
         case Unmet():
             return _write_unmet(result.outcome, result.scene, result.region_ids)
         case Checked():
@@ -209,7 +210,7 @@ def _write_checked(checked: Checked, scene: Scene) -> Text:
     for target, ids in checked.found:
         words = target_words(replace(target, count=0), scene)
         if checked.question == "which":
-            head = "" if ids else "None."
+            head = "" if ids else f"There is no {words}."
         elif not ids:
             head = f"There is no {words}."
         elif checked.question == "is there" and len(ids) == 1:

@@ -68,7 +68,8 @@ def travel(timeline: Timeline, move: Literal["undo", "redo"], words: str) -> Tim
         return push(timeline, answered)
     later, verb = (before, "Took back") if move == "undo" else (reached.scene, "Brought again")
     done = next((turn.text for turn in reversed(later.turns) if turn.role == "user"), "")
-    said = f"{verb}: “{done}”." if done else f"{verb} the last step."
+    part = "the last part of " if later.answers[1:] and move == "undo" else ""
+    said = f"{verb}: {part}“{done}”." if done else f"{verb} the last step."
     scene = reached.scene.with_turn(Turn("user", words)).with_turn(Turn("assistant", said))
     return reached.amend(scene)
 

@@ -34,7 +34,7 @@ def suggest(scene: Scene, vocabulary: Vocabulary) -> tuple[Suggestion, ...]:
     offered: list[Suggestion] = []
     if known:
         offered.append(Suggestion("outline", f"segment the {known[0]}"))
-        if vocabulary.talks or "colour" in vocabulary.families:
+        if "person" not in known[-1] and (vocabulary.talks or "colour" in vocabulary.families):
             plainly = " ".join(
                 word for word in known[-1].split(" in ")[0].split() if word not in vocabulary.colours
             )

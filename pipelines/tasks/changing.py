@@ -9,6 +9,7 @@ from pipelines.abilities import ABILITIES
 from pipelines.engine import Engine
 from pipelines.errors import DemoError
 from pipelines.interfaces import ReplyOptions
+from pipelines.language.lexicon import is_relation
 from pipelines.language.requests import AskBack, CutOut, Edit, Move, Outline, Resize, Target
 from pipelines.scene import Record, Scene
 from pipelines.tasks.converse import converse
@@ -30,7 +31,11 @@ def outline_targets(engine: Engine, scene: Scene, request: Change, options: Repl
     ids = request.target.region_ids
     if ids and all((region := scene.region(number)) and region.mask for number in ids):
         return replace(scene, selected=ids[0]), ids
-    found = yield from relay(outline(engine, scene, Outline(request.target), options))
+    target = request.target
+    if target.plain and means_one(target) and not engine.about.vocabulary.talks:
+        # a small checkpoint finds one of several without a word: whether there are more is asked first
+        target = replace(target, every=not is_relation(target.phrase))
+    found = yield from relay(outline(engine, scene, Outline(target), options))
     ids = tuple(i for i in found.region_ids if (region := found.scene.region(i)) and region.mask)
     if isinstance(found.outcome, Unmet):
         if found.region_ids:
@@ -90,15 +95,14 @@ def outline_foreground(
         DemoError: nothing is outlined, and SPHINX does not know pictures of this kind.
     """
     picture = need_picture(scene)
-    if any(region.mask for region in scene.regions):
-        return scene
     if not scene.regions:
         if not engine.is_familiar(picture):
             raise DemoError(NO_FOREGROUND)
         dense = ABILITIES["dense"]
         scene = (yield from relay(converse(engine, scene, dense, dense.fill(), options))).scene
     for region in scene.regions:
-        scene = scene.with_region(engine.outline(picture, region))
+        if region.mask is None:
+            scene = scene.with_region(engine.outline(picture, region))
     if not any(region.mask for region in scene.regions):
         raise DemoError(NO_FOREGROUND)
     return scene

@@ -35,8 +35,10 @@ def converse(
     record = Record(ability.name, engine.about.model, options.seed, details=details)
     raw, tokens = "", 0
     with closing(engine.stream(scene.picture, question, options, history)) as replies:
-        for raw in replies:
-            tokens += 1
+        for grown in replies:
+            if raw and grown == raw:  # said again while the model is busy with others
+                continue
+            raw, tokens = grown, tokens + 1
             result = _read(scene, ability, raw, phrase, replace(record, tokens=tokens), ended=False)
             yield replace(result, status="partial")
     result = _read(scene, ability, raw, phrase, replace(record, tokens=tokens), ended=True)

@@ -108,7 +108,9 @@ def _beside(engine: Engine, scene: Scene, target: Target, options: ReplyOptions)
     # the other thing may have been named a second time: that is not beside it
     doubles = [region for region in scene.regions if region.id in anchors]
     apart = [r for r in scene.regions if r.id in anchors or not is_one_of(r, doubles)]
-    found = resolve(replace(target, near=Target(region_ids=anchors)), replace(scene, regions=tuple(apart)))
+    phrase = "" if target.phrase == GENERIC else target.phrase
+    beside = replace(target, phrase=phrase, near=Target(region_ids=anchors))
+    found = resolve(beside, replace(scene, regions=tuple(apart)))
     return _found(engine, scene, found.region_ids) if found.region_ids else _unmet(engine, scene, target)
 
 
