@@ -60,13 +60,13 @@ def travel(timeline: Timeline, move: Literal["undo", "redo"], words: str) -> Tim
 
     Answers in words alone are passed over: "put it back" does not mean the last question.
     """
-    reached = _other_step(timeline, move)
-    before = timeline.scene
-    if reached is None:
+    found = _other_step(timeline, move)
+    if found is None:
         said = "There is nothing to take back." if move == "undo" else "There is nothing to bring again."
-        answered = before.with_turn(Turn("user", words)).with_turn(Turn("assistant", said))
+        answered = timeline.scene.with_turn(Turn("user", words)).with_turn(Turn("assistant", said))
         return push(timeline, answered)
-    later, verb = (before, "Took back") if move == "undo" else (reached.scene, "Brought again")
+    reached, later = found
+    verb = "Took back" if move == "undo" else "Brought again"
     done = next((turn.text for turn in reversed(later.turns) if turn.role == "user"), "")
     part = "the last part of " if later.answers[1:] and move == "undo" else ""
     said = f"{verb}: {part}“{done}”." if done else f"{verb} the last step."
@@ -74,11 +74,14 @@ def travel(timeline: Timeline, move: Literal["undo", "redo"], words: str) -> Tim
     return reached.amend(scene)
 
 
-def _other_step(timeline: Timeline, move: Literal["undo", "redo"]) -> Timeline | None:
-    """The nearest step that shows another picture or other regions; None where there is none."""
+def _other_step(timeline: Timeline, move: Literal["undo", "redo"]) -> tuple[Timeline, Scene] | None:
+    """The nearest step that shows another picture or other regions, and the scene that made the change.
+
+    None where there is none.
+    """
     scene, at = timeline.scene, timeline
     while at.can_undo if move == "undo" else at.can_redo:
-        at = at.undo() if move == "undo" else at.redo()
+        before, at = at, at.undo() if move == "undo" else at.redo()
         if at.scene.picture != scene.picture or at.scene.regions != scene.regions:
-            return at if at.scene.picture else None
+            return (at, before.scene if move == "undo" else at.scene) if at.scene.picture else None
     return None

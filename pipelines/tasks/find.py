@@ -24,6 +24,8 @@ def find(engine: Engine, scene: Scene, request: Find, options: ReplyOptions) -> 
     if request.target:
         return locate(engine, scene, request.target, options)
     if request.ability == "detect":
-        return locate(engine, scene, Target(singular(request.phrase), every=True), options)
+        return locate(engine, scene, Target(singular(request.phrase), every=True), options, known=False)
+    if request.ability == "locate":
+        return locate(engine, scene, Target(request.phrase), options, known=False)
     ability = ABILITIES[request.ability]
     return converse(engine, scene, ability, ability.fill(phrase=request.phrase), options, request.phrase)

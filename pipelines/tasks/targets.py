@@ -28,13 +28,18 @@ SAME_THING = 0.5  # intersection over union from which two boxes are taken for o
 Located = Generator[TaskResult, None, TaskResult]
 
 
-def locate(engine: Engine, scene: Scene, target: Target, options: ReplyOptions) -> Results:
+def locate(
+    engine: Engine, scene: Scene, target: Target, options: ReplyOptions, *, known: bool = True
+) -> Results:
     """Find what a target points at. The last result names the regions, or is `Unmet`.
+
+    Args:
+        known: a thing that is on the page under that name is not looked for again.
 
     Raises:
         DemoError: nothing was pointed at, or a number that no region has.
     """
-    target = resolve(target, scene)
+    target = resolve(target, scene) if known else target
     if target.box:
         scene, ids = merge(scene, (Finding("", target.box),), source="box")
         yield _found(engine, scene, ids)
@@ -53,7 +58,8 @@ def locate(engine: Engine, scene: Scene, target: Target, options: ReplyOptions) 
 def _of_phrase(engine: Engine, scene: Scene, target: Target, options: ReplyOptions) -> Located:
     """What a phrase names: one thing, all of a kind, so many of it, or the one that is chosen of them."""
     if target.plain and not target.every and not is_generic(target):
-        return (yield from relay(_ask(engine, scene, target, options)))
+        result = yield from relay(_ask(engine, scene, target, options))
+        return result if result.region_ids else (yield from _named(engine, result, target, options))
     result = yield from _all_of(engine, scene, target, options)
     scene, ids = result.scene, result.region_ids
     if not ids:
@@ -72,12 +78,22 @@ def _all_of(engine: Engine, scene: Scene, target: Target, options: ReplyOptions)
         named = yield from relay(_name_everything(engine, scene, options))
         broad = replace(target, pick="", count=0)
         ids = named.region_ids if target.phrase == GENERIC else fitting(broad, named.scene)
-        return _found(engine, named.scene, ids) if ids else _unmet(engine, named.scene, target)
+        return _found(engine, *_only(scene, named.scene, ids)) if ids else _unmet(engine, scene, target)
     kind = Target(target.phrase, every=True)
     result = yield from relay(_ask(engine, scene, kind, options))
     if result.region_ids:
         return result
-    return (yield from relay(_ask(engine, scene, Target(target.phrase), options)))
+    result = yield from relay(_ask(engine, scene, Target(target.phrase), options))
+    return result if result.region_ids else (yield from _named(engine, result, target, options))
+
+
+def _named(engine: Engine, missed: TaskResult, target: Target, options: ReplyOptions) -> Located:
+    """A thing that a small checkpoint did not find by its name may be among all that it names."""
+    if engine.about.vocabulary.talks or is_relation(target.phrase):
+        return missed
+    named = yield from relay(_name_everything(engine, missed.scene, options))
+    ids = fitting(Target(target.phrase), named.scene)
+    return _found(engine, *_only(missed.scene, named.scene, ids)) if ids else missed
 
 
 def _all_but(engine: Engine, scene: Scene, target: Target, options: ReplyOptions) -> Located:
@@ -111,7 +127,9 @@ def _beside(engine: Engine, scene: Scene, target: Target, options: ReplyOptions)
     phrase = "" if target.phrase == GENERIC else target.phrase
     beside = replace(target, phrase=phrase, near=Target(region_ids=anchors))
     found = resolve(beside, replace(scene, regions=tuple(apart)))
-    return _found(engine, scene, found.region_ids) if found.region_ids else _unmet(engine, scene, target)
+    if not found.region_ids:
+        return _unmet(engine, near.scene, target)
+    return _found(engine, *_only(near.scene, scene, found.region_ids))
 
 
 def _name_everything(engine: Engine, scene: Scene, options: ReplyOptions) -> Results:
@@ -147,6 +165,21 @@ def _found(engine: Engine, scene: Scene, ids: Sequence[int]) -> TaskResult:
     if ids:
         scene = replace(scene, selected=ids[0])
     return TaskResult(scene, Listing("find"), Record("locate", engine.about.model), region_ids=tuple(ids))
+
+
+def _only(before: Scene, after: Scene, ids: Sequence[int]) -> tuple[Scene, tuple[int, ...]]:
+    """Bring to the page what was looked for, and nothing else that was named on the way.
+
+    Returns the scene, and the regions' numbers in it.
+    """
+    numbers: list[int] = []
+    for number in ids:
+        region = need_region(after, number)
+        if before.region(number) is None:
+            region = replace(region, id=before.next_id)
+        before = before.with_region(region)
+        numbers.append(region.id)
+    return before, tuple(numbers)
 
 
 def _unmet(engine: Engine, scene: Scene, target: Target, instead: Sequence[int] = ()) -> TaskResult:
