@@ -17,6 +17,7 @@ check: $(VENV)/.test-ready
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	PYTHONPATH=. $(BIN)/lint-imports
+	$(BIN)/oxlint --deny-warnings app/canvas
 
 bench: $(VENV)/.test-ready
 	OMP_WAIT_POLICY=passive $(BIN)/python -m tests.benchmarks $(ARGS)

@@ -21,6 +21,8 @@ from pipelines.visit import Growing, push, serve
 
 LONGEST_MESSAGE = 2000  # characters
 NEAR = 0.2  # how far beside the selected region, in its own size, a click still refines it
+SMALLER = 0.6  # of a mask's area; a thing that lies on another one is smaller than this
+WITHIN = 0.8  # of a mask that must lie on the selected one for its thing to lie there
 ZIP = b"PK\x03\x04"  # how a ZIP begins
 
 
@@ -98,15 +100,19 @@ def refused(timeline: Timeline, words: str, reason: str, *, began: bool) -> Time
 def resolve_click(scene: Scene, click: Click) -> tuple[Literal["click", "select"], int | None]:
     """What a click on the picture means: ("click", the region it refines or None) or ("select", id).
 
-    Near the selected region it refines that one; on another region's mask it selects it; inside a box that
-    has no mask yet it asks for that mask; anywhere else it begins a new region. Taking away needs something
-    to take from.
+    Near the selected region it refines that one; on its mask it means a thing that lies on it: one that is
+    known is selected, any other begins a new region. On another region's mask it selects it; inside a box
+    that has no mask yet it asks for that mask; anywhere else it begins a new region. Taking away needs
+    something to take from.
     """
     selected = scene.region(scene.selected) if scene.selected is not None else None
-    if selected and _inside(_grown(selected.box, NEAR), click.point):
-        return "click", selected.id
     under = sorted((r for r in scene.regions if _inside(r.box, click.point)), key=lambda r: r.box.area)
     covering = next((r for r in under if r.mask and _covers(r, click.point)), None)
+    if selected and _inside(_grown(selected.box, NEAR), click.point):
+        if click.positive and _covers(selected, click.point):
+            # there is nothing to add here: a thing on the selected one is meant
+            return ("select", covering.id) if covering and covering != selected else ("click", None)
+        return "click", selected.id
     if not click.positive:
         target = covering or selected or next(iter(under), None)
         if target is None:
@@ -126,7 +132,13 @@ def click(assistant: Assistant, timeline: Timeline, at: Click) -> Timeline:
     verb, region_id = resolve_click(scene, at)
     if verb == "select":
         return select(assistant, timeline, region_id)
-    return push(timeline, assistant.click(scene, at, region_id=region_id))
+    made = assistant.click(scene, at, region_id=region_id)
+    selected = scene.region(scene.selected) if scene.selected is not None else None
+    on_it = selected is not None and at.positive and _covers(selected, at.point)
+    if region_id is None and selected and on_it and not _lies_on(made.regions[-1], selected, scene):
+        # nothing smaller lies there: the selected thing itself is meant
+        made = assistant.click(scene, at, region_id=selected.id)
+    return push(timeline, made)
 
 
 def box(assistant: Assistant, timeline: Timeline, dragged: Box) -> Timeline:
@@ -138,13 +150,13 @@ def select(assistant: Assistant, timeline: Timeline, region_id: int | None) -> T
     """Select a region, or none. Looking at something is not a step: undo does not bring it back."""
     scene = timeline.scene
     if region_id is not None:
-        _region(scene, region_id)
+        find_region(scene, region_id)
     return timeline if region_id == scene.selected else timeline.amend(assistant.select(scene, region_id))
 
 
 def choose_mask(assistant: Assistant, timeline: Timeline, region_id: int, candidate: int) -> Timeline:
     """Take another of SAM's answers for a region."""
-    region = _region(timeline.scene, region_id)
+    region = find_region(timeline.scene, region_id)
     if not 0 <= candidate < len(region.candidates):
         raise DemoError(f"Region #{region_id} has no candidate {candidate + 1}.")
     return push(timeline, assistant.choose(timeline.scene, region_id, candidate))
@@ -160,13 +172,13 @@ def choose_painting(assistant: Assistant, timeline: Timeline, index: int) -> Tim
 
 def remove_region(timeline: Timeline, region_id: int) -> Timeline:
     """Take a region off the picture. Its number is not given away again."""
-    region = _region(timeline.scene, region_id)
+    region = find_region(timeline.scene, region_id)
     return push(timeline, without_regions(timeline.scene, (region.id,)))
 
 
 def unclick(assistant: Assistant, timeline: Timeline, region_id: int, index: int) -> Timeline:
     """Remove one click of a region, and ask again with what is left."""
-    region = _region(timeline.scene, region_id)
+    region = find_region(timeline.scene, region_id)
     if not 0 <= index < len(region.clicks):
         raise DemoError(f"Region #{region_id} has no click {index + 1}.")
     return push(timeline, assistant.unclick(timeline.scene, region_id, index))
@@ -191,7 +203,8 @@ def pictured(timeline: Timeline) -> Scene:
     return timeline.scene
 
 
-def _region(scene: Scene, region_id: int) -> Region:
+def find_region(scene: Scene, region_id: int) -> Region:
+    """Return a region by its number. Raises DemoError where there is none."""
     region = scene.region(region_id)
     if region is None:
         raise DemoError(f"There is no region #{region_id} on the picture any more.")
@@ -205,6 +218,14 @@ def _inside(area: Box, point: Point) -> bool:
 def _grown(area: Box, share: float) -> Box:
     dx, dy = round((area.x2 - area.x1) * share), round((area.y2 - area.y1) * share)
     return Box(area.x1 - dx, area.y1 - dy, area.x2 + dx, area.y2 + dy)
+
+
+def _lies_on(thing: Region, other: Region, scene: Scene) -> bool:
+    """Say whether a mask is of a smaller thing on another one, and not of that one or what is beside it."""
+    if not thing.mask or not other.mask or not scene.picture:
+        return False
+    upper, lower = (region.mask.array(scene.picture.size_wh) for region in (thing, other) if region.mask)
+    return bool(upper.sum() <= SMALLER * lower.sum() and (upper & lower).sum() >= WITHIN * upper.sum())
 
 
 def _covers(region: Region, point: Point) -> bool:

@@ -94,6 +94,25 @@ def export(assistant: Assistant, timeline: Timeline, kind: str) -> tuple[str, by
     raise DemoError("The page asked for something that cannot be exported: reload it.")
 
 
+def export_region(assistant: Assistant, timeline: Timeline, kind: str, region_id: int) -> tuple[str, bytes]:
+    """Return the name and the content of a file of one region: its "cut-outs" or its "masks".
+
+    Raises:
+        DemoError: the region is not there any more, or has no mask.
+    """
+    scene = timeline.scene
+    region = scene.region(region_id)
+    if region is None:
+        raise DemoError(f"There is no region #{region_id} on the picture any more.")
+    if region.mask is None or not region.mask.bits:
+        raise DemoError(f"Region #{region_id} has no mask yet: segment it first.")
+    if kind == "cut-outs":
+        return _file(region), cut_out_png(assistant, scene, region)
+    if kind == "masks":
+        return _file(region), mask_png(scene, region)
+    raise DemoError("The page asked for something that cannot be exported: reload it.")
+
+
 def _file(region: Region) -> str:
     label = re.sub(r"[^\w-]+", "-", region.label).strip("-")[:40]
     return f"{region.id}-{label}.png" if label else f"{region.id}.png"

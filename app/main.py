@@ -96,7 +96,7 @@ def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> st
     Raises:
         OSError: the port is taken.
     """
-    from app import mcp_tools, ui
+    from app import mcp_tools, scripts, ui
 
     _, address, _ = page.launch(
         server_port=port,
@@ -110,6 +110,7 @@ def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> st
         enable_monitoring=False,
         ssr_mode=False,
         mcp_server=True,
+        app_kwargs={"routes": [scripts.route()]},
     )
     assert page.mcp_server, "requirements.txt asks for gradio[mcp]; without it Gradio leaves MCP off"
     mcp_tools.answer_in_json(page)

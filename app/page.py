@@ -16,8 +16,8 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from app import actions, render
-from app.downloads import Downloads, export, export_state
+from app import actions, mending, render
+from app.downloads import Downloads, export, export_region, export_state
 from app.events import as_gradio_error, data, index_of, point, whole
 from app.startup import Startup
 from pipelines.abilities import suggestions
@@ -209,8 +209,13 @@ class Page:
 
     def export(self, timeline: Timeline, event: gr.EventData) -> dict[str, Any]:
         """A file for the visitor, as the export drawer takes it."""
+        sent = data(event)
+        kind, region_id = str(sent.get("kind")), sent.get("id")
         with as_gradio_error():
-            name, content = export(self._startup.assistant(), timeline, str(data(event).get("kind")))
+            if isinstance(region_id, int):
+                name, content = export_region(self._startup.assistant(), timeline, kind, region_id)
+            else:
+                name, content = export(self._startup.assistant(), timeline, kind)
         return export_state(self._downloads.save(name, content))
 
     def remove_region(self, timeline: Timeline, event: gr.EventData) -> Drawn:
@@ -222,6 +227,21 @@ class Page:
         with as_gradio_error():
             region_id, index = whole(event, "id"), whole(event, "click")
         return self._do(timeline, lambda assistant: actions.unclick(assistant, timeline, region_id, index))
+
+    def rename(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+        with as_gradio_error():
+            region_id, name = whole(event, "id"), str(data(event).get("label") or "")
+        return self._do(timeline, lambda assistant: mending.rename(timeline, region_id, name))
+
+    def stroke(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+        """The brush or the eraser was drawn over the picture."""
+        return self._do(timeline, lambda assistant: mending.paint(timeline, data(event)))
+
+    def go_to(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+        """An earlier or later state of the picture was chosen."""
+        with as_gradio_error():
+            step = whole(event, "step")
+        return self._do(timeline, lambda assistant: mending.go_to(timeline, step))
 
     def undo(self, timeline: Timeline) -> Drawn:
         return self._do(timeline, lambda assistant: timeline.undo())
@@ -262,13 +282,25 @@ def _draw(startup: Startup, timeline: Timeline, before: Scene | None, *, shown: 
         and before.regions == scene.regions
         and before.selected == scene.selected
         and render.paintings(before) == render.paintings(scene)
+        and render.reading_order(before) == render.reading_order(scene)
     )
     return (
         timeline,
         render.chat(scene, live=live),
-        gr.skip() if same else render.canvas(scene, startup.assistant().path, before=_unedited(timeline)),
+        gr.skip() if same else _canvas(startup, timeline, scene),
         gr.skip() if before else gr.Button(interactive=timeline.can_undo),
         gr.skip() if before else gr.Button(interactive=timeline.can_redo),
+    )
+
+
+def _canvas(startup: Startup, timeline: Timeline, scene: Scene) -> dict[str, Any]:
+    """The canvas's value: a scene, with the states that its picture went through."""
+    states = {step: timeline.steps[step].scene.picture for step in mending.states(timeline)}
+    return render.canvas(
+        scene,
+        startup.assistant().path,
+        before=_unedited(timeline),
+        states={step: picture for step, picture in states.items() if picture},
     )
 
 

@@ -156,11 +156,17 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     return f'<table class="reading"><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table>'
 
 
-def canvas(scene: Scene, path: Callable[[Picture], Path], *, before: Picture | None = None) -> dict[str, Any]:
+def canvas(
+    scene: Scene,
+    path: Callable[[Picture], Path],
+    *,
+    before: Picture | None = None,
+    states: Mapping[int, Picture] | None = None,
+) -> dict[str, Any]:
     """The canvas's value. `path`: the PNG of a picture, which Gradio turns into an address.
 
     All coordinates are pixels of the picture. An outline is an SVG path to be filled even-odd. `before` is
-    the picture to compare with.
+    the picture to compare with; `states` are those that the edits went through, by the step to go back to.
     """
     if scene.picture is None:
         return {"picture": None, "regions": [], "selected": None, "paintings": []}
@@ -175,12 +181,25 @@ def canvas(scene: Scene, path: Callable[[Picture], Path], *, before: Picture | N
             {"file": served(path(picture)), "chosen": picture == scene.picture}
             for picture in paintings(scene)
         ],
+        "history": [
+            {"step": step, "file": served(path(picture)), "chosen": picture == scene.picture}
+            for step, picture in (states or {}).items()
+        ],
+        "order": reading_order(scene),
     }
 
 
 def paintings(scene: Scene) -> tuple[Picture, ...]:
     """The paintings to choose from, where the last answer offers some."""
     return scene.turns[-1].pictures if scene.turns else ()
+
+
+def reading_order(scene: Scene) -> list[int]:
+    """The blocks of a document in the order in which they are read, where the last answer is a layout."""
+    turn = scene.turns[-1] if scene.turns else None
+    if turn is None or turn.record is None or turn.record.ability != "layout":
+        return []
+    return list(dict.fromkeys(number for span in turn.spans for number in span.region_ids))
 
 
 def _region(region: Region) -> dict[str, Any]:
@@ -190,6 +209,7 @@ def _region(region: Region) -> dict[str, Any]:
         "hue": region.id % HUES,
         "box": list(region.box),
         "outline": outline(region.mask) if region.mask else "",
+        "area": region.mask.area if region.mask else None,
         "joints": [_joint(joint) for joint in region.keypoints or ()],
         "score": region.score,
         "source": region.source,

@@ -15,7 +15,7 @@ from typing import Any
 import gradio as gr
 from gradio import themes
 
-from app import api, render
+from app import api, render, scripts
 from app.actions import LONGEST_MESSAGE
 from app.downloads import export_state
 from app.page import Page
@@ -75,7 +75,7 @@ class Canvas:
     """The picture, and the line above it."""
 
     top: gr.HTML
-    picture: Any  # a gr.HTML with the events that canvas.js triggers
+    picture: Any  # a gr.HTML with the events that load.js names
 
 
 @dataclass(frozen=True)
@@ -168,9 +168,10 @@ def _picture(examples: Mapping[str, Path]) -> Any:
         {"picture": None, "regions": [], "selected": None, "examples": render.examples(examples)},
         elem_id="canvas",
         html_template=_file("canvas.html"),
-        js_on_load=_file("canvas.js"),
+        js_on_load=_file("load.js"),
         apply_default_css=False,
         limbs=[list(limb) for limb in render.LIMBS],
+        modules=scripts.entry(),
     )
 
 
@@ -199,7 +200,6 @@ def _conversation() -> Conversation:
         max_lines=5,
         max_length=LONGEST_MESSAGE,
         submit_btn=True,
-        autofocus=True,
     )
     return Conversation(chat, chips, words)
 
@@ -293,6 +293,9 @@ def _wire_canvas(
         (picture.choose_painting, on.choose_painting),
         (picture.remove, on.remove_region),
         (picture.take_back, on.unclick),
+        (picture.stroke, on.stroke),
+        (picture.rename, on.rename),
+        (picture.go_to, on.go_to),
     ):
         event(handler, [timeline], drawn, trigger_mode="multiple", **HEAVY)
 

@@ -9,6 +9,7 @@ result. This module knows files and sizes; the table is what the page and the RE
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import shutil
@@ -25,6 +26,9 @@ FOLDER = "finetune/mm/SPHINX"
 CONTEXT = 4096  # tokens that the cache is reckoned for
 ROOM = 0.05  # of the weights, for what is computed on the way
 BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 1.0, "nf4": 0.516}  # of a weight
+INPAINTING_BYTES = (
+    3_600_000_000  # 1.07 billion parameters in float16 and one picture's activations, estimated
+)
 QUANTISED = ("int8", "nf4")  # only the language model's linear layers; the rest stays in bfloat16
 TOWERS = tuple(
     f"model.{part}"
@@ -178,14 +182,33 @@ def free_memory(device: str) -> int | None:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def require_memory(checkpoint: Checkpoint, dtype: str, device: str) -> None:
+def companion_bytes(segmenter: str, inpainter: str) -> int:
+    """Return the bytes that the two models beside SPHINX take on the same device.
+
+    Args:
+        segmenter: of `segmenter.OFFICIAL`; an embedded one counts as nothing.
+        inpainter: "opencv" or an embedded one counts as nothing, anything else as a Stable Diffusion 1.5.
+    """
+    from .segmenter import OFFICIAL
+
+    masks = OFFICIAL[segmenter].memory_bytes if segmenter in OFFICIAL else 0
+    return masks + (0 if inpainter in ("auto", "opencv", "diffusion-nano") else INPAINTING_BYTES)
+
+
+def require_memory(checkpoint: Checkpoint, dtype: str, device: str, beside: int = 0) -> None:
     """Refuse a checkpoint that the device cannot hold.
+
+    Args:
+        checkpoint: the one to run.
+        dtype: of BYTES.
+        device: "cpu", "cuda", ...
+        beside: bytes that other models will take on the device (`companion_bytes`).
 
     Raises:
         MissingRoom: with what is needed, what is there, and what would fit.
     """
     there = free_memory(device)
-    needed = checkpoint.memory_bytes(dtype)
+    needed = checkpoint.memory_bytes(dtype) + beside
     if checkpoint.subfolder is None or there is None or needed <= there:
         return
     kinds = ("bfloat16", *QUANTISED) if device.startswith("cuda") else ("bfloat16",)
@@ -193,12 +216,24 @@ def require_memory(checkpoint: Checkpoint, dtype: str, device: str) -> None:
         f"{c.name} in {kind}"
         for c in CHECKPOINTS.values()
         for kind in kinds
-        if c.memory_bytes(kind) <= there and (c.name == checkpoint.name or c.subfolder is None)
+        if c.memory_bytes(kind) + beside <= there and (c.name == checkpoint.name or c.subfolder is None)
     ]
+    with_others = f" with {_gb(beside)} for the segmenter and the inpainter" if beside else ""
     raise MissingRoom(
-        f"{checkpoint.name} needs {_gb(needed)} of memory in {dtype}, {device} has {_gb(there)}: "
+        f"{checkpoint.name} needs {_gb(needed)} of memory in {dtype}{with_others}, {device} has "
+        f"{_gb(there)}: "
         f"try {' or '.join(fitting) or 'sphinx-nano'}."
     )
+
+
+def require_quantiser(dtype: str) -> None:
+    """Refuse a quantised dtype where bitsandbytes is not installed.
+
+    Raises:
+        ImportError: saying how to install it.
+    """
+    if dtype in QUANTISED and importlib.util.find_spec("bitsandbytes") is None:
+        raise ImportError(f"{dtype} needs bitsandbytes: pip install bitsandbytes, or use bfloat16")
 
 
 def require_disk(folder: Path, needed: int) -> None:
@@ -234,6 +269,7 @@ def fetch(
     *,
     dtype: str = "bfloat16",
     device: str = "cpu",
+    beside: int = 0,
     cache: Path | None = None,
     endpoint: str | None = None,
     architecture: dict[str, Any] | None = None,
@@ -245,6 +281,7 @@ def fetch(
         name: of CHECKPOINTS.
         dtype: it will be run in (of BYTES): what memory is reckoned with. Weights are kept as released.
         device: it will be run on.
+        beside: bytes that other models will take on the device (`companion_bytes`).
         cache: where converted checkpoints are kept; None is `home()`.
         endpoint: of the Hub; None is huggingface_hub's own.
         architecture: for widths other than the released ones (see convert_sphinx_to_hf).
@@ -253,6 +290,7 @@ def fetch(
     Raises:
         ValueError: an unknown name, or one that is embedded.
         MissingRoom: memory or disk is missing; nothing was downloaded.
+        ImportError: the dtype needs bitsandbytes, which is not installed; nothing was downloaded.
         OSError: the Hub cannot be reached.
     """
     checkpoint = find(name)
@@ -260,7 +298,8 @@ def fetch(
         raise ValueError(f"{name} is embedded in the repository: there is nothing to fetch")
     root = home() if cache is None else cache
     folder = root / name
-    require_memory(checkpoint, dtype, device)
+    require_quantiser(dtype)
+    require_memory(checkpoint, dtype, device, beside)
     if is_converted(folder):
         return folder
 
@@ -303,6 +342,7 @@ def quantisation(kind: str) -> Any:
 
     if kind not in QUANTISED:
         raise ValueError(f"quantisation must be one of {QUANTISED}, got {kind!r}")
+    require_quantiser(kind)
     if kind == "int8":
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=list(TOWERS))
     return BitsAndBytesConfig(

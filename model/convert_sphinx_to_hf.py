@@ -4,8 +4,8 @@ Reads `consolidated.NN-of-MM.model.pth` (any number of tensor-parallel shards), 
 `consolidated.NN.pth`, `...model-diff.pth` (a delta that is added to what was given before it), and an
 InternLM2 in its own layout (it replaces the language model of what was given before it). The shards are
 memory-mapped and opened with `weights_only=True`; what is written is streamed to disk, file by file, so that
-an interrupted conversion goes on where it stopped. A key that is unknown, missing, given twice or of another shape than the
-model wants is named, with what was expected and what was found.
+an interrupted conversion goes on where it stopped. A key that is unknown, missing, given twice or of another
+shape than the model wants is named, with what was expected and what was found.
 
     python -m model.convert_sphinx_to_hf --input Alpha-VLLM/LLaMA2-Accessory \\
         --subfolder finetune/mm/SPHINX/SPHINX-Tiny --output sphinx-tiny

@@ -70,6 +70,56 @@ def pad_to_square(image: Image.Image) -> Image.Image:
     return square
 
 
+def resize_padded(image: Image.Image, size: int) -> Image.Image:
+    """Resize as `pad_to_square(image).resize((size, size), BICUBIC)` does, pixel for pixel.
+
+    PIL resizes the columns and then the rows. Each pass here pads only as far as the filter sees the picture:
+    a strip of 1 x 30,000 pixels needs no square of 2.7 GB.
+    """
+    image = image.convert("RGB")
+    side, (left, top) = max(image.size), square_offset(image.size)
+    return _resize_rows(_resize_columns(image, left, side, size), top, side, size)
+
+
+def _resize_columns(image: Image.Image, left: int, side: int, size: int) -> Image.Image:
+    """Resize a picture that begins at column `left` of `side` padded ones to `size` columns."""
+    (first, last), (begin, end), part = _touched(left, image.width, side, size)
+    padded = Image.new("RGB", (end - begin, image.height), PAD_COLOUR)
+    padded.paste(image, (left - begin, 0))
+    box = (part[0] - begin, 0, part[1] - begin, image.height)
+    resized = Image.new("RGB", (size, image.height), PAD_COLOUR)
+    resized.paste(padded.resize((last - first, image.height), Image.Resampling.BICUBIC, box=box), (first, 0))
+    return resized
+
+
+def _resize_rows(image: Image.Image, top: int, side: int, size: int) -> Image.Image:
+    """Resize a picture that begins at row `top` of `side` padded ones to `size` rows."""
+    turned = image.transpose(Image.Transpose.TRANSPOSE)
+    return _resize_columns(turned, top, side, size).transpose(Image.Transpose.TRANSPOSE)
+
+
+def _touched(
+    start: int, length: int, side: int, size: int
+) -> tuple[tuple[int, int], tuple[int, int], tuple[float, float]]:
+    """Which pixels of a resized line depend on a part of the line, and on which pixels these depend.
+
+    Args:
+        start, length: the part.
+        side, size: the line's length before and after.
+    Returns:
+        The resized pixels (first, last), the line's pixels that the filter sees (begin, end), and the
+        resized pixels' bounds on the line. The first is a multiple of the odd part of `size`, so that PIL,
+        which keeps bounds as 32-bit floats, has them exactly.
+    """
+    scale = side / size
+    reach = 2 * max(scale, 1.0) + 2  # of the bicubic filter, and a pixel for rounding
+    odd = size // (size & -size)
+    first = max(0, int((start - reach) / scale) - 1) // odd * odd
+    last = min(size, -(-(int((start + length + reach) / scale) + 2) // odd) * odd)
+    part = first * side / size, last * side / size
+    return (first, last), (max(0, int(part[0] - reach)), min(side, int(part[1] + reach) + 1)), part
+
+
 def padded_views(size_wh: tuple[int, int], crops_per_side: int) -> tuple[bool, ...]:
     """Return which views hold nothing of a picture of `size_wh`: the global one, then the crops by row."""
     x1, y1, x2, y2 = to_square((0, 0, *size_wh), size_wh)
@@ -164,9 +214,7 @@ class SphinxImageProcessor(PilBackend):
             size: of the result; None is the processor's own.
             resample: PIL's number of a filter; None is the processor's own.
         """
-        return _resized(
-            pad_to_square(image), size or self.size, self.resample if resample is None else resample
-        )
+        return _resized_square(image, size or self.size, self.resample if resample is None else resample)
 
     def process_image(  # type: ignore[override]
         self,
@@ -202,6 +250,15 @@ class SphinxImageProcessor(PilBackend):
                 "(http, https), the path of a file, or base64"
             ) from error
 
+    def _prepare_images_structure(self, images: Any, expected_ndims: int = 3) -> list[Any]:
+        """Return pictures, batches of them and nested lists as one flat list; grey pictures may be (H, W)."""
+        fetched = self.fetch_images(images)
+        if isinstance(fetched, (list, tuple)):
+            return [one for inner in fetched for one in self._prepare_images_structure(inner)]
+        if getattr(fetched, "ndim", 3) == expected_ndims + 1:
+            return list(fetched)
+        return [fetched]
+
     def _preprocess(  # type: ignore[override]
         self,
         images: list[Image.Image],
@@ -221,8 +278,11 @@ class SphinxImageProcessor(PilBackend):
         """Pad, resize, rescale and normalise RGB pictures; the names are those of `__init__`."""
         values = []
         for image in images:
-            square = pad_to_square(image) if do_pad else image
-            pixels = _resized(square, size, resample) if do_resize else np.asarray(square)
+            if do_pad and do_resize:
+                pixels = _resized_square(image, size, resample)
+            else:
+                square = pad_to_square(image) if do_pad else image
+                pixels = _resized(square, size, resample) if do_resize else np.asarray(square)
             plane = torch.from_numpy(pixels.copy()).permute(2, 0, 1).to(torch.float32)
             if do_rescale:  # divided, as the original does: a product with 1 / 255 rounds otherwise
                 plane = plane / 255 if rescale_factor == 1 / 255 else plane * rescale_factor
@@ -235,6 +295,16 @@ class SphinxImageProcessor(PilBackend):
                 plane = plane.permute(1, 2, 0)
             values.append(plane.numpy())
         return BatchFeature({"pixel_values": values}, tensor_type=return_tensors)
+
+
+def _resized_square(image: Image.Image, size: SizeDict | dict[str, int], resample: int | None) -> np.ndarray:
+    """Pad a picture to a square and resize it to `size`: uint8 (height, width, 3).
+
+    The square is not made at the picture's own size where the result is a square by the bicubic filter.
+    """
+    if size["height"] and size["height"] == size["width"] and resample in (None, Image.Resampling.BICUBIC):
+        return np.asarray(resize_padded(image, size["height"]))
+    return _resized(pad_to_square(image), size, resample)
 
 
 def _resized(image: Image.Image, size: SizeDict | dict[str, int], resample: int | None) -> np.ndarray:

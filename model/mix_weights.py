@@ -1,8 +1,8 @@
 """Mix two checkpoints: theta = beta * A + (1 - beta) * B over the language model.
 
-In SPHINX's paper the language model B, tuned on a synthetic domain, starts from A, tuned on real pictures,
-and the two are mixed. The mixing is linear and goes tensor by tensor, memory-mapped and streamed to disk.
-This module knows converted checkpoints only.
+In SPHINX's paper (arXiv 2311.07575) the language model B, tuned on a synthetic domain, starts from A, tuned
+on real pictures, and the two are mixed. The mixing is linear and goes tensor by tensor, memory-mapped and
+streamed to disk. This module knows converted checkpoints only.
 
     python -m model.mix_weights A B --beta 0.3 --output DIR
 """
@@ -19,38 +19,125 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from tqdm import tqdm
 
 from .conversion import ConversionError, plan_files, require_disk, write_index, write_safetensors
+from .conversion.checkpoint import read_object
+from .familiarity import FILE as FAMILIARITY
 
 SHARD = 5 * 10**9  # bytes, a written file's largest size
 LANGUAGE = ("model.language_model.", "lm_head.")  # names that are always mixed; all others are the eyes'
 Eyes = Literal["a", "b", "mix"]
 
 
+INDEX = "model.safetensors.index.json"
+COPIED = (  # what belongs to the weights; figures and a card of A would not be true of the mixture
+    "config.json",
+    "generation_config.json",
+    "processor_config.json",
+    "chat_template.jinja",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "*.py",
+)
+INCIDENTAL = ("_name_or_path", "architectures", "auto_map", "dtype", "torch_dtype", "transformers_version")
+"""Fields of config.json that may differ between two checkpoints of one architecture."""
+DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+
+
 class Tensors:
-    """The tensors of a converted checkpoint, memory-mapped, by name."""
+    """The tensors of a converted checkpoint, memory-mapped, by name.
+
+    Args:
+        folder: of the checkpoint; safetensors beside the weights are left alone.
+        stack: closes the files.
+
+    Raises:
+        ConversionError: if the weights are missing, damaged, quantised or disagree with their index.
+    """
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
-        paths = sorted(folder.glob("*.safetensors"))
-        if not paths:
-            raise ConversionError(f"{folder}: expected a converted checkpoint, found no safetensors")
-        files = [stack.enter_context(safe_open(path, framework="pt")) for path in paths]
         self.folder = folder
-        self.files = {name: file for file in files for name in file.keys()}  # noqa: SIM118 (not a dict)
+        self.files: dict[str, Any] = {}
+        for path in _weight_files(folder):
+            try:
+                file = stack.enter_context(safe_open(path, framework="pt"))
+                self.files |= dict.fromkeys(file.keys(), file)
+            except (SafetensorError, OSError) as error:
+                raise ConversionError(
+                    f"{path}: expected a complete safetensors file, found one that cannot be read ({error})"
+                ) from error
+        for name, file in self.files.items():
+            kind = file.get_slice(name).get_dtype()
+            if kind not in DTYPES:
+                raise ConversionError(f"{folder}: expected {name} in one of {list(DTYPES)}, found {kind}")
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Of a tensor, without reading it."""
+        """Return the shape of a tensor, without reading it."""
         return tuple(self.files[name].get_slice(name).get_shape())
 
+    def dtype(self, name: str) -> torch.dtype:
+        """Return what a tensor is stored in, without reading it."""
+        return DTYPES[self.files[name].get_slice(name).get_dtype()]
+
     def get(self, name: str) -> torch.Tensor:
-        """A tensor."""
+        """Read a tensor."""
         return self.files[name].get_tensor(name)
 
 
+def _weight_files(folder: Path) -> list[Path]:
+    """Return the files of a checkpoint's weights, by its index or else the one file.
+
+    Raises:
+        ConversionError: if one is missing.
+    """
+    paths = [folder / "model.safetensors"]
+    if (folder / INDEX).is_file():
+        places = read_object(folder / INDEX).get("weight_map")
+        if not isinstance(places, dict) or not places:
+            raise ConversionError(f"{folder / INDEX}: expected a weight_map, found {type(places).__name__}")
+        paths = [folder / Path(str(name)).name for name in sorted(set(map(str, places.values())))]
+    for path in paths:
+        if not path.is_file():
+            raise ConversionError(f"{folder}: expected a converted checkpoint with {path.name}, found none")
+    return paths
+
+
+def _check_alike(a: Path, b: Path) -> None:
+    """Refuse checkpoints of two architectures, which may have the same tensors (one view and five).
+
+    Raises:
+        ConversionError: naming the field of config.json, or the tokenizer.
+    """
+    left, right = (read_object(folder / "config.json") for folder in _with_config(a, b))
+    for key in sorted(set(left) | set(right)):
+        if key not in INCIDENTAL and _plain(left.get(key)) != _plain(right.get(key)):
+            told = [json.dumps(config.get(key))[:60] for config in (left, right)]
+            raise ConversionError(f"config.json: expected one {key} in both, found {told[0]} and {told[1]}")
+    tokenizers = [folder / "tokenizer.model" for folder in (a, b)]
+    content = [file.read_bytes() if file.is_file() else b"" for file in tokenizers]
+    if content[0] != content[1]:
+        raise ConversionError(f"{tokenizers[1]}: expected the tokenizer of {a}, found another")
+
+
+def _with_config(*folders: Path) -> tuple[Path, ...]:
+    """Return the folders, each of which must have a config.json."""
+    for folder in folders:
+        if not (folder / "config.json").is_file():
+            raise ConversionError(f"{folder}: expected a converted checkpoint with config.json, found none")
+    return folders
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of config.json without what may differ between two of one architecture."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _plain(inner) for key, inner in value.items() if key not in INCIDENTAL}
+
+
 def mix(a: torch.Tensor, b: torch.Tensor, beta: float) -> torch.Tensor:
-    """beta * a + (1 - beta) * b, computed in float32, in the dtype of `a`; exact at 0 and 1."""
+    """Return beta * a + (1 - beta) * b, computed in float32, in the dtype of `a`; exact at 0 and 1."""
     if beta in (0.0, 1.0):
         return a if beta == 1.0 else b.to(a.dtype)
     return (beta * a.float() + (1.0 - beta) * b.float()).to(a.dtype)
@@ -70,24 +157,29 @@ def mix_checkpoints(
 
     Args:
         a, b: folders. By the convention here `a` is the one of real pictures.
-        output: is made; configuration, processor and tokenizer are those of `a`.
+        output: is made; configuration, processor and tokenizer are those of `a`, dtypes, too.
         beta: the share of `a` in the language model, 0 .. 1.
         eyes: encoders and projections from "a", from "b", or "mix"ed like the language model.
         max_shard_size: bytes, a written file's largest size.
         quiet: show no progress bar.
 
     Raises:
-        ConversionError: if the checkpoints are not of one shape; nothing is written then.
+        ConversionError: if the checkpoints are not of one architecture, cannot be read, or `output` is not
+            empty; nothing is left in it then.
     """
     if not 0.0 <= beta <= 1.0:
         raise ConversionError(f"beta: expected 0 .. 1, found {beta}")
     if output.resolve() in (a.resolve(), b.resolve()):
         raise ConversionError(f"{output}: expected a folder of its own, found one of the two to be mixed")
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise ConversionError(f"{output}: expected a new or an empty folder, found something in it")
     with ExitStack() as stack:
         left, right = Tensors(a, stack), Tensors(b, stack)
         shapes = _common_shapes(left, right)
-        dtype = left.get(min(shapes, key=lambda name: torch.Size(shapes[name]).numel())).dtype
-        files = plan_files(shapes, dtype, max_shard_size)
+        _check_alike(a, b)
+        dtypes = {name: left.dtype(name) for name in shapes}
+        files = plan_files(shapes, dtypes, max_shard_size)
+        made_folder = not output.exists()
         output.mkdir(parents=True, exist_ok=True)
         require_disk(output, sum(file.bytes for file in files))
 
@@ -97,19 +189,33 @@ def mix_checkpoints(
             return (left if eyes == "a" else right).get(name)
 
         total = sum(file.bytes for file in files)
-        with tqdm(total=total, unit="B", unit_scale=True, desc="Mixing", disable=quiet) as bar:
+        try:
+            with tqdm(total=total, unit="B", unit_scale=True, desc="Mixing", disable=quiet) as bar:
+                for file in files:
+                    write_safetensors(output / file.name, file.tensors, shapes, dtypes, get, bar.update)
+        except ConversionError:
             for file in files:
-                write_safetensors(output / file.name, file.tensors, shapes, dtype, get, bar.update)
+                (output / file.name).unlink(missing_ok=True)
+            if made_folder:
+                output.rmdir()
+            raise
     write_index(output, files)
-    for path in a.iterdir():
-        if path.is_file() and not path.name.startswith(("model", "conversion")):
-            shutil.copyfile(path, output / path.name)
+    _copy_side_files(a, b, output, eyes)
     record = {"a": str(a), "b": str(b), "beta": beta, "eyes": eyes}
     (output / "mixture.json").write_text(json.dumps(record, indent=2) + "\n")
 
 
+def _copy_side_files(a: Path, b: Path, output: Path, eyes: Eyes) -> None:
+    """Copy what belongs to the weights from `a`, and the familiarity that was fitted to the encoders."""
+    for path in (path for pattern in COPIED for path in sorted(a.glob(pattern))):
+        shutil.copyfile(path, output / path.name)
+    seen = {"a": a, "b": b}.get(eyes)
+    if seen is not None and (seen / FAMILIARITY).is_file():
+        shutil.copyfile(seen / FAMILIARITY, output / FAMILIARITY)
+
+
 def _common_shapes(a: Tensors, b: Tensors) -> dict[str, tuple[int, ...]]:
-    """Names and shapes, which both must share."""
+    """Return names and shapes, which both must share."""
     lonely = sorted(set(a.files) ^ set(b.files))
     if lonely:
         where = a.folder if lonely[0] in a.files else b.folder
@@ -125,7 +231,7 @@ def _common_shapes(a: Tensors, b: Tensors) -> dict[str, tuple[int, ...]]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+    """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m model.mix_weights", description="Mix two checkpoints.")
     parser.add_argument("a", type=Path, metavar="A", help="converted checkpoint: real pictures")
     parser.add_argument("b", type=Path, metavar="B", help="converted checkpoint of the same shape")

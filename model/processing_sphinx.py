@@ -202,8 +202,7 @@ class SphinxProcessor(ProcessorMixin):
         Args:
             images: one `Picture`, or one for each prompt (also each in a list of its own); None in their
                 place for a prompt without.
-            text: one full prompt (`prompt`) or several. `<image>` in it is accepted and taken out. None with
-                pictures returns their pixels alone.
+            text: one full prompt (`prompt`) or several, `<image>` is taken out; None returns pixels alone.
             videos, audio: transformers' templates pass them along; SPHINX knows neither.
             kwargs: `views`, `encoders` (see `SphinxProcessorKwargs`) and transformers' own. Rows are padded
                 on the left, to the longest, unless `padding` says otherwise. `max_length` is the longest
@@ -224,8 +223,8 @@ class SphinxProcessor(ProcessorMixin):
             raise ValueError("SPHINX takes pictures only, no videos and no audio")
         if text is None and images is None:
             raise ValueError("text is needed: a full prompt, as `prompt` makes it")
-        given: Any = kwargs
-        merged: dict[str, Any] = self._merge_kwargs(tokenizer_init_kwargs=self.tokenizer.init_kwargs, **given)
+        options: Any = {"tokenizer_init_kwargs": self.tokenizer.init_kwargs, **kwargs}
+        merged: dict[str, Any] = self._merge_kwargs(**options)
         views, encoders = merged.get("views"), merged.get("encoders")
         self._check(views, encoders)
         prompts = None if text is None else _prompts(text)
@@ -234,8 +233,7 @@ class SphinxProcessor(ProcessorMixin):
         layout = merged["images_kwargs"].get("input_data_format")
         pictures = [p if p is None else self.image_processor.process_image(p, None, layout) for p in pictures]
         skips = [self._skipped(p.size)[:views] if p is not None else None for p in pictures]
-        data: dict[str, Any] = {}
-        options = merged["text_kwargs"]
+        data, options = {}, merged["text_kwargs"]
         if prompts is not None:
             counts = [0 if s is None else self.image_tokens(views, encoders, s) for s in skips]
             data = self._text_inputs(prompts, counts, options)

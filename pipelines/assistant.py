@@ -38,7 +38,7 @@ from pipelines.language.requests import (
 from pipelines.language.suggestions import suggest_without_words
 from pipelines.pictures import Photo, Pictures
 from pipelines.presenter import present
-from pipelines.scene import Box, Click, Picture, Region, Scene, Turn
+from pipelines.scene import Box, Click, Mask, Picture, Region, Scene, Turn
 from pipelines.tasks import pointing
 from pipelines.tasks.dispatch import run_task
 from pipelines.tasks.regions import need_picture
@@ -66,6 +66,7 @@ class Event:
         step: which request of the message it belongs to, from 0; each is a step of the timeline.
         preview: an unfinished painting, to be shown in place of the scene's picture.
         touched: the regions that are about to change.
+        hole: the pixels that may change; no other will.
         moved: the visit goes a step back or forward, which its timeline's owner does; `rest` are the requests
             that are to be run on the scene that it then has.
     """
@@ -75,6 +76,7 @@ class Event:
     step: int = 0
     preview: Picture | None = None
     touched: tuple[int, ...] = ()
+    hole: Mask | None = None
     moved: Literal["undo", "redo"] | None = None
     rest: tuple[Request, ...] = ()
 
@@ -249,7 +251,8 @@ class Assistant:
                         "%s: %.2f s, %d regions", type(request).__name__, seconds, len(result.scene.regions)
                     )
                 shown = present(scene, result, self.about)
-                yield Event(result.status, shown, step, result.preview, result.touched), result
+                event = Event(result.status, shown, step, result.preview, result.touched, result.hole)
+                yield event, result
 
     def _resolved(self, scene: Scene, request: Request) -> Request:
         """The request with what the page tells: which region is meant, and what would work here."""

@@ -167,7 +167,8 @@ def load_inpainter(name: str, device: str) -> Inpainter:
     """The inpainter; "auto" is the embedded one where it is there, and OpenCV otherwise."""
     import torch
 
-    from pipelines.diffusion import EMPTY, DiffusionInpainter, OpenCVInpainter
+    from pipelines.inpainting.diffusion import CAPTION_FOR_NOTHING, DiffusionInpainter
+    from pipelines.inpainting.opencv import OpenCVInpainter
 
     embedded = ASSETS / "diffusion-nano"
     if name == "auto":
@@ -180,10 +181,11 @@ def load_inpainter(name: str, device: str) -> Inpainter:
         guidance, tints = float(said.get("guidance", GUIDANCE)), bool(said.get("tints"))
         neutral = str(said.get("neutral", ""))
         return DiffusionInpainter.load(
-            embedded, name=name, device=device, dtype=dtype, neutral=neutral, guidance=guidance, tints=tints
-        )
+            embedded, name=name, device=device, dtype=dtype, neutral=neutral, guidance=guidance, tints=tints,
+            for_photographs=False,
+        )  # fmt: skip
     path = STABLE_DIFFUSION.get(name, name)
-    return DiffusionInpainter.load(path, name=name, device=device, dtype=dtype, empty=EMPTY)
+    return DiffusionInpainter.load(path, name=name, device=device, dtype=dtype, empty=CAPTION_FOR_NOTHING)
 
 
 def read_said(folder: Path) -> dict[str, Any]:
@@ -194,7 +196,7 @@ def read_said(folder: Path) -> dict[str, Any]:
 
 def read_painted(name: str) -> str:
     """What an inpainter's `abilities.json` says it can paint; of OpenCV it is said here."""
-    from pipelines.diffusion import OpenCVInpainter
+    from pipelines.inpainting.opencv import OpenCVInpainter
 
     if name == OpenCVInpainter.name:
         return PAINTED_WITHOUT_A_MODEL

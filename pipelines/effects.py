@@ -1,97 +1,255 @@
-"""Changes of a picture that need no model: what is behind things, larger canvases, pasted things.
+"""Effects that need no model: backgrounds, cut-outs, a larger canvas, and things that move or change size.
 
-Pixels and masks in, pixels out: pictures are upright RGB, planes are bool (H, W) of the same size.
+Pure functions of pictures and masks. Pictures are upright RGB or RGBA; alpha is kept, and where a result has
+soft edges it is blended by alpha. Only the part of the picture that changes is computed.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 from PIL import Image
 
-BLUR = 0.02  # of the picture's longer side: how far a blurred background is smeared (sigma)
-SOFT = 1.0  # pixels (sigma) over which an edge between two pictures is blended
-WHITE = (255, 255, 255)
+from pipelines import mask_shapes as m
+from pipelines.errors import DemoError
+from pipelines.inpainting.holes import removal_hole
+from pipelines.resampling import strips
+from pipelines.scene import Box, Mask
+
+EDGE = 0.0012  # of the picture's longer side: how soft the edge of a mask is, as the sigma of a blur
+LEAST_EDGE, MOST_EDGE = 0.6, 4.0  # pixels
+BLUR = 0.02  # of the picture's longer side: the sigma of a blurred background
+BLUR_SIDE = 512  # pixels, longer side of the copy on which a background is blurred
+MOST_PIXELS = 50_000_000  # of a picture that an effect makes
+Fill = Callable[[Image.Image, Mask], Image.Image]  # a picture and a hole -> the picture with the hole filled
 
 
-class Margins(NamedTuple):
-    """Pixels that are added on each side of a picture."""
-
-    left: int = 0
-    top: int = 0
-    right: int = 0
-    bottom: int = 0
-
-
-def blur_background(image: Image.Image, keep: np.ndarray) -> Image.Image:
-    """Blur all but `keep`; none of its colours bleed into the background."""
-    pixels = np.asarray(image, np.float32)
-    sigma = max(1.0, BLUR * max(image.size))
-    behind = (~keep).astype(np.float32)[..., None]
-    smeared = cv2.GaussianBlur(pixels * behind, (0, 0), sigma)
-    weight = cv2.GaussianBlur(behind, (0, 0), sigma)
-    return _behind(image, smeared / np.maximum(weight, 1e-3)[..., None], keep)
+def soft_alpha(mask: Mask, size_wh: tuple[int, int]) -> tuple[np.ndarray, Box]:
+    """Return a mask with a soft edge: uint8 (h, w), 0..255, and the box of the picture that it covers."""
+    sigma = min(max(EDGE * max(size_wh), LEAST_EDGE), MOST_EDGE)
+    x1, y1, x2, y2 = mask.box
+    pad = int(np.ceil(3 * sigma))
+    box = Box(x1 - pad, y1 - pad, x2 + pad, y2 + pad).within(size_wh)
+    hard = np.where(m.window(mask, box), np.uint8(255), np.uint8(0))
+    return cv2.GaussianBlur(hard, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), box
 
 
-def grey_background(image: Image.Image, keep: np.ndarray) -> Image.Image:
-    """Take the colour out of all but `keep`."""
-    grey = cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2GRAY)
-    return _behind(image, np.repeat(grey[..., None], 3, axis=2), keep)
-
-
-def fill_background(
-    image: Image.Image, keep: np.ndarray, colour: tuple[int, int, int] = WHITE
+def blur_background(
+    image: Image.Image, foreground: Sequence[Mask], sigma: float | None = None
 ) -> Image.Image:
-    """One colour behind `keep`."""
-    return _behind(image, np.broadcast_to(np.array(colour, np.float32), (*keep.shape, 3)), keep)
+    """Return the picture with everything but the foreground out of focus.
+
+    None of the foreground's colours run into the background: the blur leaves the foreground's pixels out.
+
+    Args: sigma: of the blur, in pixels of the picture; None suits its size.
+    """
+    sigma = BLUR * max(image.size) if sigma is None else sigma
+    if not sigma > 0:
+        raise DemoError(f"A blur is some pixels wide, not {sigma}: give a number above 0.")
+    scale = min(1.0, BLUR_SIDE / max(image.size), 2.5 / sigma)
+    to_wh = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    small = np.asarray(image.convert("RGB").resize(to_wh, Image.Resampling.BOX), np.float32)
+    known = np.ones(to_wh[::-1], np.float32)
+    if any(mask.bits for mask in foreground):
+        covered = Image.fromarray(_union(foreground).array(image.size)).convert("L")
+        known -= np.asarray(covered.resize(to_wh, Image.Resampling.BOX), np.float32) / 255
+        known[known < 0.999] = 0.0  # a pixel with some of the foreground in it is left out whole
+    weight = cv2.GaussianBlur(known, (0, 0), sigma * scale)[..., None]
+    blurred = cv2.GaussianBlur(small * known[..., None], (0, 0), sigma * scale) / np.maximum(weight, 1e-6)
+    # Far inside the foreground nothing is known, and nothing of it will be seen
+    blurred = np.where(weight > 1e-4, blurred, small)
+    background = Image.fromarray(np.rint(blurred).clip(0, 255).astype(np.uint8)).resize(
+        image.size, Image.Resampling.BICUBIC
+    )
+    return _behind(image, foreground, background)
 
 
-def cut_out(image: Image.Image, keep: np.ndarray) -> Image.Image:
-    """The picture (RGB or RGBA) as RGBA, with all but `keep` transparent."""
-    layer = np.array(image.convert("RGBA"))
-    layer[..., 3] = np.rint(layer[..., 3] * _alpha(keep)).astype(np.uint8)
-    return Image.fromarray(layer)
+def grey_background(image: Image.Image, foreground: Sequence[Mask]) -> Image.Image:
+    """Return the picture with everything but the foreground in shades of grey."""
+    return _behind(image, foreground, image.convert("L").convert("RGB"))
 
 
-def _behind(image: Image.Image, background: np.ndarray, keep: np.ndarray) -> Image.Image:
-    """A background behind `keep`: its inner edge is blended, its inside stays as it is."""
-    alpha = _alpha(keep)[..., None]
-    blended = np.asarray(image, np.float32) * alpha + background * (1 - alpha)
-    return Image.fromarray(np.rint(np.clip(blended, 0, 255)).astype(np.uint8))
+def plain_background(
+    image: Image.Image, foreground: Sequence[Mask], color: tuple[int, int, int]
+) -> Image.Image:
+    """Return the foreground before a plain colour (RGB, 0..255)."""
+    return _behind(image, foreground, Image.new("RGB", image.size, color))
 
 
-def _alpha(plane: np.ndarray) -> np.ndarray:
-    """A plane as float32 0..1 with a soft edge that lies inside it."""
-    soft = cv2.GaussianBlur(plane.astype(np.float32), (0, 0), SOFT, borderType=cv2.BORDER_REPLICATE)
-    return np.where(plane, np.clip(2 * soft - 1, 0, 1), 0).astype(np.float32)
+def remove_background(image: Image.Image, foreground: Sequence[Mask]) -> Image.Image:
+    """Return the foreground on nothing: RGBA of the picture's size."""
+    mask = _union(foreground)
+    _need(mask)
+    alpha = Image.new("L", image.size)
+    soft, box = soft_alpha(mask, image.size)
+    alpha.paste(Image.fromarray(soft), box[:2])
+    result = _clean_edges(image, mask, box)
+    result.putalpha(_times(alpha, image))
+    return result
 
 
-def extend_canvas(image: Image.Image, margins: Margins) -> tuple[Image.Image, np.ndarray]:
-    """The picture with margins that mirror it, and the plane of what was added."""
-    pixels = np.asarray(image)
-    sides = (margins.top, margins.bottom, margins.left, margins.right)
-    larger = cv2.copyMakeBorder(pixels, *sides, cv2.BORDER_REFLECT_101)
-    added = np.ones(larger.shape[:2], bool)
-    height, width = pixels.shape[:2]
-    added[margins.top : margins.top + height, margins.left : margins.left + width] = False
-    return Image.fromarray(larger), added
+def cut_out(image: Image.Image, mask: Mask) -> Image.Image:
+    """Return one thing on nothing: RGBA of the size of its soft mask's box."""
+    _need(mask)
+    _, box = soft_alpha(mask, image.size)
+    return remove_background(image, [mask]).crop(box)
 
 
-def paste_moved(
-    onto: Image.Image, image: Image.Image, plane: np.ndarray, matrix: np.ndarray
-) -> tuple[Image.Image, np.ndarray]:
-    """Paste what lies under a plane of `image` elsewhere on a picture of the same size.
+def extend(
+    image: Image.Image, *, left: int = 0, top: int = 0, right: int = 0, bottom: int = 0
+) -> tuple[Image.Image, Mask]:
+    """Return a larger canvas with the picture on it, and the hole around it for an inpainter.
+
+    The new pixels repeat the picture's edge, so that an inpainter starts from fitting colours. Masks of the
+    picture move by (left, top), see `moved`.
+
+    Args: left, top, right, bottom: pixels to add.
+    Raises: DemoError: nothing is added, or too much.
+    """
+    added = (left, top, right, bottom)
+    if min(added) < 0 or not any(added):
+        raise DemoError("To extend the picture, say by how many pixels and on which side.")
+    size_wh = (image.width + left + right, image.height + top + bottom)
+    if size_wh[0] * size_wh[1] > MOST_PIXELS:
+        raise DemoError(
+            f"The picture would have {size_wh[0]} x {size_wh[1]} pixels; at most {MOST_PIXELS // 10**6} "
+            "million are possible: add less, or scale it down first."
+        )
+    canvas = Image.new(image.mode, size_wh)
+    canvas.paste(image, (left, top))
+    x2, y2 = left + image.width, top + image.height
+    nearest = Image.Resampling.NEAREST  # others round the colours of what is see-through
+    # The edge columns first, then the edge rows of what is then as wide as the canvas
+    for width, from_x, to_x in ((left, left, 0), (right, x2 - 1, x2)):
+        if width:
+            column = canvas.crop((from_x, top, from_x + 1, y2)).resize((width, image.height), nearest)
+            canvas.paste(column, (to_x, top))
+    for height, from_y, to_y in ((top, top, 0), (bottom, y2 - 1, y2)):
+        if height:
+            row = canvas.crop((0, from_y, size_wh[0], from_y + 1)).resize((size_wh[0], height), nearest)
+            canvas.paste(row, (0, to_y))
+    inner = np.ones((size_wh[1], size_wh[0]), bool)
+    inner[top:y2, left:x2] = False
+    return canvas, Mask.from_array(inner)
+
+
+def moved(mask: Mask, dx: int, dy: int, size_wh: tuple[int, int]) -> Mask:
+    """Return a mask moved to the right and down, cut at the edges of a picture of `size_wh`."""
+    x1, y1, x2, y2 = mask.box
+    place = Box(x1 + dx, y1 + dy, x2 + dx, y2 + dy)
+    inside = place.within(size_wh)
+    if not inside.area or inside.x2 <= inside.x1 or inside.y2 <= inside.y1:
+        return m.EMPTY
+    shifted = Mask(place, mask.bits)
+    return Mask.from_crop(m.window(shifted, inside), inside)
+
+
+def move_thing(
+    image: Image.Image, mask: Mask, fill: Fill, *, by: tuple[int, int] = (0, 0), scale: float = 1.0
+) -> tuple[Image.Image, Mask]:
+    """Return the picture with a thing moved or of another size, and its new mask.
+
+    The thing is cut out with a soft edge, the place where it was is filled, and the thing is put back. It
+    grows and shrinks about the middle of its box.
 
     Args:
-        matrix: (2, 3), where each pixel goes, as `cv2.warpAffine` takes it.
-    Returns:
-        The picture, and the plane of the thing where it is now.
+        mask: of the thing.
+        fill: fills the hole that it leaves.
+        by: pixels to the right and down.
+        scale: of its sides.
+    Raises: DemoError: nothing of it would be left in the picture, or it would be too large.
     """
-    size = image.size
-    moved = cv2.warpAffine(np.asarray(image), matrix, size, flags=cv2.INTER_LINEAR)
-    alpha = cv2.warpAffine(_alpha(plane), matrix, size, flags=cv2.INTER_LINEAR)[..., None]
-    blended = moved.astype(np.float32) * alpha + np.asarray(onto, np.float32) * (1 - alpha)
-    there = cv2.warpAffine(plane.astype(np.uint8), matrix, size, flags=cv2.INTER_NEAREST) > 0
-    return Image.fromarray(np.rint(blended).astype(np.uint8)), there
+    _need(mask)
+    if not 0.02 <= scale <= 50:
+        raise DemoError(f"A thing can become 0.02 to 50 times as large, not {scale:g}.")
+    _, box = soft_alpha(mask, image.size)
+    size_wh = (max(1, round((box.x2 - box.x1) * scale)), max(1, round((box.y2 - box.y1) * scale)))
+    if size_wh[0] * size_wh[1] > MOST_PIXELS:
+        raise DemoError("The thing would become too large: choose a smaller size.")
+    x = round((box.x1 + box.x2) / 2 + by[0] - size_wh[0] / 2)
+    y = round((box.y1 + box.y2) / 2 + by[1] - size_wh[1] / 2)
+    hard = Image.fromarray(m.window(mask, box)).convert("L").resize(size_wh, Image.Resampling.BILINEAR)
+    placed = Mask.from_crop(np.asarray(hard) > 127, Box(x, y, x + size_wh[0], y + size_wh[1]))
+    new_mask = moved(placed, 0, 0, image.size)
+    if not new_mask.bits:
+        raise DemoError("The thing would leave the picture: move it less far.")
+    layer = _resize_premultiplied(cut_out(image, mask), size_wh)
+    result = fill(image, removal_hole([mask], image.size))
+    if result.mode == "RGBA":
+        result.alpha_composite(layer.crop(_visible(x, y, size_wh, image.size)), (max(0, x), max(0, y)))
+    else:
+        result.paste(layer, (x, y), layer.getchannel("A"))
+    return result, new_mask
+
+
+def _visible(x: int, y: int, size_wh: tuple[int, int], picture_wh: tuple[int, int]) -> Box:
+    """Return the part of a layer at (x, y) that lies in a picture, in the layer's own pixels."""
+    right, bottom = min(size_wh[0], picture_wh[0] - x), min(size_wh[1], picture_wh[1] - y)
+    return Box(max(0, -x), max(0, -y), right, bottom)
+
+
+def _resize_premultiplied(layer: Image.Image, size_wh: tuple[int, int]) -> Image.Image:
+    """Return an RGBA layer resized with its colours weighted by alpha, so that none runs in from outside."""
+    if layer.size == size_wh:
+        return layer
+    return layer.convert("RGBa").resize(size_wh, Image.Resampling.LANCZOS).convert("RGBA")
+
+
+def _need(mask: Mask) -> None:
+    if not mask.bits:
+        raise DemoError("Nothing is segmented to cut out: click or segment something first.")
+
+
+def _union(masks: Sequence[Mask]) -> Mask:
+    return masks[0] if len(masks) == 1 else m.union(masks)
+
+
+def _times(alpha: Image.Image, image: Image.Image) -> Image.Image:
+    """Return an alpha channel times that of the picture, where it has one."""
+    if image.mode != "RGBA":
+        return alpha
+    own = np.asarray(image.getchannel("A"), np.uint16)
+    return Image.fromarray(((np.asarray(alpha, np.uint16) * own + 127) // 255).astype(np.uint8))
+
+
+def _behind(image: Image.Image, foreground: Sequence[Mask], background: Image.Image) -> Image.Image:
+    """Return the foreground before another background of the same size, with the picture's alpha.
+
+    At the soft edge, the foreground's own colours are continued outwards, so that no rim of the old
+    background is seen.
+    """
+    result, mask = background.convert("RGB"), _union(foreground)
+    if mask.bits:
+        alpha, box = soft_alpha(mask, image.size)
+        layer = _clean_edges(image, mask, box).crop(box)
+        result.paste(layer, box[:2], Image.fromarray(alpha))
+    if image.mode == "RGBA":
+        result.putalpha(image.getchannel("A"))
+    return result
+
+
+def _clean_edges(image: Image.Image, mask: Mask, box: Box) -> Image.Image:
+    """Return the picture as RGB, the colours just inside a mask continued over its soft edge."""
+    result = image.convert("RGB") if image.mode != "RGB" else image.copy()
+    reach = int(np.ceil(3 * min(max(EDGE * max(image.size), LEAST_EDGE), MOST_EDGE)))
+    sure = m.grow(mask, -max(1, reach // 3), image.size)
+    if not sure.bits:
+        return result
+    for rows in strips((box.x2 - box.x1, box.y2 - box.y1)):
+        top, bottom = box.y1 + rows.start, box.y1 + rows.stop
+        seen = Box(box.x1, top - 2 * reach, box.x2, bottom + 2 * reach).within(image.size)
+        inside = m.window(sure, seen)
+        near = cv2.dilate(inside.astype(np.uint8), np.ones((2 * reach + 3,) * 2, np.uint8)).astype(bool)
+        edge = near & ~inside
+        if not edge.any():
+            continue
+        pixels = np.array(result.crop(seen))
+        known = inside.astype(np.float32)
+        weight = cv2.GaussianBlur(known, (0, 0), reach / 1.5)
+        total = cv2.GaussianBlur(pixels * known[..., None], (0, 0), reach / 1.5)
+        pixels[edge] = np.rint(total[edge] / np.maximum(weight[edge], 1e-6)[:, None]).clip(0, 255)
+        y = top - seen.y1
+        result.paste(Image.fromarray(pixels[y : y + bottom - top]), (box.x1, top))
+    return result

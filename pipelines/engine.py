@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from PIL import Image
 
+from pipelines.geometry import bounding_box
 from pipelines.interfaces import (
     CutReply,
     GenerationOptions,
@@ -26,7 +27,7 @@ from pipelines.repetition import stop_repetition
 from pipelines.scene import Picture, Region
 
 REMEMBERED_TURNS = 8  # questions with their answers that are told to the vision-language model again
-BOX_MARGIN = 0.04  # of its longer side, by which a box that words found is enlarged before it is outlined
+SAME_OBJECT = 0.7  # IoU of boxes from which two regions are one object, and not neighbours
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +109,33 @@ class Engine:
         """Return the pixels of a picture: RGB, shared; draw on a copy."""
         return self.pictures.image(picture)
 
-    def outline(self, picture: Picture, region: Region) -> Region:
+    def outline(self, picture: Picture, region: Region, others: Sequence[Region] = ()) -> Region:
         """Return the region with its mask, from its clicks and dragged box, or from the box that words found.
 
-        A box that words found may cut off a little of its object, and no pixel outside a box can belong to a
-        mask, so such a box is enlarged by BOX_MARGIN first.
+        A box that a visitor dragged confines the mask. One that words found may miss a part of its object, a
+        beak or a tail, so the mask may reach a little beyond it, but not into one of the `others`.
         """
         box = region.prompt_box
-        if box is None and not region.clicks:
-            box = region.box.grown(BOX_MARGIN).within(picture.size_wh)
-        found = self.segmenter.outline(self.image(picture), picture.digest, box=box, clicks=region.clicks)
+        from_words = box is None and not region.clicks
+        if from_words:
+            box = region.box.within(picture.size_wh)
+        neighbours = [
+            other.mask or other.box
+            for other in others
+            if from_words and other.id != region.id and other.box.iou(region.box) < SAME_OBJECT
+        ]
+        found = self.segmenter.outline(
+            self.image(picture),
+            picture.digest,
+            box=box,
+            clicks=region.clicks,
+            confined=not from_words,
+            neighbours=neighbours,
+        )
         found = tuple((mask, score) for mask, score in found if mask.bits)
         if not found:
             return replace(region, mask=None, score=None, candidates=(), note="nothing to outline here")
         mask, score = found[0]
+        if from_words and box is not None:
+            box = bounding_box([box, mask.box])  # a later click keeps what reaches beyond the words' box
         return replace(region, box=mask.box, mask=mask, score=score, candidates=found, prompt_box=box)

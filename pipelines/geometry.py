@@ -5,6 +5,7 @@ Sizes are called `_wh`. This module knows nothing but numbers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -53,3 +54,12 @@ class Box(NamedTuple):
         shared = max(0, w) * max(0, h)
         union = self.area + other.area - shared
         return shared / union if union else 0.0
+
+
+def bounding_box(boxes: Iterable[Box]) -> Box:
+    """Return the smallest box that holds all boxes with an area; an empty one where there are none."""
+    held = [box for box in boxes if box.area]
+    if not held:
+        return Box(0, 0, 0, 0)
+    x1, y1, x2, y2 = zip(*held, strict=True)
+    return Box(min(x1), min(y1), max(x2), max(y2))

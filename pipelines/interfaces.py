@@ -157,16 +157,29 @@ class Segmenter(Protocol):
     name: str
 
     def outline(
-        self, image: Image.Image, digest: str, *, box: Box | None = None, clicks: Sequence[Click] = ()
+        self,
+        image: Image.Image,
+        digest: str,
+        *,
+        box: Box | None = None,
+        clicks: Sequence[Click] = (),
+        confined: bool = True,
+        neighbours: Sequence[Box | Mask] = (),
     ) -> tuple[tuple[Mask, float], ...]:
-        """Outline what a box, clicks, or both point at: masks with their predicted IoU (0..1), best first."""
+        """Outline what a box, clicks, or both point at: masks with their predicted IoU (0..1), best first.
+
+        Args:
+            confined: nothing outside the box belongs to a mask; False where words found the box, so that the
+                thing may reach a little beyond it, but never into `neighbours`.
+        """
         ...
 
 
 class Inpainter(Protocol):
-    """The inpainter."""
+    """The inpainter. `for_photographs`: whether it is for photographs as well as for drawn pictures."""
 
     name: str
+    for_photographs: bool
 
     def paint(self, image: Image.Image, mask: np.ndarray, wish: str, *, options: InpaintOptions) -> Paintings:
         """Paint inside a mask; every pixel outside it stays bit-identical. Closing the iterator cancels.

@@ -294,7 +294,8 @@ def _verdict(report: EditReport, verification: Verification) -> str:
     if satisfied:
         return f"{seen}: the wish came true{tried}."
     if report.action == "remove":
-        return f"{seen}: it may still be there{tried}, try another seed."
+        doubts = f"; by its pixels {' and '.join(verification.doubts)}" if verification.doubts else ""
+        return f"{seen}: it may still be there{doubts}{tried}, try another seed."
     return f"{seen}: not what was wished for{tried}, try another seed."
 
 

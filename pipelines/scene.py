@@ -54,6 +54,15 @@ class Mask:
         box = Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
         return cls(box, np.packbits(plane[box.y1 : box.y2, box.x1 : box.x2]).tobytes())
 
+    @classmethod
+    def from_crop(cls, plane: np.ndarray, place: Box) -> Mask:
+        """Pack a bool plane (h, w) that lies on the box `place` of the picture."""
+        packed = cls.from_array(plane)
+        if not packed.bits:
+            return packed
+        x1, y1, x2, y2 = packed.box
+        return cls(Box(x1 + place.x1, y1 + place.y1, x2 + place.x1, y2 + place.y1), packed.bits)
+
     @property
     def crop(self) -> np.ndarray:
         """The plane inside `box`: bool (box height, box width)."""
@@ -76,7 +85,27 @@ class Mask:
         """COCO's run lengths with compressed counts: {"size": [H, W], "counts": str}."""
         from pycocotools import mask as coco
 
-        encoded: dict[str, Any] = coco.encode(np.asfortranarray(self.array(size_wh).astype(np.uint8)))  # type: ignore
+        width, height = size_wh
+        # COCO's runs go down the columns: begin and end of each run of the crop, in whole columns
+        steps = np.diff(np.pad(self.crop, ((1, 1), (0, 0))).astype(np.int8), axis=0).T
+        offset = self.box.x1 * height + self.box.y1
+        begins, ends = (
+            offset + columns * height + rows
+            for columns, rows in (np.nonzero(steps == sign) for sign in (1, -1))
+        )
+        # A run to the foot of a column goes on at the head of the next
+        apart = begins[1:] != ends[:-1]
+        begins, ends = (
+            begins[np.append(True, apart)[: len(begins)]],
+            ends[np.append(apart, True)[: len(ends)]],
+        )
+        bounds = np.concatenate([[0], np.column_stack([begins, ends]).ravel(), [width * height]])
+        counts = np.diff(bounds)
+        if len(counts) > 1 and counts[-1] == 0:
+            counts = counts[:-1]
+        encoded: dict[str, Any] = coco.frPyObjects(  # type: ignore[assignment]
+            {"size": [height, width], "counts": counts.tolist()}, height, width
+        )
         return {"size": list(encoded["size"]), "counts": encoded["counts"].decode("ascii")}
 
 

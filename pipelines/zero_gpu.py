@@ -58,7 +58,7 @@ def run_on_zero_gpu(
     return (
         _RemoteVLM(vlm.name, serve),
         _RemoteSegmenter(segmenter.name, serve),
-        _RemoteInpainter(inpainter.name, serve),
+        _RemoteInpainter(inpainter.name, inpainter.for_photographs, serve),
     )
 
 
@@ -103,15 +103,24 @@ class _RemoteSegmenter:
         self._serve = serve
 
     def outline(
-        self, image: Image.Image, digest: str, *, box: Box | None = None, clicks: Sequence[Click] = ()
+        self,
+        image: Image.Image,
+        digest: str,
+        *,
+        box: Box | None = None,
+        clicks: Sequence[Click] = (),
+        confined: bool = True,
+        neighbours: Sequence[Box | Mask] = (),
     ) -> tuple[tuple[Mask, float], ...]:
-        (found,) = _answers(self._serve("outline", image, digest, box=box, clicks=tuple(clicks)))
+        asked = {"box": box, "clicks": tuple(clicks), "confined": confined, "neighbours": tuple(neighbours)}
+        (found,) = _answers(self._serve("outline", image, digest, **asked))
         return found
 
 
 class _RemoteInpainter:
-    def __init__(self, name: str, serve: Served) -> None:
+    def __init__(self, name: str, for_photographs: bool, serve: Served) -> None:
         self.name = name
+        self.for_photographs = for_photographs
         self._serve = serve
 
     def paint(self, image: Image.Image, mask: np.ndarray, wish: str, *, options: InpaintOptions) -> Paintings:

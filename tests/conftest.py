@@ -102,7 +102,14 @@ class FakeSegmenter:
         self.asked: list[tuple[Box | None, tuple[Click, ...]]] = []
 
     def outline(
-        self, image: Image.Image, digest: str, *, box: Box | None = None, clicks: Sequence[Click] = ()
+        self,
+        image: Image.Image,
+        digest: str,
+        *,
+        box: Box | None = None,
+        clicks: Sequence[Click] = (),
+        confined: bool = True,
+        neighbours: Sequence[Box | Mask] = (),
     ) -> tuple[tuple[Mask, float], ...]:
         self.asked.append((box, tuple(clicks)))
         plane = Image.new("1", image.size)
@@ -120,9 +127,13 @@ class FakeSegmenter:
 
 
 class FakeInpainter:
-    """Fills the mask with one flat colour, in `steps` steps; `cannot` wishes are refused."""
+    """Fills the mask with one flat colour, in `steps` steps; `cannot` wishes are refused.
+
+    Where nothing is wished for, the colour is that of the surroundings.
+    """
 
     name = "fake-inpainter"
+    for_photographs = True
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, InpaintOptions]] = []
@@ -135,7 +146,8 @@ class FakeInpainter:
         if wish in self.cannot:
             raise MissingCapability(f"The inpainter cannot paint “{wish}”: removing works.")
         pixels = np.asarray(image).copy()
-        pixels[mask] = (40 + options.seed % 200, 60, 220) if wish else (128, 128, 128)
+        around = np.median(pixels[~mask], axis=0) if not mask.all() else (128, 128, 128)
+        pixels[mask] = (40 + options.seed % 200, 60, 220) if wish else around
         done = Image.fromarray(pixels)
         for step in range(1, options.steps):
             yield Painting(step, options.steps, done if step == options.steps // 2 else None)

@@ -4,6 +4,8 @@ element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button) trigger("take", { kind: button.dataset.kind });
 });
+// a region's own button asks for that region alone: {kind, id}
+document.addEventListener("take-away", (event) => trigger("take", event.detail));
 
 watch("value", () => {
   const file = props.value && props.value.file;

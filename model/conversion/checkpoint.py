@@ -334,10 +334,7 @@ def convert(
             what this converter did not write. Nothing new is left in `output` then.
     """
     folders, output = [Path(folder) for folder in folders], Path(output)
-    if output.resolve() in [folder.resolve() for folder in folders]:
-        raise ConversionError(f"{output}: expected a folder of its own, found one of the inputs")
-    if output.exists() and not output.is_dir():
-        raise ConversionError(f"{output}: expected a folder, found a file")
+    _check_output(folders, output)
     weights = Weights(folders)
     plan = plan_conversion(
         weights,
@@ -361,6 +358,18 @@ def convert(
     write_index(output, plan.files)
     write_side_files(output, plan.config, plan.tokenizer)
     return plan.config
+
+
+def _check_output(folders: Sequence[Path], output: Path) -> None:
+    """Refuse an output folder that is one of the inputs, or a file.
+
+    Raises:
+        ConversionError: naming it.
+    """
+    if output.resolve() in [folder.resolve() for folder in folders]:
+        raise ConversionError(f"{output}: expected a folder of its own, found one of the inputs")
+    if output.exists() and not output.is_dir():
+        raise ConversionError(f"{output}: expected a folder, found a file")
 
 
 def _new_tensors(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:

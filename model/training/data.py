@@ -21,6 +21,7 @@ from model import STOP, SphinxProcessor
 from model.configuration_sphinx import ENCODERS
 from model.processing_sphinx import SYSTEM
 from model.training.dense import dense_targets, stack
+from model.training.photos import PhotoSource
 from model.training.questions import questions
 from model.training.quiz import QA
 from model.training.talk import texts
@@ -49,15 +50,17 @@ KIND_WEIGHTS = {
     "odd": 8.0,
     "damaged": 3.0,
     "people": 16.0,
+    "several": 14.0,
 }
 PRACTICE = {  # what training draws instead: more of what is learnt slowly and can be learnt
-    "sign": 7.0,
-    "document": 20.0,
-    "chart": 3.0,
-    "screen": 5.0,
-    "odd": 6.0,
-    "damaged": 2.0,
-    "people": 28.0,
+    "sign": 8.0,
+    "document": 16.0,
+    "chart": 14.0,
+    "screen": 14.0,
+    "odd": 12.0,
+    "damaged": 6.0,
+    "people": 22.0,
+    "several": 34.0,
 }
 COMPOSED = ("park", "street", "room", "beach", "table")
 COMPOSED_WEIGHT = 10.0  # each
@@ -78,6 +81,8 @@ class Diet:
     drop_encoder: float = 0.15  # share of batches with one encoder left out
     blind: float = 0.0  # share of the batches of five views in which the whole picture's tokens are left out
     dense_only: bool = False  # one random view a picture and no conversation
+    distilled: bool = True  # with `dense_only`: the DINO-like encoder is self-distilled, too
+    photographs: float = 0.6  # share of the pictures that are photographs, where there are any
 
 
 def scene_shape(
@@ -189,8 +194,17 @@ def pack(rows: Sequence[dict[str, np.ndarray]]) -> dict[str, Tensor]:
 class Batches(Dataset[dict[str, Any]]):
     """`self[step]` is the batch of that step: pixels, packed rows, dense targets and what is left out."""
 
-    def __init__(self, diet: Diet, processor: SphinxProcessor, *, base: int, grid: int) -> None:
+    def __init__(
+        self,
+        diet: Diet,
+        processor: SphinxProcessor,
+        *,
+        base: int,
+        grid: int,
+        photographs: PhotoSource | None = None,
+    ) -> None:
         self.diet, self.base, self.grid = diet, base, grid
+        self.photographs = photographs
         self.image_processor = processor.image_processor
         self.conversations = Conversations(processor)
 
@@ -206,7 +220,7 @@ class Batches(Dataset[dict[str, Any]]):
         pixels, rows, targets, chosen, captions = [], [], [], [], []
         for i in range(diet.pictures):
             number = self.base + step * diet.pictures + i
-            array, truth = draw_for_training(number, diet.style)
+            array, truth = self._picture(number, rng)
             pixels.append(self._pixels(array))
             captions.append(truth.caption)
             if diet.dense_only:
@@ -231,9 +245,16 @@ class Batches(Dataset[dict[str, Any]]):
         }
         if diet.dense_only:
             batch["chosen"] = torch.tensor(chosen)
+            batch["distilled"] = diet.distilled
         else:
             batch["rows"] = pack(rows)
         return batch
+
+    def _picture(self, number: int, rng: random.Random) -> tuple[np.ndarray, Truth]:
+        """A varied photograph or a drawn picture, by the mixture's share."""
+        if self.photographs is not None and rng.random() < self.diet.photographs:
+            return self.photographs.draw(number)
+        return draw_for_training(number, self.diet.style)
 
     def _pixels(self, array: np.ndarray) -> np.ndarray:
         """The padded, resized square as uint8 (3, S, S); normalised on the device."""

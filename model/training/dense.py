@@ -18,13 +18,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model.prompts import BLOCKS, JOINTS, Box
+from model.training.photos.library import COCO_KINDS
 from model.training.quiz import area
 from model.training.world import ACTIONS, COLOURS, PATTERNS, THING_KINDS
 from model.training.world.truth import Truth
 
 RASTER = 8  # raster points a cell side when deciding which object a cell belongs to
 ELEMENTS = ("button", "field", "checkbox", "switch", "slider", "icon")
-CLASSES = tuple(dict.fromkeys(("background", *THING_KINDS, "person", "word", "sign", *BLOCKS, *ELEMENTS)))
+CLASSES = tuple(
+    dict.fromkeys(("background", *THING_KINDS, "person", "word", "sign", *BLOCKS, *ELEMENTS, *COCO_KINDS))
+)
+MIDDLE = 0.28  # of a box's side to both sides of its middle: where a thing without an outline owns cells
+UNKNOWN = 255  # in `lies`: not known whether such a point lies in the cell
 LETTERS = " ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 SLOTS = (0.25, 0.75)  # where in a cell, from its left edge, a written letter is asked for
 IGNORED = -100
@@ -37,7 +42,7 @@ _LETTER = {name: i for i, name in enumerate(LETTERS)}
 
 # name -> number of classes of a per-cell classification, and how much it weighs
 CLASSIFICATIONS = {
-    "kind": (len(CLASSES), 1.0),
+    "kind": (len(CLASSES), 2.5),
     "colour": (len(COLOURS), 0.7),
     "pattern": (len(PATTERNS), 0.4),
     "action": (len(ACTIONS), 0.4),
@@ -50,7 +55,8 @@ CLASSIFICATIONS = {
     **{f"fifth{i}": (5, 0.35) for i in range(4)},
     **{f"fiftieth{i}": (10, 0.12) for i in range(4)},
 }
-BOX_WEIGHT, JOINT_WEIGHT, PRESENCE_WEIGHT = 6.0, 8.0, 0.5
+BOX_WEIGHT, JOINT_WEIGHT, PRESENCE_WEIGHT = 6.0, 8.0, 1.0
+ANYWHERE_WEIGHT = 1.0  # of a kind being there at all, as its cells together say
 BETA = 0.01  # error below which the losses of positions are quadratic: about the least that a reply tells
 # A cell says which points lie in it, and where: joints of anybody, and the left upper and the right lower
 # corner of anything's box. It has as many places as there are groups: joint j in place j % 6, so that joints
@@ -72,10 +78,10 @@ class DenseTargets:
     classes: np.ndarray  # int16 (number of CLASSIFICATIONS, G * G)
     boxes: np.ndarray  # float32 (G * G, 4), corners in 0..1 of the view
     joints: np.ndarray  # float32 (G * G, 34), x and y of the 17 joints in 0..1 of the view
-    lies: np.ndarray  # uint8 (G * G, POINTS), 1 where such a point lies in the cell
+    lies: np.ndarray  # uint8 (G * G, POINTS), 1 where such a point lies in the cell, UNKNOWN, or 0
     places: np.ndarray  # float32 (G * G, 2 * GROUPS), x and y in 0..1 of the view of a cell's points
     view: tuple[float, float, float, float]  # what it shows of the padded square, xyxy in 0..1
-    presence: np.ndarray  # float32 (len(CLASSES),), 1 where the kind is seen in the view
+    presence: np.ndarray  # float32 (len(CLASSES),), 1 where the kind is seen in the view, NaN: not known
 
 
 def _square(truth: Truth, points: np.ndarray) -> np.ndarray:
@@ -98,7 +104,7 @@ def dense_targets(truth: Truth, view: tuple[float, float, float, float], grid: i
     classes[row["kind"]] = 0
     boxes = np.full((grid * grid, 4), np.nan, np.float32)
     joints = np.full((grid * grid, 34), np.nan, np.float32)
-    presence = np.zeros(len(CLASSES), np.float32)
+    presence = _absence(truth)
     things = [(thing.kind, thing.box, thing.outline, thing) for thing in truth.things]
     blocks = [(block.kind, block.box, None, None) for block in truth.blocks]
     elements = [(element.kind, element.box, None, None) for element in truth.elements]
@@ -106,7 +112,7 @@ def dense_targets(truth: Truth, view: tuple[float, float, float, float], grid: i
     raster = np.zeros((grid * RASTER, grid * RASTER), np.int16)
     found = [*blocks, *elements, *things, *words]
     for number, (_, box, outline, _) in enumerate(found, 1):
-        polygons = outline or (((box[0], box[1]), (box[2], box[1]), (box[2], box[3]), (box[0], box[3])),)
+        polygons = outline or (_rectangle(middle_part(box) if truth.style == "photo" else box),)
         scaled = [np.round(local(p) * grid * RASTER - 0.5).astype(np.int32) for p in polygons if len(p) > 2]
         if scaled:
             cv2.fillPoly(raster, scaled, number)
@@ -162,7 +168,62 @@ def dense_targets(truth: Truth, view: tuple[float, float, float, float], grid: i
     located = local(points[..., :2]).astype(np.float32).reshape(-1, len(JOINTS), 2)
     located[points[..., 2] == 0] = np.nan
     lies, places = _points_of_cells([*located, *_corners(truth, found, origin, extent)], grid)
+    if truth.style == "photo":
+        _leave_open(truth, view, classes[row["kind"]], lies, presence, grid)
     return DenseTargets(classes, boxes, joints, lies, places, view, presence)
+
+
+def _rectangle(box: Box) -> tuple[tuple[float, float], ...]:
+    x1, y1, x2, y2 = box
+    return (x1, y1), (x2, y1), (x2, y2), (x1, y2)
+
+
+def middle_part(box: Box) -> Box:
+    """The middle of a box, MIDDLE of its sides to each side."""
+    x1, y1, x2, y2 = box
+    cx, cy, reach_x, reach_y = (x1 + x2) / 2, (y1 + y2) / 2, MIDDLE * (x2 - x1), MIDDLE * (y2 - y1)
+    return cx - reach_x, cy - reach_y, cx + reach_x, cy + reach_y
+
+
+def _absence(truth: Truth) -> np.ndarray:
+    """Presence (len(CLASSES),) before anything is found: 0 for kinds that are told whole, NaN for others."""
+    presence = np.zeros(len(CLASSES), np.float32)
+    if truth.known is not None:
+        presence[:] = np.nan
+        presence[[_CLASS[kind] for kind in truth.known]] = 0
+    return presence
+
+
+def _leave_open(
+    truth: Truth,
+    view: tuple[float, float, float, float],
+    kinds: np.ndarray,
+    lies: np.ndarray,
+    presence: np.ndarray,
+    grid: int,
+) -> None:
+    """Take back, in place, what a photograph's labels do not tell: its background, points and kinds.
+
+    Cells of nobody count as background only outside every box, and only where some kinds are told whole;
+    joints are told only where they belong to the people whose joints are known.
+    """
+    origin, extent = np.array(view[:2]), np.array(view[2:]) - np.array(view[:2])
+    centres = (np.stack(np.meshgrid(np.arange(grid), np.arange(grid)), -1).reshape(-1, 2) + 0.5) / grid
+    near = np.zeros(grid * grid, bool)
+    for box in [*(thing.box for thing in truth.things), *(box for _, box in truth.ignored)]:
+        low, high = (_square(truth, np.array(box, float).reshape(2, 2)) - origin) / extent
+        near |= ((centres >= low - 0.5 / grid) & (centres <= high + 0.5 / grid)).all(axis=1)
+    whole = truth.known is None or bool(truth.known)
+    background = kinds == 0
+    kinds[background & (near | (not whole))] = IGNORED
+    joints = lies[:, : len(JOINTS)]
+    joints[joints == 0] = UNKNOWN
+    if not whole or truth.ignored:
+        corners = lies[:, len(JOINTS) :]
+        corners[corners == 0] = UNKNOWN
+    for kind, _ in truth.ignored:
+        if kind in _CLASS and presence[_CLASS[kind]] == 0:
+            presence[_CLASS[kind]] = np.nan
 
 
 def _corners(
@@ -264,16 +325,26 @@ class DenseHeads(nn.Module):
                 figures[name] = (found[kept] - wanted[kept]).abs().mean().item()
         located, found = self._located(patches, targets)
         loss, figures = loss + located, figures | found
-        seen = F.binary_cross_entropy_with_logits(self.whole(summary.float()), targets["presence"])
-        return loss + PRESENCE_WEIGHT * seen, figures
+        anywhere = _anywhere_loss(parts[0], targets["presence"])
+        figures["anywhere"] = anywhere.item()
+        loss = loss + ANYWHERE_WEIGHT * anywhere
+        told = ~targets["presence"].isnan()
+        said = self.whole(summary.float())[told]
+        if len(said):
+            seen = F.binary_cross_entropy_with_logits(said, targets["presence"][told].to(said))
+            figures["presence"] = seen.item()
+            loss = loss + PRESENCE_WEIGHT * seen
+        return loss, figures
 
     def _located(self, patches: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         """The loss of which points lie in a cell, of where, and of the digits of where."""
-        lies, places = targets["lies"].float(), targets["places"]
+        places, told = targets["places"], targets["lies"] != UNKNOWN
         importance = torch.tensor(LIES_IMPORTANCE, device=patches.device)
-        loss = LIES_WEIGHT * F.binary_cross_entropy_with_logits(
-            self.lies(patches.float()), lies, pos_weight=importance
-        )
+        loss = patches.new_zeros((), dtype=torch.float32)
+        if told.any():
+            loss = LIES_WEIGHT * F.binary_cross_entropy_with_logits(
+                self.lies(patches.float())[told], targets["lies"][told].float(), pos_weight=importance
+            )
         figures: dict[str, float] = {}
         found = self.places(patches.float()).view(*places.shape, -1)
         kept = ~places.isnan()
@@ -293,6 +364,20 @@ class DenseHeads(nn.Module):
             loss = loss + weight * F.cross_entropy(logits[here], digits)
             figures[f"point_{name}"] = (logits[here].argmax(-1) == digits).float().mean().item()
         return loss, figures
+
+
+def _anywhere_loss(kinds: Tensor, presence: Tensor) -> Tensor:
+    """The loss of each kind being there at all: it is where any cell says so (noisy or).
+
+    Args: kinds, logits (V, G * G, classes); presence (V, classes), NaN where it is not known.
+    """
+    absent = (1 - kinds.float().softmax(-1)).clamp(min=1e-4).log().sum(dim=1)
+    told = ~presence.isnan()
+    told[:, 0] = False  # there is background everywhere
+    if not told.any():
+        return kinds.new_zeros((), dtype=torch.float32)
+    absent, there = absent[told].clamp(max=-1e-4), presence[told] > 0.5
+    return torch.where(there, -torch.log1p(-absent.exp()), -absent).mean()
 
 
 class PlacedHeads(nn.Module):

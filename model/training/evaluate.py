@@ -26,8 +26,12 @@ from transformers.cache_utils import DynamicCache, StaticCache
 
 from model import STOP, SphinxForConditionalGeneration, SphinxProcessor, turn_end
 from model.training.data import scene_shape
+from model.training.headline import headlines, write_headlines
+from model.training.photos import MAIN_KINDS, PhotoLibrary, PhotoSource, load_photos
 from model.training.questions import QA, TOPICS, exam
+from model.training.quiz import Quiz
 from model.training.scoring import f1, score
+from model.training.topics.places import largest_thing
 from model.training.world import TRAINING_SEEDS, draw
 
 log = logging.getLogger(__name__)
@@ -103,6 +107,30 @@ def set_paper(seed: int, count: int, topics: Sequence[str], conditions: Conditio
             asked[topic] += 1
             paper.exams.append(Exam(qa, len(paper.pictures), truth.style))
         paper.pictures.append(np.full_like(array, GREY) if conditions.grey else array)
+    return paper
+
+
+# What is asked about photographs: what their labels can answer.
+PHOTO_TOPICS = (
+    "largest", "region-largest", "locate-largest", "locate", "is-there-present", "is-there-kind-absent",
+    "locate-kind-absent", "detect-all", "detect-several", "detect-absent", "count-0", "count-1", "count-2",
+    "count-3", "count-4", "count-5", "colour", "region", "relation", "relation-word", "caption", "grounded",
+    "dense",
+)  # fmt: skip
+MAIN_ONLY = ("largest", "region-largest", "locate-largest")  # of the main kinds, as the headlines are
+
+
+def photo_paper(library: PhotoLibrary, topics: Sequence[str] = PHOTO_TOPICS, *, grey: bool = False) -> Paper:
+    """Ask each of `topics` about every photograph that it can be asked about, once."""
+    paper, source = Paper(), PhotoSource(library)
+    for number in range(len(library)):
+        array, truth = source.plain(number)
+        rng = random.Random(f"exam of photograph {library.photos[number].file}")
+        thing = largest_thing(Quiz(truth, rng, varied=False))
+        main = thing is not None and thing.kind in MAIN_KINDS
+        made = [exam(truth, rng, topic) for topic in topics if main or topic not in MAIN_ONLY]
+        paper.exams += [Exam(qa, len(paper.pictures), truth.style) for qa in made if qa is not None]
+        paper.pictures.append(np.full_like(array, GREY) if grey else array)
     return paper
 
 
@@ -283,8 +311,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--checkpoint", type=Path, default=Path("assets/sphinx-nano"))
     parser.add_argument("--seed", type=int, default=FIRST_SEED)
-    parser.add_argument("--count", type=int, default=500, help="scenes a figure")
+    parser.add_argument("--count", type=int, default=500, help="scenes a figure; 0: photographs only")
     parser.add_argument("--topics", nargs="+", choices=list(TOPICS), default=list(TOPICS), metavar="TOPIC")
+    parser.add_argument("--photos", type=Path, help="a folder of labelled photographs, asked about too")
+    parser.add_argument("--split", default="val", help="of the photographs")
     parser.add_argument("--views", type=int, help="1: the global view only")
     parser.add_argument("--encoders", nargs="+", help="only these encoders")
     parser.add_argument("--style", choices=("synthetic", "real"))
@@ -300,6 +330,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.workers > 1:
         torch.set_num_threads(1)  # threads do not survive the fork
+    try:
+        library = load_photos(arguments.photos, arguments.split) if arguments.photos else None
+    except ValueError as error:
+        parser.error(str(error))
     model, processor = load(arguments.checkpoint, arguments.device)
     if arguments.random_weights:
         model = untrained(model)
@@ -315,12 +349,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    answer(model, processor, paper, conditions, progress=True, workers=arguments.workers)
-    found: dict[str, Any] = figures(paper.exams)
-    if arguments.replies:
-        for e in paper.exams:
-            print(f"{e.qa.topic}: {e.qa.question!r}\n    wanted {e.qa.answer!r}\n    got    {e.reply!r}")
-    print(json.dumps(found, indent=1) if arguments.json else table(found))
+    papers = {"world": paper} if arguments.count else {}
+    if library is not None:
+        asked = [topic for topic in PHOTO_TOPICS if topic in arguments.topics]
+        papers["photographs"] = photo_paper(library, asked, grey=arguments.grey)
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for source, part in papers.items():
+        answer(model, processor, part, conditions, progress=True, workers=arguments.workers)
+        found[source] = figures(part.exams)
+        if arguments.replies:
+            for e in part.exams:
+                print(f"{e.qa.topic}: {e.qa.question!r}\n    wanted {e.qa.answer!r}\n    got    {e.reply!r}")
+    lines = headlines(found.get("world", {}), found.get("photographs", {}))
+    if arguments.json:
+        print(json.dumps(found, indent=1))
+        return 0
+    for source, figures_found in found.items():
+        print(f"{source}\n{table(figures_found)}\n")
+    print(write_headlines(lines))
     return 0
 
 

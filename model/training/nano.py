@@ -18,9 +18,8 @@ from transformers import (
 
 from model import SphinxConfig
 
-VIEW = 128  # pixels, side of one encoder view
-IMAGE = 2 * VIEW  # pixels, side of the padded square: one global view and 2 x 2 sub-images
-PATCH = 16  # pixels; every encoder yields an 8 x 8 grid
+VIEW = 192  # pixels, side of one encoder view; the padded square is two of them wide
+PATCH = 16  # pixels; every encoder yields a grid of VIEW / PATCH cells a side
 WIDTH = 256  # language model
 VOCABULARY = 1024  # sentencepiece pieces
 
@@ -28,8 +27,12 @@ VOCABULARY = 1024  # sentencepiece pieces
 SYMBOLS = ("\n", "###", "<p>", "</p>", "[0.", ",0.", ";0.", "[", "]", ";")
 
 
-def nano_config(vocabulary: int = VOCABULARY) -> SphinxConfig:
-    """The configuration of `sphinx-nano`: SPHINX-1k's structure at about ten million parameters."""
+def nano_config(vocabulary: int = VOCABULARY, view: int = VIEW) -> SphinxConfig:
+    """The configuration of `sphinx-nano`: SPHINX-1k's structure at about eleven million parameters.
+
+    Args:
+        view: pixels, side of one view: a run may begin with smaller ones, which cost less (see growth.py).
+    """
     return SphinxConfig(
         text_config=LlamaConfig(
             vocab_size=vocabulary,
@@ -42,24 +45,24 @@ def nano_config(vocabulary: int = VOCABULARY) -> SphinxConfig:
             rms_norm_eps=1e-5,
             bos_token_id=1,
             eos_token_id=2,
-            pad_token_id=0,
+            pad_token_id=None,
             tie_word_embeddings=False,
         ).to_dict(),
         clip_config=CLIPVisionConfig(
             hidden_size=128, intermediate_size=512, num_hidden_layers=4, num_attention_heads=2,
-            image_size=VIEW, patch_size=PATCH, hidden_act="gelu",
+            image_size=view, patch_size=PATCH, hidden_act="gelu",
         ).to_dict(),
         convnext_config=ConvNextConfig(
-            num_stages=3, hidden_sizes=[32, 96, 192], depths=[1, 2, 6], patch_size=4, hidden_act="gelu",
-            drop_path_rate=0.0, layer_scale_init_value=0.1, image_size=VIEW,
+            num_stages=3, hidden_sizes=[32, 96, 192], depths=[1, 2, 8], patch_size=4, hidden_act="gelu",
+            drop_path_rate=0.0, layer_scale_init_value=0.1, image_size=view,
         ).to_dict(),
         dinov2_config=Dinov2Config(
             hidden_size=128, num_hidden_layers=4, num_attention_heads=2, mlp_ratio=4,
-            image_size=VIEW, patch_size=PATCH, use_swiglu_ffn=True, layerscale_value=0.5,
+            image_size=view, patch_size=PATCH, use_swiglu_ffn=True, layerscale_value=0.5,
         ).to_dict(),
         qformer_vision_config=Blip2VisionConfig(
             hidden_size=96, intermediate_size=384, num_hidden_layers=2, num_attention_heads=2,
-            image_size=VIEW, patch_size=PATCH,
+            image_size=view, patch_size=PATCH,
         ).to_dict(),
         qformer_config=Blip2QFormerConfig(
             hidden_size=96, intermediate_size=384, num_hidden_layers=2, num_attention_heads=2,
@@ -67,9 +70,9 @@ def nano_config(vocabulary: int = VOCABULARY) -> SphinxConfig:
             hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
         ).to_dict(),
         num_query_tokens=8,
-        image_size=IMAGE,
-        view_size=VIEW,
-        convnext_size=VIEW,
+        image_size=2 * view,
+        view_size=view,
+        convnext_size=view,
         crops_per_side=2,
     )  # fmt: skip
 

@@ -12,11 +12,15 @@ from dataclasses import dataclass
 
 from model.image_processing_sphinx import to_square
 from model.prompts import PROMPTS, Box, Point
+from model.training.photos.wording import unique_names
 from model.training.wordings import phrase
 from model.training.world import ACTIONS, COLOURS, PATTERNS, THING_KINDS
 from model.training.world.holdouts import HELD_OUT_PAIRS, INVERSE, is_held_out
 from model.training.world.truth import XYXY, Element, Thing, Truth
 
+# Kinds of photographs that no drawn scene shows, so that they may be called absent there.
+NEVER_DRAWN = ("sheep", "horse", "cow", "train", "sofa", "motorbike", "bicycle", "plane", "elephant", "truck")
+UNDRAWN_SHARE = 0.25  # of the kinds that are called absent from a drawn scene
 SEEN = 0.35  # of a thing must be visible for a question to be about it
 HINTED = 0.05  # of a thing is enough for it not to count as absent
 LINE = 0.03  # of the padded square's side: boxes whose tops are closer than this stand in one line
@@ -75,6 +79,7 @@ class Quiz:
         self.truth, self.rng, self.varied = truth, rng, varied
         self.things = [thing for thing in truth.things if thing.visible >= HINTED]
         self.seen = [thing for thing in self.things if thing.visible >= SEEN]
+        self.is_photo = truth.style == "photo"
 
     # What is where
 
@@ -157,6 +162,24 @@ class Quiz:
 
     # Which things can be named without doubt
 
+    def told_whole(self, kind: str) -> bool:
+        """Whether every thing of that kind is among the things: always in a drawn scene."""
+        known = self.truth.known is None or kind in self.truth.known
+        return known and all(other != kind for other, _ in self.truth.ignored)
+
+    def some_kind(self) -> str | None:
+        """A kind that may be called absent where it is not there; None where no label tells one whole."""
+        if self.truth.known is not None:
+            kinds = [kind for kind in self.truth.known if self.told_whole(kind)]
+            return self.rng.choice(kinds) if kinds else None
+        if self.varied and self.rng.random() < UNDRAWN_SHARE:
+            return self.rng.choice(NEVER_DRAWN)
+        return self.rng.choice((*THING_KINDS, "person"))
+
+    def plain_phrase(self, thing: Thing) -> str:
+        """What a thing is called by itself: its phrase, without left or right where it is photographed."""
+        return phrase(thing.kind, colour=thing.colour) if self.is_photo else thing.phrase
+
     def one(self, **looks: str | None) -> Thing | None:
         """The only thing that fits, if it is seen well."""
         fitting = [thing for thing in self.things if fits(thing, **looks)]
@@ -165,6 +188,12 @@ class Quiz:
     def names(self, thing: Thing, *, without: str = "") -> list[str]:
         """Phrases that fit this thing and no other, shortest first; `without` the attribute asked for."""
         found = []
+        if self.is_photo:
+            index = next(i for i, other in enumerate(self.truth.things) if other is thing)
+            names = unique_names(index, self.truth.things, self.truth.size_wh, self.truth.ignored)
+            return [
+                words for words in names if without != "colour" or not words.startswith(f"{thing.colour} ")
+            ]
         for use in (
             (),
             ("colour",),
@@ -186,7 +215,7 @@ class Quiz:
     def name(self, thing: Thing, *, without: str = "") -> str | None:
         """One phrase that fits this thing only: mostly the shortest, in training any."""
         found = self.names(thing, without=without)
-        if not without and self.only_one(thing):
+        if not without and not self.is_photo and self.only_one(thing):
             found.append(thing.phrase)
         if not found:
             return None
@@ -220,6 +249,12 @@ class Quiz:
             return None
         for _ in range(12):
             looks: dict[str, str | None]
+            if self.is_photo:
+                if near or (kind := self.some_kind()) is None:
+                    return None
+                if all(thing.kind != kind for thing in self.truth.things):
+                    return kind, kind
+                continue
             if near:
                 if not self.seen:
                     return None
@@ -230,7 +265,7 @@ class Quiz:
                 if thing.kind == "person" and looks["kind"] != "person":
                     continue  # "running ball in red"
             else:
-                looks = {"kind": self.rng.choice((*THING_KINDS, "person"))}
+                looks = {"kind": self.some_kind()}
                 if any(fits(thing, **looks) for thing in self.truth.things):
                     continue
                 if not bare and self.rng.random() < 0.7:

@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -32,7 +33,9 @@ from model.segmenter import PIXEL_MEAN, PIXEL_STD, SegmenterConfig
 from model.training import sam_data
 from model.training.convolution import quick_gradients
 from model.training.loop import Clock, Curve, Optimizers, progress_bar, save_state
+from model.training.photos import load_photos
 from model.training.sam_data import SHARD, SMALLEST, Pool, Sample
+from model.training.sam_photos import PhotoPool
 
 PICTURES = 26_000  # collages drawn before the first step
 WORLD_PICTURES = 9_000  # of the illustrated world beside them
@@ -59,6 +62,17 @@ class Recipe:
     pictures: int = PICTURES
     world_pictures: int = WORLD_PICTURES
     autocast: bool = True
+
+
+PHOTO_SHARE = 0.5  # of the pictures, where there are photographs
+
+
+class Pictures(Protocol):
+    """Pictures by number."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Sample: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,7 +159,7 @@ def view(
     return framed[0], framed[1], framed[2]
 
 
-def batch(pools: Sequence[tuple[Pool, float]], rng: np.random.Generator, size: int, side: int) -> Batch:
+def batch(pools: Sequence[tuple[Pictures, float]], rng: np.random.Generator, size: int, side: int) -> Batch:
     """`size` views of pictures from `pools`, each pool drawn from with its probability."""
     shares = np.array([share for _, share in pools])
     views = []
@@ -381,7 +395,7 @@ def draw_pictures(folder: Path, recipe: Recipe, *, processes: int) -> list[tuple
 
 
 def train(
-    recipe: Recipe, pools: Sequence[tuple[Pool, float]], folder: Path, *, start: Path | None, resume: bool
+    recipe: Recipe, pools: Sequence[tuple[Pictures, float]], folder: Path, *, start: Path | None, resume: bool
 ) -> dict[str, float]:
     """Run the recipe; weights and curve go to `folder`. Returns the last running averages.
 
@@ -460,6 +474,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--world-pictures", type=int, default=WORLD_PICTURES, help="pictures of the illustrated world"
     )
+    parser.add_argument("--photos", type=Path, help="a folder of labelled photographs with outlines (README)")
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--rate", type=float, default=RATE, help="learning rate at its highest")
     parser.add_argument("--seed", type=int, default=0)
@@ -474,7 +489,13 @@ def main(argv: Sequence[str]) -> int:
         pictures=args.pictures,
         world_pictures=args.world_pictures,
     )
-    pools = draw_pictures(args.folder / "pictures", recipe, processes=max(1, (os.cpu_count() or 2)))
+    pools: list[tuple[Pictures, float]] = [
+        *draw_pictures(args.folder / "pictures", recipe, processes=max(1, (os.cpu_count() or 2)))
+    ]
+    if args.photos:
+        drawn = sum(share for _, share in pools)
+        photographs = PhotoPool(load_photos(args.photos, "train"))
+        pools.append((photographs, drawn * PHOTO_SHARE / (1 - PHOTO_SHARE)))
     train(recipe, pools, args.folder, start=args.start, resume=args.resume)
     Curve(args.folder, "curve", append=True).draw()
     return 0

@@ -5,7 +5,8 @@
 
 What is measured is whatever `--outliner` names, by default the page's own outliner: this module lies below it
 and knows it by name only. Photographs are a folder with images/*.jpg and outlines/*.txt, one line an
-object: `category x1 y1 x2 y2 ...`, fractions of width and height.
+object: `category x1 y1 x2 y2 ...`, fractions of width and height; or a folder of labelled photographs, as
+`sphinx` is trained on, of which those kept back are asked for.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from model.training import world
+from model.training.photos import load_photos
+from model.training.sam_photos import outline_mask
 
 FIRST_SEED = 1_000_000  # of the fresh scenes; training never sees it or those after it
 LEAST_AREA = {"scenes": 150, "photos": 1000}  # pixels of an object that is asked for
@@ -57,9 +60,8 @@ class Question:
     target: np.ndarray
 
 
-def scenes(count: int) -> Iterator[Question]:
-    """The things of `count` fresh scenes of the illustrated world."""
-    seed = FIRST_SEED
+def scenes(count: int, seed: int = FIRST_SEED) -> Iterator[Question]:
+    """The things of `count` fresh scenes of the illustrated world, from a seed on."""
     while count:
         pixels, truth = world.draw(seed)
         seed += 1
@@ -76,7 +78,15 @@ def scenes(count: int) -> Iterator[Question]:
 
 
 def photos(folder: Path, count: int) -> Iterator[Question]:
-    """The objects of the first `count` photographs of a folder."""
+    """The objects of the first `count` photographs of a folder; of a labelled one, those kept back ("val")."""
+    if (folder / "labels.jsonl").exists():
+        library = load_photos(folder, "val")
+        for photo, pixels in zip(library.photos[:count], library.pixels, strict=False):
+            for thing in photo.things:
+                plane = outline_mask(thing, photo.size_wh).astype(bool)
+                if thing.clear and plane.sum() >= LEAST_AREA["photos"]:
+                    yield Question(photo.file, Image.fromarray(pixels), plane)
+        return
     for path in sorted((folder / "outlines").glob("*.txt"))[:count]:
         image = Image.open(next((folder / "images").glob(f"{path.stem}.*"))).convert("RGB")
         for line in path.read_text().splitlines():

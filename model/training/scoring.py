@@ -158,6 +158,7 @@ def _found(reply: Found, qa: QA) -> dict[str, float]:
         scores |= {"iou": overlap, "hit": float(overlap >= HIT)}
     given = [("", box) for box in reply.boxes]
     right = matches(given, [("", box) for box in wanted])
+    scores["exact_set"] = float(right == len(given) == len(wanted))
     return scores | _counts("", right, len(given), len(wanted))
 
 
@@ -170,10 +171,11 @@ def score(qa: QA, reply: str) -> dict[str, float]:
     """The figures of one reply, by the ability of its question.
 
     short, ask, caption, detail: exact (yes/no questions also: yes). locate, relation, detect, screen: boxed,
-    none_right, right/given/wanted, and iou and hit where one box is wanted. dense, grounded_caption, text,
-    layout: right/given/wanted (label and box), box_right (box alone) and, for phrases, look_right (colour and
-    kind and box). region: exact, look. pose: oks, complete. chart: none_right, cells_right/cells_wanted and
-    values_right/values_wanted. odd: hit, look, both (or exact where nothing is odd). marks: exact.
+    none_right, exact_set, right/given/wanted, and iou and hit where one box is wanted. dense,
+    grounded_caption, text, layout: right/given/wanted (label and box), box_right (box alone) and, for
+    phrases, look_right (colour and kind and box). region: exact, look, kind. pose: oks, complete. chart:
+    none_right, cells_right/cells_wanted and values_right/values_wanted. odd: hit, look, both (or exact where
+    nothing is odd). marks: exact.
     """
     row = PROMPTS[qa.ability]
     wanted, given = row.read(qa.answer), row.read(reply)
@@ -199,7 +201,8 @@ def score(qa: QA, reply: str) -> dict[str, float]:
             scores["words_right"] = sum(min(texts.count(word), labels.count(word)) for word in set(labels))
         return scores
     if qa.ability == "region":
-        return {"exact": float(exact_match(given, wanted)), "look": float(same_look(given, wanted))}
+        return {"exact": float(exact_match(given, wanted)), "look": float(same_look(given, wanted)),
+                "kind": float(look(given)[1] == look(wanted)[1])}  # fmt: skip
     if qa.ability == "pose":
         area = _area(qa.exact[0]) if qa.exact else 0.0
         return {"oks": oks(given, wanted, area), "complete": float(len(given) == len(wanted))}

@@ -32,6 +32,7 @@ import argparse
 import logging
 import os
 import shutil
+import signal
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -48,12 +49,17 @@ from model import (
     SphinxImageProcessor,
     SphinxProcessor,
     SphinxTokenizer,
+    generation_defaults,
 )
+from model.training.attention import use_quick_attention
+from model.training.convolution import quick_depthwise
 from model.training.data import CAPTIONS, Batches, Diet, corpus, worker_setup
 from model.training.dense import DenseHeads, PlacedHeads
 from model.training.distillation import SelfDistillation
+from model.training.growth import grow
 from model.training.loop import SAVE_EVERY, Clock, Curve, Optimizers, progress_bar, save_state
-from model.training.nano import nano_config, train_tokenizer
+from model.training.nano import VIEW, nano_config, train_tokenizer
+from model.training.photos import PhotoSource, load_photos
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +88,8 @@ class Stage:
 
 STAGES = (
     Stage("language", 0.04, Diet(24, text_every=1, per_picture=12), 0.0, 3e-3, 0),
-    Stage("encoders", 0.34, Diet(64, dense_only=True), 2e-3, 0.0, 0),
     Stage("heads", 0.0, Diet(64, dense_only=True), 0.0, 0.0, SPARE_SEEDS),
+    Stage("encoders", 0.34, Diet(64, dense_only=True, photographs=0.75), 2e-3, 0.0, 0),
     Stage("one-real", 0.05, Diet(16, "real", CAPTIONS, 10, single_view=0.9), 1e-3, 2e-3, 2 * SPARE_SEEDS),
     Stage(
         "one-synthetic",
@@ -93,7 +99,7 @@ STAGES = (
         1.5e-3,
         3 * SPARE_SEEDS,
     ),
-    Stage("two", 0.24, Diet(24, text_every=24, single_view=0.95), 1e-3, 2e-3, 4 * SPARE_SEEDS),
+    Stage("two", 0.24, Diet(24, text_every=24, single_view=1.0), 1e-3, 2e-3, 4 * SPARE_SEEDS),
     Stage(
         "two-high",
         0.3,
@@ -108,11 +114,18 @@ STAGES = (
 WARM_RATE = 0.45
 # The encoders have settled by then: at the same share they tell a body's joints with mean OKS .49 instead of
 # .77, a quarter into the run, and the language model reads what will not stay.
-WARM_VISION_RATE = 0.15
+WARM_VISION_RATE = 0.3
 # Of the dense heads, in every stage: what they are wrong about, the encoders are blamed for.
 HEADS_RATE = 2e-3
 SEED_STRIDE = 37_000  # pictures by which a run's --seed moves every stage's first one
-WARM_SHARES = {"heads": 0.04, "two-high": 0.96}  # of a run that starts from a checkpoint
+# The encoders alone, with nobody reading them: they have photographs to learn.
+WARM_ENCODERS_RATE = 0.5
+WARM_SHARES = {
+    "heads": 0.04,
+    "encoders": 0.36,
+    "two": 0.4,
+    "two-high": 0.2,
+}  # of a run that starts from a checkpoint
 
 
 class Nano(nn.Module):
@@ -146,6 +159,26 @@ class Nano(nn.Module):
         """uint8 squares (B, 3, S, S) -> what `split_views` makes of them, (B * V, ...) each, image-major."""
         mean, std = cast(Tensor, self.mean), cast(Tensor, self.std)
         return self.model.model.split_views((pixels.float() - mean) / std, views)
+
+    def chosen_views(self, pixels: Tensor, chosen: Tensor) -> dict[str, Tensor]:
+        """One view of each square, as `views` makes it: 0 is the global one, 1 .. the sub-images by row.
+
+        Args: pixels uint8 (B, 3, S, S); chosen (B,).
+        """
+        config = self.model.config
+        size, side = config.view_size, config.crops_per_side
+        if not config.image_size == side * size == side * config.convnext_size:
+            raise ValueError("expected sub-images that are cut from the square without resizing")
+        mean, std = cast(Tensor, self.mean), cast(Tensor, self.std)
+        seen = pixels.new_empty((len(pixels), 3, size, size), dtype=torch.float32)
+        whole = chosen == 0
+        if whole.any():
+            seen[whole] = self.views(pixels[whole], 1)["vit"]
+        for i in (~whole).nonzero().flatten().tolist():
+            row, column = divmod(int(chosen[i]) - 1, side)
+            part = pixels[i, :, row * size : (row + 1) * size, column * size : (column + 1) * size]
+            seen[i] = (part.float() - mean[0]) / std[0]
+        return {"vit": seen, "convnext": seen}
 
     def dense_loss(
         self, tokens: Tensor, targets: dict[str, Tensor], grid: int
@@ -212,9 +245,7 @@ class Nano(nn.Module):
         grid = core.config.grid_size
         kept = [name for name in core.config.encoders if name != batch["left_out"]]
         if "chosen" in batch:
-            count = core.config.num_views
-            rows = torch.arange(len(batch["chosen"]), device=batch["chosen"].device) * count + batch["chosen"]
-            views = {name: value[rows] for name, value in self.views(batch["pixels"], None).items()}
+            views = self.chosen_views(batch["pixels"], batch["chosen"])
         else:
             views = self.views(batch["pixels"], batch["views"])
         features = core.encode_views(views, encoders=kept)
@@ -228,7 +259,7 @@ class Nano(nn.Module):
                 contrast = self.contrast(features["clip"][whole, 0], captions)
                 figures["contrast"] = contrast.item()
                 loss = loss + CONTRAST_WEIGHT * contrast
-            if "dinov2" in kept:
+            if "dinov2" in kept and batch["distilled"]:
                 dice = torch.Generator().manual_seed(batch["number"])
                 distilled = self.distillation(core.dinov2, core._for_dinov2(views["vit"]), dice)
                 figures["distilled"] = distilled.item()
@@ -260,6 +291,8 @@ class Plan:
     warm: bool = False  # starts from weights, not from nothing
     only: tuple[str, ...] | None = None  # names of the stages that are run
     seed: int = 0
+    photos: str | None = None  # folder of labelled photographs, trained on beside the drawn world
+    view: int = VIEW  # pixels, side of one view
 
     def stages(self) -> tuple[Stage, ...]:
         """Every stage, with the share, rates and first picture it has in this run.
@@ -272,8 +305,10 @@ class Plan:
             stages = tuple(
                 replace(
                     stage, share=WARM_SHARES.get(stage.name, 0.0),
-                    vision_rate=WARM_VISION_RATE * stage.vision_rate,
+                    vision_rate=stage.vision_rate
+                    * (WARM_ENCODERS_RATE if stage.name == "encoders" else WARM_VISION_RATE),
                     language_rate=WARM_RATE * stage.language_rate,
+                    diet=replace(stage.diet, distilled=False),
                 )
                 for stage in stages
             )  # fmt: skip
@@ -297,6 +332,8 @@ class Run:
     device: torch.device
     plan: Plan
     workers: int
+    photographs: PhotoSource | None = None
+    stopped: bool = False  # asked to end: save and leave
 
     @property
     def state_file(self) -> Path:
@@ -305,6 +342,7 @@ class Run:
     def export(self, folder: Path) -> None:
         """Write what can be shipped: bf16 weights in files under 10 MB, config, processor, tokenizer."""
         model = cast(Any, self.nano.model)
+        model.generation_config = generation_defaults(self.processor.tokenizer)
         model.to(torch.bfloat16).save_pretrained(folder, max_shard_size="9MB")
         model.float()
         self.processor.save_pretrained(folder)
@@ -316,12 +354,18 @@ class Run:
             if stage.share <= 0:
                 continue
             self._stage(number, stage, resumed if number == first else None)
+            if self.stopped:
+                return
             if stage.name == "one-real":
                 save_state(self.folder / "A.pt", self.nano.model.model.language_model.state_dict())
             if stage.name == "one-synthetic":
                 self._mix()
             self.export_float(self.folder / f"after-{stage.name}.pt")
         self.export(self.folder / "checkpoint")
+
+    def stop(self, *_: object) -> None:
+        """Save and leave after the present step (what SIGTERM asks for)."""
+        self.stopped = True
 
     def export_float(self, file: Path) -> None:
         save_state(file, self.nano.state_dict())
@@ -365,7 +409,13 @@ class Run:
             optimizers.load_state_dict(resumed["optimizers"])
             clock.elapsed, clock.step = resumed["elapsed"], resumed["step"]
         diet = replace(stage.diet, pictures=min(stage.diet.pictures, BATCH_LIMIT))
-        batches = Batches(diet, self.processor, base=stage.first, grid=core.config.grid_size)
+        batches = Batches(
+            diet,
+            self.processor,
+            base=stage.first,
+            grid=core.config.grid_size,
+            photographs=self.photographs,
+        )
         loader = DataLoader(
             batches, batch_size=None, sampler=range(clock.step, 1 << 30), num_workers=self.workers,
             prefetch_factor=4 if self.workers else None, worker_init_fn=worker_setup,
@@ -389,6 +439,9 @@ class Run:
                 bar.set_postfix(
                     {k: f"{v:.3f}" for k, v in shown.items() if "loss" in k or k in ("kind", "boxes")}
                 )
+                if self.stopped:
+                    self._save(number, clock, optimizers)
+                    return
                 if clock.elapsed - saved > SAVE_EVERY:
                     saved = clock.elapsed
                     self._save(number, clock, optimizers)
@@ -435,6 +488,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--resume", action="store_true", help="go on as the run in --folder was begun, from where it stopped"
     )
     parser.add_argument("--stages", nargs="+", choices=[stage.name for stage in STAGES], help="only these")
+    parser.add_argument(
+        "--photos", type=Path, help="a folder of labelled photographs (README), trained on beside the world"
+    )
+    parser.add_argument("--view", type=int, default=VIEW, help="pixels, side of one view; positions follow")
     parser.add_argument("--folder", type=Path, default=Path("runs/sphinx"))
     parser.add_argument("--device", default="auto")
     parser.add_argument(
@@ -455,7 +512,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         start = None
     else:
         only = tuple(arguments.stages) if arguments.stages else None
-        plan = Plan(arguments.minutes, arguments.steps, start is not None, only, arguments.seed)
+        photos = str(arguments.photos) if arguments.photos else None
+        plan = Plan(
+            arguments.minutes,
+            arguments.steps,
+            start is not None,
+            only,
+            arguments.seed,
+            photos,
+            arguments.view,
+        )
     try:
         plan.stages()
     except ValueError as error:
@@ -465,16 +531,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         prepare_tokenizer(folder)
     elif (home := start.parent if start.is_file() else start) != folder:
         shutil.copy(home / "tokenizer.model", folder / "tokenizer.model")
+    model = SphinxForConditionalGeneration(new_config(folder, plan.view))
     if start is not None and start.is_dir():
-        model = SphinxForConditionalGeneration.from_pretrained(start, dtype=torch.float32)
-    else:
-        model = SphinxForConditionalGeneration(new_config(folder))
+        shipped = SphinxForConditionalGeneration.from_pretrained(start, dtype=torch.float32)
+        model.load_state_dict(grow(shipped.state_dict(), model.state_dict()))
     model.set_attn_implementation("eager")
     nano = Nano(model).to(device)
     if resumed:
         nano.load_state_dict(resumed["nano"])
     elif start is not None and start.is_file():
-        nano.load(torch.load(start, weights_only=True, map_location="cpu"))
+        weights = torch.load(start, weights_only=True, map_location="cpu")
+        nano.load(grow(weights.get("nano", weights), nano.state_dict()))
+    if device.type == "cpu":
+        quick_depthwise(nano.model.model.convnext)
+        use_quick_attention(nano.model.model.language_model)
     if arguments.compile:
         core = nano.model.model.language_model
         core.forward = torch.compile(core.forward, dynamic=False)
@@ -482,13 +552,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     workers = arguments.workers
     if workers is None:
         workers = max(1, (os.cpu_count() or 1) - 1) if device.type == "cuda" else 1
-    Run(folder, nano, processor, device, plan, workers).go(resumed)
+    photographs = PhotoSource(load_photos(Path(plan.photos), "train")) if plan.photos else None
+    run = Run(folder, nano, processor, device, plan, workers, photographs)
+    signal.signal(signal.SIGTERM, run.stop)
+    run.go(resumed)
     return 0
 
 
-def new_config(folder: Path) -> SphinxConfig:
+def new_config(folder: Path, view: int = VIEW) -> SphinxConfig:
     """The nano configuration for the vocabulary of the tokenizer in `folder`."""
-    return nano_config(len(SphinxTokenizer(str(folder / "tokenizer.model"))))
+    return nano_config(len(SphinxTokenizer(str(folder / "tokenizer.model"))), view)
 
 
 def new_processor(folder: Path, config: SphinxConfig) -> SphinxProcessor:
@@ -498,5 +571,7 @@ def new_processor(folder: Path, config: SphinxConfig) -> SphinxProcessor:
         SphinxTokenizer(str(folder / "tokenizer.model")),
         view_tokens=[config.view_tokens(view) for view in range(config.num_views)],
         query_tokens=config.num_query_tokens,
+        skip_tokens=config.skip_tokens,
         max_length=config.text_config.max_position_embeddings,
+        encoder_names=config.encoders,
     )

@@ -43,7 +43,7 @@ _SMALL_TALK = (
             "Do you know photos?",
             "Do you understand photographs?",
         ),
-        "I only know pictures drawn like mine. On a photograph I am mostly wrong.",
+        "I know drawn pictures, and people, animals and a few other things in photographs.",
     ),
     (
         ("What do you know?", "Which things do you know?", "What is in your world?"),
@@ -85,7 +85,7 @@ _TOLD = (
     "kind",
     "colour",
     "size",
-    "count",
+    *(f"count-{n}" for n in range(6)),
     "is-there-present",
     "is-there-absent",
     "is-there-kind-absent",

@@ -31,6 +31,15 @@ KIND = (
     "What is the {x} object?",
     "Name the {x} thing.",
 )
+LARGEST = (
+    "What is the largest thing in the image?",
+    "What is this?",
+    "What is shown in the image?",
+    "What do you see?",
+    "What is in the picture?",
+    "What is the main thing in the image?",
+    "What is it?",
+)
 COLOUR = (
     "What colour is the {x}?",
     "What is the colour of the {x}?",

@@ -11,33 +11,34 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-import numpy as np
+from PIL import Image
 
 from pipelines.abilities import ABILITIES
 from pipelines.engine import Engine
 from pipelines.errors import DemoError
-from pipelines.interfaces import Painting, Paintings, ReplyOptions
+from pipelines.inpainting.choosing import inpainter_for
+from pipelines.inpainting.holes import background_hole, removal_hole, replacement_hole
+from pipelines.inpainting.verification import verify_removal
+from pipelines.interfaces import Inpainter, Painting, Paintings, ReplyOptions
 from pipelines.language.colours import COLOURS, colours_in
 from pipelines.language.nouns import noun
 from pipelines.language.requests import Edit
-from pipelines.scene import Box, Mask, Picture, Record, Region, Scene
+from pipelines.mask_shapes import difference, intersection, parts, union
+from pipelines.scene import Mask, Picture, Record, Region, Scene
 from pipelines.tasks.ask import describe_region, name_of
 from pipelines.tasks.changing import outline_foreground, outline_targets
-from pipelines.tasks.masks import grown
 from pipelines.tasks.regions import need_picture, need_region, without_regions
 from pipelines.tasks.results import EditReport, Progress, Results, TaskResult, Verification
 
-MARGIN = 0.014  # of the picture's longer side: masks grow by it, so that no rim of the old thing stays
-LEAST_MARGIN = 3  # pixels
-ROOM = 0.04  # of a mask's longer side: by so much the box of what is replaced grows
 MOST_CANDIDATES = 4  # paintings of one edit
+MOST_PARTS = 8  # of a replaced region, the largest, that are outlined anew
 
 
 @dataclass(frozen=True, slots=True)
 class EditJob:
     """One edit: what was asked, of which regions, how these are called, and what should be seen there.
 
-    `scene` is as it was before, `plane` bool (H, W) is what is painted, and `wish` is empty for a removal.
+    `scene` is as it was before, `hole` holds the pixels that may change, and `wish` is empty for a removal.
     """
 
     engine: Engine
@@ -45,8 +46,9 @@ class EditJob:
     request: Edit
     options: ReplyOptions
     names: tuple[tuple[int, str], ...]
-    plane: np.ndarray
+    hole: Mask
     wish: str
+    inpainter: Inpainter
 
 
 def edit(engine: Engine, scene: Scene, request: Edit, options: ReplyOptions) -> Results:
@@ -60,7 +62,8 @@ def edit(engine: Engine, scene: Scene, request: Edit, options: ReplyOptions) -> 
         scene, ids = targets
     names = tuple((number, name_of(engine, scene, need_region(scene, number), options)) for number in ids)
     wish = _wish(request, names[0][1] if names else "")
-    yield from _paint(EditJob(engine, scene, request, options, names, _plane(scene, ids, request), wish))
+    hole, inpainter = _hole(scene, ids, request), _inpainter(engine, scene, wish)
+    yield from _paint(EditJob(engine, scene, request, options, names, hole, wish, inpainter))
 
 
 def _paint(job: EditJob) -> Results:
@@ -95,13 +98,12 @@ def _paint(job: EditJob) -> Results:
         if satisfied:
             continue  # only one more to choose from
         # Ask SPHINX what is there now
-        new_report = EditReport(
-            job.request.action, job.wish, job.names, painting.by or job.engine.inpainter.name
-        )
+        by = painting.by or job.inpainter.name
+        new_report = EditReport(job.request.action, job.wish, job.names, by, hole=job.hole)
         result = _painted(job, painted, new_report, seed)
         if best is None:
             yield replace(result, status="partial")
-        found = _verify(job, result.scene)
+        found = _verify(job, result.scene, painting.image)
         if best is None or found.satisfied:
             best, report, verification = result, new_report, found
     assert best
@@ -116,15 +118,22 @@ def _painting_steps(job: EditJob, seed: int) -> Paintings:
     """One painting as it grows."""
     image = job.engine.image(need_picture(job.scene))
     options = replace(job.options.inpainter, seed=seed, keep_shape=job.request.action == "recolour")
-    return job.engine.inpainter.paint(image, job.plane, job.wish, options=options)
+    return job.inpainter.paint(image, job.hole.array(image.size), job.wish, options=options)
+
+
+def _inpainter(engine: Engine, scene: Scene, wish: str) -> Inpainter:
+    """The inpainter for a wish on the scene's picture."""
+    picture = need_picture(scene)
+    drawn = bool(wish) or engine.vlm.in_distribution(engine.image(picture), picture.digest)
+    return inpainter_for(engine.inpainter, wish, photograph=not drawn)
 
 
 def _preview(job: EditJob, progress: Progress, painting: Painting) -> TaskResult:
     """The first painting as it grows."""
     shown = job.engine.pictures.add_preview(painting.preview) if painting.preview is not None else None
-    record = Record("edit", job.engine.inpainter.name)
+    record = Record("edit", job.inpainter.name)
     touched = tuple(number for number, _ in job.names)
-    return TaskResult(job.scene, progress, record, "preview", preview=shown, touched=touched)
+    return TaskResult(job.scene, progress, record, "preview", preview=shown, touched=touched, hole=job.hole)
 
 
 def _painted(job: EditJob, picture: Picture, report: EditReport, seed: int) -> TaskResult:
@@ -136,44 +145,47 @@ def _painted(job: EditJob, picture: Picture, report: EditReport, seed: int) -> T
         for number in ids:
             region = replace(need_region(scene, number), label=job.wish, source="edit", keypoints=None)
             if job.request.action == "replace":
-                blank = replace(region, clicks=(), prompt_box=region.box, mask=None)
-                region = job.engine.outline(picture, blank)
+                region = _outline_replacement(job, picture, region)
             scene = scene.with_region(region)
     details = (("action", report.action), ("wish", job.wish), *job.options.inpainter.said())
     record = Record("edit", report.inpainter, seed, details=details)
     return TaskResult(scene, report, record, region_ids=ids)
 
 
-def _plane(scene: Scene, ids: Sequence[int], request: Edit) -> np.ndarray:
-    """What is painted: bool (H, W)."""
+def _outline_replacement(job: EditJob, picture: Picture, region: Region) -> Region:
+    """Return the region with the outline of what was painted in its place: one in each of its holes."""
+    hole = replacement_hole([region.mask], [], picture.size_wh) if region.mask else job.hole
+    found = region
+    masks = []
+    for part in parts(hole)[:MOST_PARTS]:
+        blank = replace(region, clicks=(), prompt_box=part.box, mask=None)
+        found = job.engine.outline(picture, blank)
+        if found.mask:
+            masks.append(intersection(found.mask, part))
+    mask = union(masks)
+    if len(masks) < 2 or not mask.bits:
+        return found
+    return replace(found, mask=mask, box=mask.box, candidates=(), prompt_box=hole.box)
+
+
+def _hole(scene: Scene, ids: Sequence[int], request: Edit) -> Mask:
+    """Return the pixels that may change."""
     size_wh = need_picture(scene).size_wh
     regions = [need_region(scene, i) for i in ids] if ids else list(scene.regions)
-    plane = np.logical_or.reduce([region.mask.array(size_wh) for region in regions if region.mask])
-    if request.action == "background":
-        return ~plane
-    if request.action == "recolour":
-        return plane
-    if request.action == "replace":
-        plane = np.logical_or.reduce([_room(region.mask.array(size_wh)) for region in regions if region.mask])
-        others = [r.mask.array(size_wh) for r in scene.regions if r.mask and r.id not in ids]
-        plane &= ~np.logical_or.reduce([np.zeros_like(plane), *others])
-        if not plane.any():
-            raise DemoError("What is to be replaced lies wholly under other regions: forget those first.")
-        return plane
-    plane = grown(plane, _margin(size_wh))
-    if request.target.but:
-        for region in scene.regions:
-            if region.mask and region.id not in ids:
-                plane &= ~region.mask.array(size_wh)
-    return plane
-
-
-def _room(plane: np.ndarray) -> np.ndarray:
-    """Where a new thing may lie: it has an outline of its own, so the old one's box, grown."""
-    box = Mask.from_array(plane).box
-    room = np.zeros_like(plane)
-    room[box.y1 : box.y2, box.x1 : box.x2] = True
-    return grown(room, max(LEAST_MARGIN, round(ROOM * max(box.x2 - box.x1, box.y2 - box.y1))))
+    masks = [region.mask for region in regions if region.mask]
+    match request.action:
+        case "background":
+            return background_hole(masks, size_wh)
+        case "recolour":
+            return union(masks)
+        case "replace":
+            others = [other.mask for other in scene.regions if other.mask and other.id not in ids]
+            return replacement_hole(masks, others, size_wh)
+    hole = removal_hole(masks, size_wh)
+    if not request.target.but:
+        return hole
+    kept = [other.mask for other in scene.regions if other.mask and other.id not in ids]
+    return difference(hole, kept) if kept else hole
 
 
 def _wish(request: Edit, name: str) -> str:
@@ -184,41 +196,36 @@ def _wish(request: Edit, name: str) -> str:
     return f"{request.wish} {noun}".strip()
 
 
-def _verify(job: EditJob, scene: Scene) -> Verification:
-    """Ask SPHINX what is there in the painted scene. The question does not hold the answer."""
+def _verify(job: EditJob, scene: Scene, painted: Image.Image) -> Verification:
+    """Ask SPHINX what is there in the painted scene, and the pixels whether something of the old is left.
+
+    The question does not hold the answer.
+    """
     if job.request.action == "background":
         question = ABILITIES["short"].fill(question="What is the background of the image?")
         return Verification(job.engine.complete(need_picture(scene), question, job.options).strip())
     if job.request.action == "remove":
-        return _verify_removal(job, scene)
-    said = describe_region(job.engine, scene, Region(0, "", Mask.from_array(job.plane).box), job.options)
+        return _verify_removal(job, scene, painted)
+    said = describe_region(job.engine, scene, Region(0, "", job.hole.box), job.options)
     wished = list(colours_in(job.wish))
     if job.request.action == "replace" and noun(job.wish):
         wished.append(noun(job.wish))
     return Verification(said, all(_says(said, word) for word in wished) if wished else None)
 
 
-def _verify_removal(job: EditJob, scene: Scene) -> Verification:
-    """Ask what is where each thing was: all must be gone."""
+def _verify_removal(job: EditJob, scene: Scene, painted: Image.Image) -> Verification:
+    """Ask what is where each thing was: all must be gone, by SPHINX's words and by the pixels."""
+    picture = need_picture(job.scene)
     said, gone = [], True
     for number, name in job.names:
-        place = Region(0, "", _box(job, number))
+        mask = need_region(job.scene, number).mask
+        assert mask
+        place = Region(0, "", removal_hole([mask], picture.size_wh).box)
         seen = describe_region(job.engine, scene, place, job.options)
         gone &= not name or not _says(seen, noun(name))
         said.append(seen)
-    return Verification(", ".join(dict.fromkeys(filter(None, said))), gone)
-
-
-def _box(job: EditJob, number: int) -> Box:
-    """The box of what was painted where a thing was."""
-    size_wh = need_picture(job.scene).size_wh
-    mask = need_region(job.scene, number).mask
-    assert mask
-    return Mask.from_array(grown(mask.array(size_wh), _margin(size_wh))).box
-
-
-def _margin(size_wh: tuple[int, int]) -> int:
-    return max(LEAST_MARGIN, round(MARGIN * max(size_wh)))
+    doubts = verify_removal(job.engine.image(picture), painted, job.hole).reasons
+    return Verification(", ".join(dict.fromkeys(filter(None, said))), gone and not doubts, doubts)
 
 
 def _says(said: str, word: str) -> bool:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
-import numpy as np
-
 from pipelines.engine import Engine
 from pipelines.errors import DemoError
 from pipelines.interfaces import ReplyOptions
 from pipelines.language.requests import Forget, Reshape, Select
+from pipelines.mask_shapes import difference, grow, union
 from pipelines.scene import Mask, Record, Region, Scene
 from pipelines.tasks.regions import need_picture, need_region, without_regions
 from pipelines.tasks.results import Listing, Results, TaskResult
@@ -18,31 +16,23 @@ from pipelines.tasks.results import Listing, Results, TaskResult
 BY_HAND = "by hand"  # the model of a turn that no model made
 
 
-def grown(plane: np.ndarray, pixels: int) -> np.ndarray:
-    """A bool plane (H, W) grown by `pixels`, or shrunk where that is negative; corners stay round."""
-    size = 2 * abs(pixels) + 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    change = cv2.dilate if pixels > 0 else cv2.erode
-    return change(plane.astype(np.uint8), disc, borderType=cv2.BORDER_CONSTANT, borderValue=0).astype(bool)
-
-
 def reshape(engine: Engine, scene: Scene, request: Reshape, options: ReplyOptions) -> Results:
     """Carry out a change of masks."""
     size_wh = need_picture(scene).size_wh
     regions = [_masked(scene, number) for number in request.region_ids or (None,)]
-    planes = [region.mask.array(size_wh) for region in regions if region.mask]
+    masks = [region.mask for region in regions if region.mask]
     if request.action in ("grow", "shrink"):
         pixels = request.pixels if request.action == "grow" else -request.pixels
-        for region, plane in zip(regions, planes):
-            scene = scene.with_region(_with_plane(region, grown(plane, pixels)))
+        for region, mask in zip(regions, masks):
+            scene = scene.with_region(_with_mask(region, grow(mask, pixels, size_wh)))
         ids = tuple(region.id for region in regions)
     else:
         if len(regions) < 2:
             raise DemoError(f"To {request.action}, name two regions or more: “{request.action} #1 and #2”.")
-        rest = np.logical_or.reduce(planes[1:])
-        plane = planes[0] | rest if request.action == "join" else planes[0] & ~rest
-        scene = scene.with_region(_with_plane(regions[0], plane))
-        if request.action == "join":
+        joined = request.action == "join"
+        mask = union(masks) if joined else difference(masks[0], masks[1:])
+        scene = scene.with_region(_with_mask(regions[0], mask))
+        if joined:
             scene = without_regions(scene, [region.id for region in regions[1:]])
         ids = (regions[0].id,)
     yield _by_hand(replace(scene, selected=ids[0]), Listing(request.action, request.pixels), ids)
@@ -73,8 +63,7 @@ def _masked(scene: Scene, number: int | None) -> Region:
     return region
 
 
-def _with_plane(region: Region, plane: np.ndarray) -> Region:
-    mask = Mask.from_array(plane)
+def _with_mask(region: Region, mask: Mask) -> Region:
     if not mask.bits:
         raise DemoError(f"Nothing of #{region.id} would be left: use fewer pixels.")
     return replace(region, mask=mask, box=mask.box, candidates=(), score=None, note="mask changed by hand")

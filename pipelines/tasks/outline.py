@@ -25,7 +25,7 @@ def outline(engine: Engine, scene: Scene, request: Outline, options: ReplyOption
         if isinstance(result.outcome, Listing):
             result = replace(result, outcome=Listing("outline"))
         for number in result.region_ids:
-            region = engine.outline(picture, need_region(result.scene, number))
+            region = engine.outline(picture, need_region(result.scene, number), result.scene.regions)
             result = replace(result, scene=result.scene.with_region(region))
             yield replace(result, status="partial")
         yield replace(result, status="final")
@@ -38,7 +38,7 @@ def outline(engine: Engine, scene: Scene, request: Outline, options: ReplyOption
             need_region(scene, number)
         ids = target.region_ids
         for number in ids:
-            scene = scene.with_region(engine.outline(picture, need_region(scene, number)))
+            scene = scene.with_region(engine.outline(picture, need_region(scene, number), scene.regions))
         scene = replace(scene, selected=ids[0])
     record = Record("outline", engine.segmenter.name)
     yield TaskResult(scene, Listing("outline"), record, region_ids=ids)

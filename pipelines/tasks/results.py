@@ -27,7 +27,7 @@ from pipelines.language.requests import (
     UnknownWord,
 )
 from pipelines.readings import Reading
-from pipelines.scene import Picture, Record, Scene
+from pipelines.scene import Mask, Picture, Record, Scene
 
 Status = Literal["preview", "partial", "final"]
 
@@ -124,10 +124,14 @@ class Searching(Progress):
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What SPHINX says of a painting. `satisfied`: whether the wish came true; None where nothing tells."""
+    """What SPHINX says of a painting. `satisfied`: whether the wish came true; None where nothing tells.
+
+    `doubts`: what the pixels say against a removal, see `pipelines.inpainting.verification`.
+    """
 
     said: str
     satisfied: bool | None = None
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ class EditReport:
     """A painted picture. `names`: (region, what it is called) for each that was changed.
 
     `verification` is None until SPHINX was asked; `paintings` counts those made so far; `progress` is that of
-    the next painting, while one is being made.
+    the next painting, while one is being made. `hole`: the pixels that may have changed; no other has.
     """
 
     action: EditAction
@@ -145,6 +149,7 @@ class EditReport:
     verification: Verification | None = None
     paintings: int = 1
     progress: Progress | None = None
+    hole: Mask | None = None
 
 
 Outcome = (
@@ -177,6 +182,7 @@ class TaskResult:
         touched: the regions that the task is about to change.
         suggestions: words that can be sent next.
         repeated: whether SPHINX's reply was stopped since it repeated itself.
+        hole: the pixels that the task may change, before it does; no other will.
     """
 
     scene: Scene
@@ -190,6 +196,7 @@ class TaskResult:
     touched: tuple[int, ...] = ()
     suggestions: tuple[str, ...] = ()
     repeated: bool = False
+    hole: Mask | None = None
 
     @property
     def unserved(self) -> bool:

@@ -136,8 +136,10 @@ SMALL, LARGE = (40, 40, 60, 60), (10, 10, 90, 90)
         (True, None, (50, 50), True, ("select", 1)),  # on the small one's mask
         (True, None, (20, 20), True, ("select", 2)),  # on the large one's mask
         (False, None, (50, 50), True, ("click", 1)),  # a box without a mask asks for its mask
-        (True, 1, (50, 50), True, ("click", 1)),  # the selected one is refined
-        (True, 1, (63, 50), True, ("click", 1)),  # just beside it, too
+        (True, 1, (50, 50), True, ("click", None)),  # on the selected one: a thing that lies on it
+        (True, 2, (50, 50), True, ("select", 1)),  # which is known already
+        (True, 2, (50, 50), False, ("click", 2)),  # taking away, from the selected one
+        (True, 1, (63, 50), True, ("click", 1)),  # just beside it the selected one is refined
         (True, 1, (20, 20), True, ("select", 2)),  # further away is another one
         (True, 1, (5, 5), True, ("click", None)),
         (True, 1, (20, 20), False, ("click", 2)),  # taking away, from what is under the pointer
@@ -149,6 +151,18 @@ def test_what_a_click_means(masked, selected, point, positive, meant):
         regions=(region(1, SMALL, masked=masked), region(2, LARGE, masked=masked)), selected=selected
     )
     assert actions.resolve_click(scene, Click(Point(*point), positive)) == meant
+
+
+def test_a_click_on_the_selected_thing_itself_makes_no_second_one(assistant, opened, segmenter):
+    first = actions.click(assistant, opened, Click(Point(140, 100)))
+    again = actions.click(assistant, first, Click(Point(141, 101)))
+    assert [region.id for region in again.scene.regions] == [1]
+    assert len(again.scene.regions[0].clicks) == 2
+    # a thing that lies on it is another one
+    segmenter.radius = 5
+    small = actions.click(assistant, again, Click(Point(135, 95)))
+    assert [region.id for region in small.scene.regions] == [1, 2]
+    assert small.scene.selected == 2
 
 
 def test_there_must_be_something_to_take_away_from():

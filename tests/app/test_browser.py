@@ -175,7 +175,7 @@ def test_phrases_and_regions_light_each_other(assistant, gated, serve, visit, pi
     expect(page.locator(".region.lit")).to_have_count(0)
     # the keyboard goes through the regions too
     page.locator(".canvas .stage").focus()
-    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
     expect(ball).to_be_focused()
     page.keyboard.press("ArrowRight")
     expect(cup).to_be_focused()
@@ -195,7 +195,7 @@ def test_clicks_and_boxes_outline_and_every_step_can_be_undone(assistant, segmen
     expect(page.locator(".canvas .dot.plus")).to_have_count(1)
     assert segmenter.asked[-1][1][0].point == (70, 100)
     # a click beside it adds, Alt takes away, both to the same region
-    page.mouse.click(*at(page, 84, 104))
+    page.mouse.click(*at(page, 92, 104))
     expect(page.locator(".canvas .dot")).to_have_count(2)
     page.keyboard.down("Alt")
     page.mouse.click(*at(page, 60, 96))
@@ -208,7 +208,7 @@ def test_clicks_and_boxes_outline_and_every_step_can_be_undone(assistant, segmen
     page.locator(".canvas .dot.minus").first.click()
     expect(page.locator(".canvas .dot.minus")).to_have_count(1)
     # SAM's other answer, offered with its score
-    expect(page.locator(".canvas .row .choices button")).to_have_text(["A 0.90", "B 0.50"])
+    expect(page.locator(".canvas .row .choices button")).to_have_text(["1 0.90", "2 0.50"])
     page.locator(".canvas .row .choices button").nth(1).click()
     expect(page.locator(".canvas .row .choices button").nth(1)).to_have_class("chosen")
     # a drag elsewhere is a box

@@ -57,6 +57,8 @@ def original_state(llama_type: str = "llama_ens5", seed: int = 0) -> dict[str, t
     """A state dict under the original's names."""
     light = llama_type.endswith("_light")
     start = {k: v for k, v in _START.items() if not (light and k.startswith(("llma.clip", "llma.qformer")))}
+    if llama_type.startswith("mixtral"):
+        start["llma.layers.0.feed_forward.gate.weight"] = (4, 16)
     weights: Any = Shapes(start)
     config = read_config(weights, llama_type, args(llama_type), architecture=ARCHITECTURE)
     generator = torch.Generator().manual_seed(seed)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from model import SphinxForConditionalGeneration, SphinxProcessor
 from model.conversion import (
@@ -57,7 +57,7 @@ def test_every_name_of_the_table_has_one_origin() -> None:
     for old, new in KEYS.items():
         for name, how in new or ():
             filled = name.replace("{}", "3").replace("*", "weight")
-            found = origin(filled)
+            found = origin(filled, fused=how.startswith("fused"))
             assert found.how == how
             assert found.key == old.replace("{}", "3", old.count("{}")).replace("*", "weight")
             assert not is_dropped(found.key)
@@ -162,6 +162,80 @@ def test_it_goes_on_where_it_stopped(state: State, converted: State, tmp_path: P
     convert([folder], out, **options)  # another wish: all of it again
     assert not first.exists()  # half the bytes, other files
     same(out, {name: value.half() for name, value in converted.items()})
+
+
+def internlm2(state: State) -> tuple[State, State]:
+    """Return an InternLM2's language model under its own names, and the separate tensors it was made of.
+
+    InternLM2 stores, for each of its 2 key-value heads, 2 heads of queries, one of keys and one of values, 4
+    channels each; its rotary halves are transformers' own, so nothing is permuted.
+    """
+    own: State = {
+        "model.tok_embeddings.weight": state["llma.tok_embeddings.weight"],
+        "model.norm.weight": state["llma.norm.weight"],
+        "output.weight": state["llma.output.weight"],
+    }
+    apart: State = {}
+    for layer in range(2):
+        root = f"llma.layers.{layer}."
+        q, k, v = (state[f"{root}attention.w{part}.weight"] for part in "qkv")
+        rows = [
+            torch.cat((q[8 * h : 8 * h + 8], k[4 * h : 4 * h + 4], v[4 * h : 4 * h + 4])) for h in range(2)
+        ]
+        own[f"model.layers.{layer}.attention.wqkv.weight"] = torch.cat(rows)
+        apart |= {f"{layer}.{part}": value for part, value in zip("qkv", (q, k, v), strict=True)}
+        for key in [key for key in state if key.startswith(root) and not re.search(r"\.w[qkv]\.", key)]:
+            own[f"model.{key.removeprefix('llma.')}"] = state[key]
+    return own, apart
+
+
+@pytest.mark.parametrize("layout", ["its own", "shards"])
+def test_an_internlm2_is_a_backbone(layout: str, state: State, converted: State, tmp_path: Path) -> None:
+    own, apart = internlm2(state)
+    towers = {
+        k: v for k, v in state.items() if not k.startswith(("llma.layers.", "llma.tok_", "llma.output"))
+    }
+    options: dict[str, Any] = {"architecture": ARCHITECTURE, "quiet": True}
+    if layout == "its own":
+        below = write_original(
+            tmp_path / "towers", towers | {"llma.layers.0.attention.wq.weight": torch.ones(1)}
+        )
+        folder = tmp_path / "internlm2"
+        folder.mkdir()
+        save_file({name: value.contiguous() for name, value in own.items()}, folder / "model.safetensors")
+        rope = {"type": "dynamic", "factor": 2.0}
+        arguments = {
+            "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+            "rms_norm_eps": 1e-5, "rope_theta": 1e6, "rope_scaling": rope, "max_position_embeddings": 8192,
+        }  # fmt: skip
+        (folder / "config.json").write_text(json.dumps(arguments))
+        config = convert([below, folder], tmp_path / "out", **options)
+        parameters = config.text_config.rope_parameters
+        assert (parameters["rope_type"], parameters["factor"]) == ("dynamic", 2.0)
+        assert (parameters["rope_theta"], config.text_config.max_position_embeddings) == (1e6, 8192)
+    else:
+        shards = towers | {f"llma.{name.removeprefix('model.')}": value for name, value in own.items()}
+        convert([write_original(tmp_path / "in", shards)], tmp_path / "out", **options)
+    expected = dict(converted)
+    for layer in range(2):
+        for part in "qkv":
+            name = f"model.language_model.layers.{layer}.self_attn.{part}_proj.weight"
+            expected[name] = apart[f"{layer}.{part}"]
+    same(tmp_path / "out", expected)
+    model = SphinxForConditionalGeneration.from_pretrained(tmp_path / "out").eval()
+    with torch.no_grad():
+        assert model(torch.tensor([[1, 5, 6]])).logits.isfinite().all()
+
+
+def test_skip_tokens_are_made(state: State, tmp_path: Path) -> None:
+    folder = write_original(tmp_path / "in", state, "llama_ens10")
+    config = convert([folder], tmp_path / "out", architecture=ARCHITECTURE, skip_tokens=2, quiet=True)
+    assert config.skip_tokens == 2
+    loaded: Any = SphinxForConditionalGeneration.from_pretrained(tmp_path / "out", output_loading_info=True)
+    assert not loaded[1]["missing_keys"]
+    assert loaded[0].model.skip_tokens.shape == (1, 2, 16)
+    assert 0 < loaded[0].model.skip_tokens.std() < 0.1
+    assert SphinxProcessor.from_pretrained(tmp_path / "out").skip_tokens == 2
 
 
 def _without(state: State) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from model import SphinxImageProcessor, SphinxProcessor, SphinxTokenizer, to_picture, to_square
-from model.image_processing_sphinx import pad_to_square, padded_views
+from model.image_processing_sphinx import pad_to_square, padded_views, resize_padded
 from tests.model.tiny import tiny_config, tiny_processor, tiny_tokenizer
 
 PROMPT = (
@@ -276,3 +276,20 @@ def test_a_tokenizer_can_be_made_anywhere(tmp_path: Path) -> None:
     tokenizer = tiny_tokenizer(tmp_path)
     assert (tokenizer.unk_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id) == (0, 1, 2)
     assert tokenizer.padding_side == "left"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 700), st.integers(1, 700), st.sampled_from((30, 64, 224, 256, 448)), st.integers(0, 99))
+def test_resizing_before_padding_is_resizing_the_padded_square(width, height, size, seed):
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    image = Image.fromarray(pixels)
+    square = pad_to_square(image).resize((size, size), Image.Resampling.BICUBIC)
+    assert resize_padded(image, size).tobytes() == square.tobytes()
+
+
+@pytest.mark.parametrize("size_wh", [(1, 30_000), (30_000, 1)])
+def test_a_narrow_picture_costs_no_square(monkeypatch, size_wh):
+    made, new = [], Image.new
+    monkeypatch.setattr(Image, "new", lambda mode, size, *rest: made.append(size) or new(mode, size, *rest))
+    assert resize_padded(Image.new("RGB", size_wh, "red"), 256).size == (256, 256)
+    assert max(w * h for w, h in made) < 60_000_000  # a square would have 900 million pixels

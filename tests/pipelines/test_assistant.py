@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipelines.diffusion import OpenCVInpainter
 from pipelines.errors import DemoError
+from pipelines.inpainting.opencv import OpenCVInpainter
 from pipelines.interfaces import TRIES, InpaintOptions, Painting, ReplyOptions
 from pipelines.scene import Box, Click, Keypoint, Mask, Point, Region, Scene
 
@@ -59,16 +59,24 @@ def test_segment_finds_and_outlines(assistant, drawing):
     assert found.mask
     assert found.score == 0.9
     assert [score for _, score in found.candidates] == [0.9, 0.5]
-    # nothing outside a box can be in its mask, so a box in words (50, 80, 90, 120) is asked a little larger
-    assert found.mask.box == found.prompt_box == Box(48, 78, 92, 122)
+    assert found.mask.box == found.prompt_box == Box(50, 80, 90, 120)
 
 
-def test_a_box_in_words_is_asked_larger_but_within_the_picture(assistant, segmenter, drawing):
+def test_a_mask_may_leave_the_box_of_words_but_not_one_that_a_visitor_draws(assistant, segmenter, drawing):
+    asked, outline = [], segmenter.outline
+
+    def beyond(image, digest, **named):
+        asked.append((named["confined"], named["neighbours"]))
+        return outline(image, digest, box=named["box"].grown(0.1).within(image.size))
+
+    segmenter.outline = beyond
     scene = assistant.open(drawing)
-    found = assistant.outline(scene, Region(1, "a wall", Box(0, 100, 200, 200)))
-    assert segmenter.asked[-1][0] == found.prompt_box == Box(0, 92, 200, 200)
+    lid = Region(2, "lid", Box(50, 60, 90, 82))
+    words = assistant.engine.outline(scene.picture, Region(1, "ball", Box(50, 80, 90, 120)), [lid])
+    assert asked[-1] == (False, [lid.box])
+    assert words.prompt_box == words.mask.box == Box(46, 76, 94, 124)  # a later click keeps all of it
     assistant.box(scene, Box(10, 10, 60, 60))
-    assert segmenter.asked[-1][0] == Box(10, 10, 60, 60)  # what a visitor draws is meant
+    assert asked[-1] == (True, [])
 
 
 def test_absent_things_get_no_box(assistant, drawing):

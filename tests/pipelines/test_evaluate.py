@@ -35,7 +35,7 @@ def seeing(assistant, vlm, segmenter, monkeypatch):
         else:
             yield "There is nothing in the image."
 
-    def outline(image, digest, *, box=None, clicks=()):
+    def outline(image, digest, *, box=None, clicks=(), confined=True, neighbours=()):
         for thing in truths[digest].things:
             if box and chain.box_of(thing).iou(box) > 0.7:
                 return ((Mask.from_array(chain.outline(thing, image.size)), 1.0),)

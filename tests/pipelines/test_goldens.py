@@ -43,6 +43,8 @@ def test_the_fakes_are_answered_as_recorded(assistant, vlm, drawing, messages):
 def test_the_embedded_checkpoints_answer_as_recorded(row):
     was = RECORDED["embedded"][goldens.key(row)]
     now = plain(goldens.play(embedded(), goldens.example(row[0]), row[1:], []))
+    for turn in (*now["turns"], *was["turns"]):
+        turn["by"] = turn.get("by", "").rpartition(" / ")[0]  # how many pieces a reply came in is no matter
     assert now["turns"] == was["turns"]
     assert [region["label"] for region in now["regions"]] == [region["label"] for region in was["regions"]]
     for one, other in zip(now["regions"], was["regions"]):

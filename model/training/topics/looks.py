@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 
-from model.training.quiz import QA, SEEN, VALUES, Quiz, fits
+from model.training.quiz import QA, SEEN, VALUES, Quiz, area, fits
 from model.training.wordings import (
     ACTION,
     BROKEN,
@@ -15,19 +16,21 @@ from model.training.wordings import (
     IS_IT,
     IS_THERE,
     KIND,
+    LARGEST,
     PATTERN,
     SCENE,
     SIZE,
     phrase,
 )
-from model.training.world import THING_KINDS
 from model.training.world.phrases import article, plural
 from model.training.world.truth import Thing
+
+CLEARLY = 1.4  # how many times larger than any other thing the largest is, where training asks for it
 
 
 def kind(quiz: Quiz) -> QA | None:
     """What the red thing is, where its colour, pattern or size is its own."""
-    things = [thing for thing in quiz.seen if thing.kind != "person"]
+    things = [thing for thing in quiz.seen if thing.kind != "person" and not quiz.is_photo]
     for thing in quiz.rng.sample(things, len(things)):
         looks = [{"colour": thing.colour}]
         if thing.pattern not in (None, "plain"):
@@ -98,24 +101,35 @@ def pattern(quiz: Quiz) -> QA | None:
     )
 
 
-def count(quiz: Quiz) -> QA | None:
-    """How many of a kind there are, where none of them is half hidden; sometimes of a colour."""
-    kinds = sorted({thing.kind for thing in quiz.truth.things})
-    if not kinds:
-        return None
-    kind = quiz.rng.choice(kinds) if quiz.rng.random() < 0.9 else quiz.rng.choice(THING_KINDS)
-    same = [thing for thing in quiz.truth.things if thing.kind == kind]
-    if any(thing.visible < SEEN for thing in same) or len(same) >= len(COUNTS):
-        return None
-    if quiz.varied and quiz.rng.random() < 0.2 and (counted := _count_coloured(quiz)):
-        return counted
-    number = COUNTS[len(same)]
-    sentence = f"There is one {kind}." if len(same) == 1 else f"There are {number} {plural(kind)}."
-    return quiz.words("count", quiz.pick(COUNT, x=plural(kind)), str(len(same)), sentence)
+def count(wanted: int) -> Callable[[Quiz], QA | None]:
+    """A maker of questions how many of a kind there are, where there are `wanted` and none is half hidden.
+
+    One topic for each number, so that every answer is as frequent as the others: otherwise "1" is nearly
+    always right.
+    """
+
+    def make(quiz: Quiz) -> QA | None:
+        if wanted == 0:
+            found = quiz.absent(bare=True)
+            kinds = [found[1]] if found else []
+        else:
+            numbers = Counter(thing.kind for thing in quiz.truth.things)
+            hidden = {thing.kind for thing in quiz.truth.things if thing.visible < SEEN}
+            kinds = [kind for kind in sorted(numbers) if numbers[kind] == wanted and kind not in hidden]
+            kinds = [kind for kind in kinds if quiz.told_whole(kind)]
+        if not kinds:
+            return None
+        kind = quiz.rng.choice(kinds)
+        sentence = f"There is one {kind}." if wanted == 1 else f"There are {COUNTS[wanted]} {plural(kind)}."
+        return quiz.words(f"count-{wanted}", quiz.pick(COUNT, x=plural(kind)), str(wanted), sentence)
+
+    return make
 
 
-def _count_coloured(quiz: Quiz) -> QA | None:
+def count_coloured(quiz: Quiz) -> QA | None:
     """How many things have a colour, or how many things there are."""
+    if quiz.is_photo:
+        return None
     things = [thing for thing in quiz.truth.things if thing.kind != "person"]
     colour = quiz.rng.choice((None, *(thing.colour for thing in things)))
     fitting = [thing for thing in things if fits(thing, colour=colour)]
@@ -127,7 +141,7 @@ def _count_coloured(quiz: Quiz) -> QA | None:
         return None
     words = f"{colour} things" if colour else "things"
     sentence = f"There {'is' if len(fitting) == 1 else 'are'} {COUNTS[len(fitting)]}."
-    return quiz.words("count", quiz.pick(COUNT, x=words), str(len(fitting)), sentence)
+    return quiz.words("count-coloured", quiz.pick(COUNT, x=words), str(len(fitting)), sentence)
 
 
 def action(quiz: Quiz) -> QA | None:
@@ -210,4 +224,17 @@ def scene(quiz: Quiz) -> QA | None:
     return quiz.words("scene", quiz.pick(SCENE), word, f"It is {article(word)}.") if word else None
 
 
-_PAGES = {"document": "page", "screen": "screen"}
+def largest(quiz: Quiz) -> QA | None:
+    """The kind of the largest thing of a photograph; in training only where no other is nearly as large."""
+    if not quiz.is_photo or not quiz.seen:
+        return None
+    by_area = sorted(quiz.seen, key=lambda thing: -area(thing.box))
+    others = [area(thing.box) for thing in by_area[1:] if thing.kind != by_area[0].kind]
+    others += [area(box) for kind, box in quiz.truth.ignored if kind != by_area[0].kind]
+    if quiz.varied and others and max(others) * CLEARLY > area(by_area[0].box):
+        return None
+    kind = by_area[0].kind
+    return quiz.words("largest", quiz.pick(LARGEST), kind, f"It is {article(kind)}.")
+
+
+_PAGES = {"document": "page", "screen": "screen", "photo": "photograph"}

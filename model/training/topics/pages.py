@@ -8,10 +8,11 @@ from model.training.quiz import QA, Quiz, element_name
 from model.training.scoring import number
 from model.training.wordings import CHART_LEAST, CHART_MOST, CHART_VALUE, READ_AT, READ_ONE, READ_SIGN
 from model.training.world.truth import Word
-from model.training.world.vocabulary import BUTTONS, CHECKS, FIELDS, allowed
+from model.training.world.vocabulary import BUTTONS, CHECKS, FIELDS, SIGN_WORDS, allowed
 
 MOST_WORDS = 12  # written words that one reply reads out
 ICONS = ("MENU", "CLOSE", "SEARCH", "ADD")
+NEAR_SHARE = 0.5  # of the absent elements are of a kind that the screen has
 LABELS = {
     **{"button": BUTTONS, "field": FIELDS, "icon": ICONS},
     **dict.fromkeys(("checkbox", "switch", "slider"), CHECKS),
@@ -70,8 +71,8 @@ def text(quiz: Quiz) -> QA | None:
 def no_text(quiz: Quiz) -> QA | None:
     """A picture without a word."""
     truth = quiz.truth
-    if truth.words or truth.blocks or truth.elements or truth.chart:
-        return None
+    if truth.words or truth.blocks or truth.elements or truth.chart or quiz.is_photo:
+        return None  # what is written on a photograph is not labelled
     return quiz.task("text-absent", "text", ())
 
 
@@ -148,12 +149,31 @@ def screen(quiz: Quiz) -> QA | None:
 
 
 def screen_absent(quiz: Quiz) -> QA | None:
-    """An element of a kind and with a word that other screens have."""
-    if not quiz.truth.elements:
+    """An element of a kind and with a word that other screens have; sometimes a word of this one's."""
+    elements = quiz.truth.elements
+    if not elements:
         return None
-    kind = quiz.rng.choice(tuple(LABELS))
-    label = quiz.rng.choice(allowed(LABELS[kind], held_out=False)).lower()
-    if label in [element.label for element in quiz.truth.elements]:
+    here = {element_name(element) for element in elements}
+    labels = {element.label for element in elements}
+    for _ in range(12):
+        kind = quiz.rng.choice(tuple(LABELS))
+        if quiz.rng.random() < NEAR_SHARE:
+            kind = quiz.rng.choice(elements).kind  # of a kind that is here
+        if kind not in LABELS:
+            continue
+        label = quiz.rng.choice(allowed(LABELS[kind], held_out=False)).lower()
+        name = f"{label} {kind}"
+        if label not in labels and name not in here:
+            return quiz.task("screen-absent", "screen", Found((), name), phrase=name)
+    return None
+
+
+def locate_word_absent(quiz: Quiz) -> QA | None:
+    """A word that is not written here, where others are."""
+    texts_here = {word.text for word in quiz.truth.words}
+    if not texts_here:
         return None
-    name = f"{label} {kind}"
-    return quiz.task("screen-absent", "screen", Found((), name), phrase=name)
+    word = quiz.rng.choice(allowed(SIGN_WORDS, held_out=False))
+    if word in texts_here:
+        return None
+    return quiz.task("locate-word-absent", "locate", Found((), f"word {word}"), phrase=f"word {word}")

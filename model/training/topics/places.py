@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from model.prompts import JOINTS, MARK_RELATIONS, Found, Joint
-from model.training.quiz import QA, SEEN, Quiz, fits, lies_on, middle
+from model.training.quiz import QA, SEEN, Quiz, area, fits, lies_on, middle
 from model.training.scoring import iou
 from model.training.wordings import BETWEEN, JOINT, ON_WHAT, RELATED, RIDER
 from model.training.world.phrases import plural
@@ -14,6 +14,7 @@ from model.training.world.truth import Thing
 NEEDED_SHARE = 0.7  # of the phrases with a relation prefer a kind of which there are several
 SMALL = 0.1  # of the picture's side: what is smaller is what sub-images are for
 MOST_BOXES = 8  # boxes of one kind that one reply finds
+SEVERAL = range(2, 6)  # alike things that are a topic of their own
 
 
 def relation_word(quiz: Quiz) -> QA | None:
@@ -117,25 +118,48 @@ def _might(quiz: Quiz, k: int, relation: str, j: int) -> bool:
     return sign * (middle(things[k].box)[axis] - middle(things[j].box)[axis]) > 0
 
 
-def detect(quiz: Quiz) -> QA | None:
-    """The boxes of all of a kind, sometimes of one colour."""
-    kinds = sorted({thing.kind for thing in quiz.seen})
-    if not kinds:
+def detect(*, several: bool) -> Callable[[Quiz], QA | None]:
+    """A maker of questions for the boxes of all of a kind, sometimes of one colour.
+
+    Args: several: two to five alike, which are a topic of their own; otherwise any other number.
+    """
+
+    def make(quiz: Quiz) -> QA | None:
+        asked = []
+        for kind in sorted({thing.kind for thing in quiz.seen if quiz.told_whole(thing.kind)}):
+            fitting = [thing for thing in quiz.truth.things if thing.kind == kind]
+            asked.append((plural(kind), fitting))
+            for colour in [] if quiz.is_photo else sorted({str(thing.colour) for thing in fitting}):
+                alike = [thing for thing in fitting if fits(thing, colour=colour)]
+                named = f"{plural(kind)} in {colour}" if kind == "person" else f"{colour} {plural(kind)}"
+                asked.append((named, alike))
+        asked = [
+            (words, fitting)
+            for words, fitting in asked
+            if len(fitting) <= MOST_BOXES
+            and (len(fitting) in SEVERAL) is several
+            and all(thing.visible >= SEEN for thing in fitting)
+        ]
+        if not asked:
+            return None
+        words, fitting = quiz.rng.choice(asked)
+        boxes = sorted(quiz.box(thing.box) for thing in fitting)
+        topic = "detect-several" if several else "detect"
+        return quiz.task(topic, "detect", Found(tuple(boxes)), exact=boxes, phrase=words)
+
+    return make
+
+
+def detect_all(quiz: Quiz) -> QA | None:
+    """The boxes of all of one kind of a photograph, as many as there are."""
+    if not quiz.is_photo:
         return None
-    kind = quiz.rng.choice(kinds)
-    looks: dict[str, str | None] = {"kind": kind}
-    if quiz.rng.random() < 0.3:
-        looks["colour"] = quiz.rng.choice([thing for thing in quiz.seen if thing.kind == kind]).colour
-    fitting = [thing for thing in quiz.truth.things if fits(thing, **looks)]
-    if any(thing.visible < SEEN for thing in fitting):
-        return None
-    words = plural(kind)
-    if looks.get("colour"):
-        words = f"{words} in {looks['colour']}" if kind == "person" else f"{looks['colour']} {words}"
-    boxes = sorted(quiz.box(thing.box) for thing in fitting)
-    if len(boxes) > MOST_BOXES:
-        return None
-    return quiz.task("detect", "detect", Found(tuple(boxes)), exact=boxes, phrase=words)
+    for kind in quiz.rng.sample(kinds := sorted({thing.kind for thing in quiz.seen}), len(kinds)):
+        boxes = sorted(quiz.box(thing.box) for thing in quiz.truth.things if thing.kind == kind)
+        if quiz.told_whole(kind) and len(boxes) <= MOST_BOXES:
+            words = plural(kind)
+            return quiz.task("detect-all", "detect", Found(tuple(boxes)), exact=boxes, phrase=words)
+    return None
 
 
 def detect_absent(quiz: Quiz) -> QA | None:
@@ -146,18 +170,45 @@ def detect_absent(quiz: Quiz) -> QA | None:
     return quiz.task("detect-absent", "detect", Found((), words), phrase=words)
 
 
+def locate_largest(quiz: Quiz) -> QA | None:
+    """The box of a photograph's largest thing, by a phrase that fits it alone."""
+    thing = largest_thing(quiz)
+    names = quiz.names(thing) if thing else []
+    if thing is None or not names:
+        return None
+    box = quiz.box(thing.box)
+    return quiz.task("locate-largest", "locate", Found((box,)), exact=(box,), phrase=names[0])
+
+
+def region_largest(quiz: Quiz) -> QA | None:
+    """What a photograph's largest thing is, asked by its box."""
+    if (thing := largest_thing(quiz)) is None:
+        return None
+    box = quiz.box(thing.box)
+    words = quiz.plain_phrase(thing)
+    return quiz.task("region-largest", "region", words, exact=(box,), box=quiz.shaken(box))
+
+
+def largest_thing(quiz: Quiz) -> Thing | None:
+    """The largest thing of a photograph; of a drawn scene nobody asks."""
+    if not quiz.is_photo or not quiz.seen:
+        return None
+    return max(quiz.seen, key=lambda thing: area(thing.box))
+
+
 def region(quiz: Quiz) -> QA | None:
     """A thing's box; not one that another thing shares."""
     for thing in quiz.rng.sample(quiz.seen, len(quiz.seen)):
         box = quiz.box(thing.box)
         if all(other is thing or iou(box, quiz.box(other.box)) < 0.5 for other in quiz.truth.things):
-            return quiz.task("region", "region", thing.phrase, exact=(box,), box=quiz.shaken(box))
+            words = quiz.plain_phrase(thing)
+            return quiz.task("region", "region", words, exact=(box,), box=quiz.shaken(box))
     return None
 
 
 def region_empty(quiz: Quiz) -> QA | None:
     """A box with nothing of the truth in it."""
-    box = quiz.empty_place() if quiz.things and not quiz.truth.blocks else None
+    box = quiz.empty_place() if quiz.things and not quiz.is_photo and not quiz.truth.blocks else None
     return None if box is None else quiz.task("region-empty", "region", "", exact=(box,), box=box)
 
 
@@ -219,7 +270,9 @@ def marks(quiz: Quiz) -> QA | None:
     chosen = quiz.rng.sample(shown, quiz.rng.randint(2, min(4, len(shown))))
     numbered = list(zip(quiz.mark_numbers(len(chosen)), chosen))
     marks = [(number, quiz.centre(thing.box)) for number, thing in numbered]
-    return quiz.task("marks", "marks", [(number, thing.phrase) for number, thing in numbered], marks=marks)
+    return quiz.task(
+        "marks", "marks", [(number, quiz.plain_phrase(thing)) for number, thing in numbered], marks=marks
+    )
 
 
 def mark_relation(quiz: Quiz) -> QA | None:

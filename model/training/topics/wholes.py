@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from model.prompts import Group
+from model.training.photos.wording import caption_pieces
 from model.training.quiz import QA, Quiz, area, element_name
 from model.training.wordings import ODD_ONE, phrase
 from model.training.world.phrases import article, plural
@@ -15,11 +17,15 @@ MOST_GROUPS = 10  # phrases in one dense reply
 
 def caption(quiz: Quiz) -> QA | None:
     """The caption."""
+    if quiz.is_photo and not (quiz.truth.known and quiz.truth.things):
+        return None
     return quiz.task("caption", "caption", quiz.truth.caption)
 
 
 def detail(quiz: Quiz) -> QA | None:
     """The caption, then where the largest things are, then what is written."""
+    if quiz.is_photo and not (quiz.truth.known and quiz.truth.things):
+        return None
     width, height = quiz.truth.size_wh
     sentences = [quiz.truth.caption.rstrip(".") + "."]
     largest = sorted(quiz.seen, key=lambda thing: -area(thing.box))[:4]
@@ -27,7 +33,7 @@ def detail(quiz: Quiz) -> QA | None:
         x = (thing.box[0] + thing.box[2]) / 2 / width
         y = (thing.box[1] + thing.box[3]) / 2 / height
         place = " ".join(filter(None, (_third(y, "top", "bottom"), _third(x, "left", "right")))) or "centre"
-        sentences.append(f"{article(thing.phrase).capitalize()} is at the {place}.")
+        sentences.append(f"{article(quiz.plain_phrase(thing)).capitalize()} is at the {place}.")
     if quiz.truth.words and len(quiz.truth.words) <= 3:
         sentences.append(f"The text reads {' '.join(word.text for word in quiz.truth.words)}.")
     return quiz.task("detail", "detail", " ".join(sentences)) if len(sentences) > 1 else None
@@ -40,6 +46,8 @@ def _third(value: float, low: str, high: str) -> str:
 
 def grounded(quiz: Quiz) -> QA | None:
     """The caption with the boxes of what it names: the fullest names first, several alike things as one."""
+    if quiz.is_photo:
+        return _grounded_photo(quiz)
     caption = quiz.truth.caption
     marks: list[tuple[int, int, list[Thing]]] = []
     waiting = quiz.seen
@@ -68,6 +76,21 @@ def grounded(quiz: Quiz) -> QA | None:
     return quiz.task("grounded", "grounded_caption", kept, exact=exact) if len(exact) <= MOST_GROUPS else None
 
 
+def _grounded_photo(quiz: Quiz) -> QA | None:
+    """The caption of a photograph with the boxes of what it names."""
+    truth = quiz.truth
+    if not truth.known or not truth.things:
+        return None
+    pieces: list[str | Group] = []
+    for words, indices in caption_pieces(truth.things, truth.size_wh):
+        boxes = tuple(sorted(quiz.box(truth.things[i].box) for i in indices))
+        pieces.append(Group(words, boxes) if boxes else words)
+    exact = [box for piece in pieces if isinstance(piece, Group) for box in piece.boxes]
+    if len(exact) > MOST_GROUPS:
+        return None
+    return quiz.task("grounded", "grounded_caption", tuple(pieces), exact=exact)
+
+
 def dense(quiz: Quiz) -> QA | None:
     """A phrase for every thing and word from left to right; a screen or a page in reading order."""
     truth = quiz.truth
@@ -76,7 +99,9 @@ def dense(quiz: Quiz) -> QA | None:
     elif truth.blocks:
         regions = [(block.kind, block.box) for block in truth.blocks]
     else:
-        regions = [(thing.phrase, thing.box) for thing in quiz.seen]
+        if quiz.is_photo and not truth.known:
+            return None
+        regions = [(quiz.plain_phrase(thing), thing.box) for thing in quiz.seen]
         regions += [(f"word {word.text}", word.box) for word in truth.words if truth.chart is None]
     if not regions or len(regions) > MOST_GROUPS:
         return None
@@ -88,13 +113,20 @@ def dense(quiz: Quiz) -> QA | None:
     return quiz.task("dense", "dense", groups, exact=[group.boxes[0] for group in groups])
 
 
-def odd(quiz: Quiz) -> QA | None:
-    """The odd or broken thing, named and boxed."""
-    if quiz.truth.odd is None:
-        return None
-    thing = quiz.truth.things[quiz.truth.odd]
-    box = quiz.box(thing.box)
-    return quiz.task("odd", "odd", Group(thing.phrase, (box,)), exact=(box,))
+def odd(*, damaged: bool) -> Callable[[Quiz], QA | None]:
+    """A maker of questions for the odd thing, or with `damaged` the broken one, named and boxed."""
+
+    def make(quiz: Quiz) -> QA | None:
+        if quiz.truth.odd is None:
+            return None
+        thing = quiz.truth.things[quiz.truth.odd]
+        if thing.damaged is not damaged:
+            return None
+        box = quiz.box(thing.box)
+        topic = "odd-damaged" if damaged else "odd"
+        return quiz.task(topic, "odd", Group(thing.phrase, (box,)), exact=(box,))
+
+    return make
 
 
 def odd_word(quiz: Quiz) -> QA | None:
@@ -107,6 +139,6 @@ def odd_word(quiz: Quiz) -> QA | None:
 
 def nothing_odd(quiz: Quiz) -> QA | None:
     """A picture in which nothing is odd."""
-    if quiz.truth.odd is not None or any(thing.damaged for thing in quiz.truth.things):
+    if quiz.is_photo or quiz.truth.odd is not None or any(thing.damaged for thing in quiz.truth.things):
         return None
     return quiz.task("odd-absent", "odd", None)

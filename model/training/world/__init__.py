@@ -18,6 +18,7 @@ from .palette import COLOURS
 from .people import ACTIONS
 from .phrases import RELATIONS
 from .scenes import COMPOSED, Stage, composed, crowd, damaged, odd_one_out, sign
+from .several import several
 from .shapes import PATTERNS, THING_KINDS
 from .style import STYLES, photograph
 from .truth import Block, Chart, Element, Thing, Truth, Word
@@ -35,7 +36,7 @@ SHARES: dict[str, float] = {
     "people": 0.14, "sign": 0.09, "document": 0.08, "chart": 0.07, "screen": 0.05, "odd": 0.06,
     "damaged": 0.03,
 }  # fmt: skip
-KINDS = tuple(SHARES)
+KINDS = (*SHARES, "several")  # drawn only where it is asked for: what seeds draw by themselves stays
 MAX_SIDE = 768  # pixels
 MIN_SIDE = 64  # pixels
 TRIES = 400  # pictures begun before giving up; one in a few fails
@@ -47,6 +48,7 @@ _MAKERS: dict[str, Callable[[Stage, int], Truth | None]] = {
     "screen": screen,
     "odd": odd_one_out,
     "damaged": damaged,
+    "several": several,
 }
 
 
@@ -82,7 +84,7 @@ def draw(
     if not all(MIN_SIDE <= side <= MAX_SIDE for side in size_wh):
         raise ValueError(f"expected sides of {MIN_SIDE} to {MAX_SIDE} pixels, got {size_wh}")
     choice = random.Random(seed)
-    kind = kind or choice.choices(KINDS, tuple(SHARES.values()))[0]
+    kind = kind or choice.choices(tuple(SHARES), tuple(SHARES.values()))[0]
     style = style or choice.choice(STYLES)
     for attempt in range(TRIES):
         rng = random.Random(f"{seed} {kind} {attempt}")

@@ -51,7 +51,7 @@ def size_word(box: XYXY, size_wh: tuple[int, int]) -> str | None:
 
 def plural(kind: str) -> str:
     """More than one of a kind."""
-    special = {"fish": "fish", "person": "people", "butterfly": "butterflies"}
+    special = {"fish": "fish", "sheep": "sheep", "person": "people", "butterfly": "butterflies"}
     return special.get(kind) or kind + ("es" if kind.endswith(("s", "x", "ch")) else "s")
 
 

@@ -149,7 +149,8 @@ def pick_pattern(rng: random.Random, kind: str) -> str:
     return rng.choices(("plain", "striped", "dotted"), (0.62, 0.19, 0.19))[0]
 
 
-def _kind(rng: random.Random, pool: tuple[str, ...]) -> str:
+def choose_kind(rng: random.Random, pool: tuple[str, ...]) -> str:
+    """A kind from the pool, so that all kinds come out about equally often over the scenes."""
     return rng.choices(pool, [CHANCE.get(k, 1.0) for k in pool])[0]
 
 
@@ -160,7 +161,7 @@ def _side(rng: random.Random, kind: str, count: int, small: bool) -> float:
     return min(0.55, rng.uniform(0.19, 0.34) * BULK.get(kind, 1.0) * crowd)
 
 
-def _new(stage: Stage, kind: str, zone: str, count: int, *, small: bool = False) -> Item:
+def new_item(stage: Stage, kind: str, zone: str, count: int, *, small: bool = False) -> Item:
     rng = stage.rng
     turn = rng.uniform(-14, 14) if zone == "sky" and kind not in ("clock", "bird") else rng.uniform(-3, 3)
     if zone == "ground" and kind in ("ball", "star", "heart"):
@@ -184,7 +185,7 @@ def _person(stage: Stage, height: float) -> Item:
     return Item("person", colour, "plain", "ground", height, pose=how)
 
 
-def _overlap(a: XYXY, b: XYXY) -> float:
+def overlap(a: XYXY, b: XYXY) -> float:
     w = min(a[2], b[2]) - max(a[0], b[0])
     h = min(a[3], b[3]) - max(a[1], b[1])
     if w <= 0 or h <= 0:
@@ -214,7 +215,7 @@ def _place(stage: Stage, ground: Ground, items: list[Item]) -> list[Item]:
             seat = base.foot - bh * (1 - top)
             new = replace(item, side=side, x=base.x + off, foot=seat, turn=0.0)
             x1, y1, x2, _ = new.box(u)
-            clash = any(_overlap(new.box(u), o.box(u)) > 0.1 for k, o in placed.items() if k != item.support)
+            clash = any(overlap(new.box(u), o.box(u)) > 0.1 for k, o in placed.items() if k != item.support)
             if y1 > 2 and x1 > 2 and x2 < w - 2 and not clash:
                 placed[index] = new
             continue
@@ -235,7 +236,7 @@ def _place(stage: Stage, ground: Ground, items: list[Item]) -> list[Item]:
             if 2 * pad > w or y - bh < 2:
                 continue
             new = replace(new, x=rng.uniform(pad, w - pad), foot=y)
-            if all(_overlap(new.box(u), other.box(u)) <= loose for other in placed.values()):
+            if all(overlap(new.box(u), other.box(u)) <= loose for other in placed.values()):
                 placed[index] = new
                 break
     kept = sorted(placed)
@@ -298,7 +299,7 @@ def _break(canvas: Canvas, before: np.ndarray, item: Item, ident: int, rng: rand
     canvas.ids[part][owned & (crack.ids == 1)] = 0
 
 
-def _draw(stage: Stage, items: list[Item], shadows: bool = True) -> None:
+def draw_items(stage: Stage, items: list[Item], shadows: bool = True) -> None:
     """Draw all items; item i owns the pixels i + 1."""
     canvas, u = stage.canvas, stage.canvas.unit
     pixels = [0] * len(items)
@@ -382,7 +383,7 @@ def holds_held_out(things: list[Thing], relations: list[tuple[int, str, int]], w
     )
 
 
-def _finish(
+def finish(
     stage: Stage, seed: int, kind: str, ground: Ground, *, unique: bool = True,
         words: list[Word] | None = None,
     text: str | None = None, odd: int | None = None,
@@ -422,17 +423,17 @@ def _force(
     )  # fmt: skip
     if relations and (rng.random() < 0.45 or not pairs):
         first, word, second = rng.choice(relations)
-        base = _new(stage, second, "ground", count)
+        base = new_item(stage, second, "ground", count)
         if word == "on":
-            made = [base, replace(_new(stage, first, "on", count), support=0)]
+            made = [base, replace(new_item(stage, first, "on", count), support=0)]
         else:
-            made = [_new(stage, first, "sky" if word == "above" else "ground", count), base]
+            made = [new_item(stage, first, "sky" if word == "above" else "ground", count), base]
         made = [replace(m, colour=pick_colour(rng, m.kind, held_out=False)) for m in made]
         return made + [i for i in items if i.support is None][: max(0, len(items) - 2)]
     colour, kind = rng.choice(pairs)
     zone = "sky" if kind in sky and kind not in pool else "ground"
     free = [i for i in items if i.support is None]
-    return [replace(_new(stage, kind, zone, count), colour=colour), *free[1:]]
+    return [replace(new_item(stage, kind, zone, count), colour=colour), *free[1:]]
 
 
 def composed(
@@ -453,19 +454,19 @@ def composed(
             like = rng.choice(items)
             if like.zone == "on":
                 continue
-            new = _new(stage, like.kind, like.zone, count, small=tiny)
+            new = new_item(stage, like.kind, like.zone, count, small=tiny)
             items.append(replace(new, colour=like.colour) if rng.random() < 0.45 else new)
         elif not tiny and roll < (0.28 if place == "table" else 0.36) and len(items) + 2 <= count:
             options = [k for k in SUPPORTS if k in pool]
             if not options:
-                items.append(_new(stage, _kind(rng, pool), "ground", count))
+                items.append(new_item(stage, choose_kind(rng, pool), "ground", count))
                 continue
-            items.append(_new(stage, _kind(rng, tuple(options)), "ground", count))
-            items.append(replace(_new(stage, rng.choice(RIDERS), "on", count), support=len(items) - 1))
+            items.append(new_item(stage, choose_kind(rng, tuple(options)), "ground", count))
+            items.append(replace(new_item(stage, rng.choice(RIDERS), "on", count), support=len(items) - 1))
         elif roll < 0.5:
-            items.append(_new(stage, _kind(rng, sky), "sky", count, small=tiny))
+            items.append(new_item(stage, choose_kind(rng, sky), "sky", count, small=tiny))
         else:
-            items.append(_new(stage, _kind(rng, pool), "ground", count, small=tiny))
+            items.append(new_item(stage, choose_kind(rng, pool), "ground", count, small=tiny))
     if not damage and place in ("park", "street", "beach") and rng.random() < PERSON_SHARE:
         items = [*items[:3], _person(stage, rng.uniform(0.38, 0.55))]
         items = [i for i in items if i.support is None or i.support < 3]
@@ -481,9 +482,9 @@ def composed(
     items = _place(stage, ground, items)
     if not items or (damage and not any(i.damaged for i in items)) or (count > 1 and len(items) < 2):
         return None
-    _draw(stage, items)
+    draw_items(stage, items)
     odd = next((i for i, item in enumerate(items) if item.damaged), None)
-    return _finish(stage, seed, kind, ground, odd=odd)
+    return finish(stage, seed, kind, ground, odd=odd)
 
 
 def damaged(stage: Stage, seed: int) -> Truth | None:
@@ -503,22 +504,22 @@ def crowd(stage: Stage, seed: int) -> Truth | None:
     items = [_person(stage, height * rng.uniform(0.9, 1.08)) for _ in range(count)]
     if rng.random() < 0.35 or stage.held_out:
         pool = tuple(k for k in GROUND_KINDS[place] if BULK.get(k, 1.0) < 1.2)
-        extra = _new(stage, _kind(rng, pool), "ground", 3)
+        extra = new_item(stage, choose_kind(rng, pool), "ground", 3)
         if stage.held_out:
             pairs = sorted(p for p in HELD_OUT_PAIRS if p[1] in (*pool, "person"))
             colour, kind = rng.choice(pairs)
             if kind == "person":
                 items[0] = replace(items[0], colour=colour)
             else:
-                extra = replace(_new(stage, kind, "ground", 3), colour=colour)
+                extra = replace(new_item(stage, kind, "ground", 3), colour=colour)
                 items.append(extra)
         else:
             items.append(extra)
     items = _place(stage, ground, items)
     if sum(i.pose is not None for i in items) < count:
         return None
-    _draw(stage, items)
-    return _finish(stage, seed, "people", ground)
+    draw_items(stage, items)
+    return finish(stage, seed, "people", ground)
 
 
 def sign(stage: Stage, seed: int) -> Truth | None:
@@ -594,14 +595,14 @@ def sign(stage: Stage, seed: int) -> Truth | None:
         pairs = sorted(p for p in HELD_OUT_PAIRS if p[1] in pool)
         if stage.held_out and not forced:
             colour, kind = rng.choice(pairs)
-            extra = replace(_new(stage, kind, "ground", 4), colour=colour)
+            extra = replace(new_item(stage, kind, "ground", 4), colour=colour)
         else:
-            extra = _new(stage, _kind(rng, pool), "ground", 4)
+            extra = new_item(stage, choose_kind(rng, pool), "ground", 4)
         bw, bh = extra.extent(u)
         for _ in range(20):
             x, y = rng.uniform(bw / 2 + 4, w - bw / 2 - 4), rng.uniform(ground.top, ground.bottom) * h
             new = replace(extra, x=x, foot=y)
-            if y - bh > 2 and all(_overlap(new.box(u), o) <= 0.02 for o in outlines):
+            if y - bh > 2 and all(overlap(new.box(u), o) <= 0.02 for o in outlines):
                 ident = len(items) + 1
                 canvas.shadow(x, y, bw * 0.56, max(2.0, 0.07 * bw), 0.3)
                 draw_thing(canvas, _look(stage, new), ident)
@@ -609,7 +610,7 @@ def sign(stage: Stage, seed: int) -> Truth | None:
                 break
     said = [article(name(Described(i.kind, i.colour, None, None, (0, 0, 0, 0)))) for i, _ in stage.drawn]
     text = _sign_caption(said, items, words, ground.place)
-    return _finish(stage, seed, "sign", ground, words=words, text=text)
+    return finish(stage, seed, "sign", ground, words=words, text=text)
 
 
 def _sign_caption(said: list[str], items: list[Item], words: list[Word], place: str) -> str:
@@ -629,7 +630,7 @@ def odd_one_out(stage: Stage, seed: int) -> Truth | None:
     columns, rows = rng.choice(((3, 2), (3, 3), (3, 2), (2, 2), (4, 3)) if wide else ((2, 3), (3, 3), (2, 2)))
     total = columns * rows
     plain_kind = rng.choice(THING_KINDS)
-    base = _new(stage, plain_kind, "grid", 3)
+    base = new_item(stage, plain_kind, "grid", 3)
     odd = replace(base)
     way = rng.choices(("colour", "kind", "pattern", "damage"), (0.36, 0.34, 0.15, 0.15))[0]
     if stage.held_out:
@@ -663,10 +664,10 @@ def odd_one_out(stage: Stage, seed: int) -> Truth | None:
         item = replace(like, side=side, stretch=1.0, turn=0.0, flip=base.flip)
         item = replace(item, x=cx + rng.uniform(-0.03, 0.03) * cell_w, foot=cy + item.extent(u)[1] / 2)
         items.append(item)
-    _draw(stage, items, shadows=False)
+    draw_items(stage, items, shadows=False)
     common = Described(base.kind, base.colour, base.pattern, None, (0, 0, 0, 0))
     different = Described(odd.kind, odd.colour, odd.pattern, None, (0, 0, 0, 0), damaged=odd.damaged)
     show = way == "pattern"
     alike, other = name(common, pattern=show, many=True), article(name(different, pattern=show))
     text = sentence(f"{COUNTS[total - 1]} {alike} and {other}")
-    return _finish(stage, seed, "odd", ground, unique=False, text=text, odd=where)
+    return finish(stage, seed, "odd", ground, unique=False, text=text, odd=where)

@@ -83,6 +83,9 @@ class Truth:
     chart: Chart | None = None
     odd: int | None = None  # index into things
     held_out: bool = False
+    known: tuple[str, ...] | None = None  # kinds of which every instance is among `things`; None: all kinds
+    # Kind and place of what is there but neither asked about nor taken to be absent.
+    ignored: tuple[tuple[str, XYXY], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -40,6 +40,16 @@ def test_what_is_made_up_is_told() -> None:
     assert "a chart that is not there, it mostly makes one up" in str(abilities(worse)["cannot"])
 
 
+def test_a_checkpoint_that_saw_photographs_says_which_kinds_it_knows_there() -> None:
+    said = abilities(FOUND, photographs={"largest": {"n": 10.0, "exact": 0.7}})
+    assert "never seen a photograph" not in str(said["cannot"])
+    assert "named rightly in 70 %" in str(said["cannot"])
+    assert "**photographs** it knows person, dog" in str(said["understands"])
+    assert said["headlines"]["photographs: kind of the largest thing, asked in words"] == 0.7  # type: ignore[index]
+    assert "never seen a photograph" in str(abilities(FOUND)["cannot"])
+    assert set(abilities(FOUND)) > {"kinds", "colours", "question_families"}
+
+
 def test_f1_of_is_there_counts_both_kinds_of_question_alike() -> None:
     # of 10 present things 8 are affirmed, of 10 absent ones 1: precision 8 / 9, recall 8 / 10
     assert is_there_f1(FOUND, "is-there-absent") == pytest.approx(2 * (8 / 9) * 0.8 / (8 / 9 + 0.8))
@@ -67,7 +77,7 @@ def test_the_halves_by_style_make_up_the_whole() -> None:
 
 
 def test_controls_ask_the_same_questions_about_the_same_pictures() -> None:
-    paper = set_paper(60_000_000, 3, ["kind", "locate", "count"])
+    paper = set_paper(60_000_000, 3, ["kind", "locate", "count-1"])
     for exam in paper.exams:
         exam.reply = "said"
     part = again(paper, 2, grey=True)
@@ -86,7 +96,7 @@ def test_a_folder_without_photographs_is_refused_before_anything_is_measured(
     Image.new("RGB", (4, 4)).save(tmp_path / "images" / "1.JPG")
     assert [file.name for file in photographs(tmp_path / "images")] == ["1.JPG"]
     with pytest.raises(SystemExit):
-        main(["--minutes", "1", "--hardware", "a core", "--photos", str(tmp_path)])
+        main(["--minutes", "1", "--hardware", "a core", "--strangers", str(tmp_path)])
     assert "no .jpg in" in capsys.readouterr().err
 
 

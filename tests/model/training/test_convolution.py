@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
-from model.training.convolution import quick_gradients
+from model.training.convolution import quick_depthwise, quick_gradients
 
 
 @pytest.mark.parametrize(
@@ -39,3 +41,26 @@ def test_what_it_does_not_know_stays_as_it_is() -> None:
     grouped = nn.Conv2d(4, 4, 3, padding=1, groups=4)
     quick_gradients(grouped)
     assert "forward" not in vars(grouped)
+
+
+def test_a_depthwise_convolution_trains_on_every_fourth_picture() -> None:
+    torch.manual_seed(0)
+    plain = nn.Conv2d(8, 8, 7, padding=3, groups=8)
+    quick = quick_depthwise(copy.deepcopy(plain))
+    pixels = torch.randn(8, 8, 12, 12)
+    inputs = [pixels.clone().requires_grad_() for _ in range(3)]
+    torch.testing.assert_close(quick(inputs[0]), plain(inputs[1]))
+    quick(inputs[0]).square().sum().backward()
+    plain(inputs[1]).square().sum().backward()
+    torch.testing.assert_close(inputs[0].grad, inputs[1].grad)
+    assert quick.bias is not None
+    assert plain.bias is not None
+    torch.testing.assert_close(quick.bias.grad, plain.bias.grad)
+    plain.zero_grad()
+    (plain(inputs[2][::4]).square().sum() * 4).backward()
+    torch.testing.assert_close(quick.weight.grad, plain.weight.grad, rtol=1e-4, atol=1e-4)
+
+
+def test_only_depthwise_convolutions_are_changed() -> None:
+    dense = nn.Conv2d(8, 8, 3, padding=1)
+    assert "forward" not in vars(quick_depthwise(dense))

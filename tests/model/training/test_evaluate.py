@@ -21,9 +21,12 @@ from model.training.evaluate import (
     evaluate,
     figures,
     load,
+    main,
+    photo_paper,
     set_paper,
     untrained,
 )
+from model.training.photos import load_photos
 from model.training.scoring import best_constant_box
 
 ROOT = Path(__file__).parents[3]
@@ -97,3 +100,22 @@ def test_asking_in_two_processes_finds_the_same() -> None:
         return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
     assert json.loads(found(2)) == json.loads(found(1)) != {}
+
+
+def test_photographs_are_asked_about_beside_the_world(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["--count", "1", "--topics", "kind", "largest", "count-0", "--photos", str(photos)]
+    assert main([*command, "--split", "train", "--views", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "photographs\n" in said
+    assert "| kind of the largest thing, asked in words | photographs |" in said
+    with pytest.raises(SystemExit):
+        main([*command, "--split", "none"])
+
+
+def test_of_photographs_only_the_main_kinds_are_headlines(photos: Path) -> None:
+    paper = photo_paper(load_photos(photos, "train"))
+    largest = [exam for exam in paper.exams if exam.qa.topic == "largest"]
+    assert [exam.qa.answer for exam in largest] == ["dog", "cat", "person", "sheep"]
+    assert {exam.style for exam in paper.exams} == {"photo"}

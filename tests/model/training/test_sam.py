@@ -146,3 +146,21 @@ def test_the_measure_gives_the_truth_one_and_its_box_less() -> None:
     figures = sam_evaluate.measure(Perfect(questions[0].target), questions)
     assert figures["box"] == figures["click"] == figures["clicks 3"] == 1.0
     assert figures["box as mask"] < 1.0
+
+
+def test_outlined_photographs_are_a_pool(photos: Path) -> None:
+    pool = PhotoPool(load_photos(photos, "train"))
+    assert len(pool) == 4
+    first = pool[0]
+    assert first.image.shape == (120, 160, 3)
+    assert sorted(np.unique(first.things)) == [0, 1, 2]  # the dog without an outline is nobody's
+    assert first.things[60, 50] == 1
+    made = batch([(pool, 1.0)], np.random.default_rng(0), 3, 64)
+    assert made.targets.shape == (3, 2, 64, 64)
+    assert made.targets.flatten(2).any(-1).all()
+
+
+def test_photographs_kept_back_are_measured(photos: Path) -> None:
+    (question,) = sam_evaluate.photos(photos, 10)
+    assert question.target.shape == (120, 160)
+    assert question.target.sum() == pytest.approx(120 * 90, rel=0.03)

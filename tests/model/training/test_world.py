@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -336,3 +337,18 @@ def test_the_command_writes_pictures_and_truth(tmp_path: Path) -> None:
         assert row["size"] == [192, 128]
         assert row["held_out"]
         assert {"caption", "things", "words", "blocks", "elements", "chart", "odd"} <= set(row)
+
+
+def test_four_and_five_alike_are_drawn_as_often_as_two() -> None:
+    counts: Counter[int] = Counter()
+    for seed in range(60):
+        _, truth = draw(2_000_000 + seed, kind="several", size_wh=(160, 128))
+        counts[max(Counter(thing.kind for thing in truth.things).values())] += 1
+    assert min(counts[n] for n in (2, 3, 4, 5)) >= 4, counts
+
+
+def test_seeds_by_themselves_draw_what_they_always_drew() -> None:
+    assert "several" in KINDS
+    assert {draw(2_000_000 + seed, size_wh=(96, 96))[1].kind for seed in range(40)} <= set(KINDS) - {
+        "several"
+    }

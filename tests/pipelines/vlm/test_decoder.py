@@ -69,7 +69,7 @@ def test_the_transformers_model_shares_the_joined_weights(model):
     before = alone(model, ids)
     Decoder(model)
     torch.testing.assert_close(alone(model, ids), before, rtol=1e-5, atol=1e-5)
-    attention = model.language_model.layers[0].self_attn
+    attention = model.model.language_model.layers[0].self_attn
     storage = attention.q_proj.weight.untyped_storage()
     assert storage.data_ptr() == attention.v_proj.weight.untyped_storage().data_ptr()
 

@@ -10,16 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipelines.diffusion import (
-    LEAST_SHARE,
-    DiffusionInpainter,
-    OpenCVInpainter,
-    cut_out,
-    match_color,
-    paste,
-    recolor,
-)
 from pipelines.errors import DemoError, MissingCapability
+from pipelines.inpainting.choosing import inpainter_for
+from pipelines.inpainting.color import recolor
+from pipelines.inpainting.cropping import context_crop, paste
+from pipelines.inpainting.diffusion import LARGEST_ENLARGEMENT, DiffusionInpainter
+from pipelines.inpainting.opencv import OpenCVInpainter
 from pipelines.interfaces import InpaintOptions
 
 STEPS = InpaintOptions(steps=6)
@@ -191,17 +187,6 @@ def test_a_model_that_cannot_inpaint_is_refused(inpainter):
         DiffusionInpainter(pipeline, name="plain")
 
 
-def test_a_painting_takes_the_tone_of_its_surroundings():
-    seen = np.full((40, 40, 3), 120, np.float32)
-    mask = disc(40, 40, 20, 20, 8)
-    painted = seen + 15  # an autoencoder's tint, all over
-    painted[mask] += (60, 0, 0)
-    found = match_color(painted, seen, mask)
-    assert np.abs(found[~mask] - 120).max() < 1
-    assert np.abs(found[mask] - (180, 120, 120)).max() < 1
-    assert (match_color(painted, seen, np.ones((40, 40), bool)) == painted).all()
-
-
 def test_a_painter_that_tints_says_who_did(inpainter, folder):
     image, mask = noise(80, 60), disc(80, 60, 40, 30, 15)
     tints = DiffusionInpainter.load(folder, name="t", device="cpu", dtype=torch.float32, tints=True)
@@ -240,10 +225,10 @@ def test_paste_never_leaves_the_mask(width, height, data):
     seed = data.draw(st.integers(0, 999))
     mask = np.random.default_rng(seed).random((height, width)) < data.draw(st.floats(0.02, 0.9))
     mask[data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))] = True
-    image, cut = noise(width, height), cut_out(mask, data.draw(st.integers(1, 100)))
-    assert 0 <= cut.x1 < cut.x2 <= width
-    assert 0 <= cut.y1 < cut.y2 <= height
-    after = paste(image, Image.new("RGB", (7, 9), "white"), cut, mask)
+    image, crop = noise(width, height), context_crop(mask, data.draw(st.integers(1, 100)))
+    assert 0 <= crop.x1 < crop.x2 <= width
+    assert 0 <= crop.y1 < crop.y2 <= height
+    after = paste(image, Image.new("RGB", (7, 9), "white"), crop, mask)
     assert outside_is_identical(image, after, mask)
 
 
@@ -257,5 +242,27 @@ def test_full_memory_is_explained(inpainter, monkeypatch):
 
 
 def test_a_small_thing_is_painted_larger_than_it_is(inpainter):
-    cut = cut_out(disc(256, 256, 60, 60, 3), inpainter._side // LEAST_SHARE)
-    assert cut.x2 - cut.x1 == inpainter._side // LEAST_SHARE
+    crop = context_crop(disc(256, 256, 60, 60, 3), inpainter._side // LARGEST_ENLARGEMENT)
+    assert crop.x2 - crop.x1 == inpainter._side // LARGEST_ENLARGEMENT
+
+
+def test_on_photographs_removing_is_classical_unless_the_painter_learnt_photographs(inpainter, folder):
+    drawn_only = DiffusionInpainter.load(
+        folder, name="drawn", device="cpu", dtype=torch.float32, for_photographs=False
+    )
+    assert isinstance(inpainter_for(drawn_only, "", photograph=True), OpenCVInpainter)
+    assert inpainter_for(drawn_only, "", photograph=False) is drawn_only
+    assert inpainter_for(drawn_only, "a star", photograph=True) is drawn_only
+    assert inpainter_for(inpainter, "", photograph=True) is inpainter
+
+
+def test_two_holes_far_apart_are_two_paintings_in_one(inpainter):
+    image, mask = noise(300, 60), disc(300, 60, 30, 30, 12) | disc(300, 60, 270, 30, 10)
+    paintings = list(inpainter.paint(image, mask, "a star", options=STEPS))
+    assert [painting.step for painting in paintings] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 12]
+    assert {painting.steps for painting in paintings} == {12}
+    (after,) = [painting.image for painting in paintings if painting.image]
+    assert outside_is_identical(image, after, mask)
+    assert (np.asarray(image)[mask] != np.asarray(after)[mask]).any(axis=1).mean() > 0.5
+    assert not outside_is_identical(image, after, ~disc(300, 60, 270, 30, 10))
+    assert not outside_is_identical(image, after, ~disc(300, 60, 30, 30, 12))

@@ -1,0 +1,141 @@
+// A picture comes in: chosen, dropped, pasted or taken with the camera.
+
+import { make, takesText } from "./dom.js";
+
+function filesOf(transfer) {
+  return transfer ? [...transfer.files].filter((item) => item.size) : [];
+}
+
+/**
+ * Say whether a paste is a picture for the page. In a field, whatever has words is text: an office program puts
+ * words and a picture of them on the clipboard at once.
+ */
+export function pastesPicture(target, transfer) {
+  if (!filesOf(transfer).length) return false;
+  const words = [...transfer.types].includes("text/plain") && transfer.getData("text/plain").trim();
+  return !(takesText(target) && words);
+}
+
+/** Create the intake. `canvas`: element, root, upload and trigger. Returns what the rest of the page needs of it. */
+export function createIntake({ element, root, upload, trigger }) {
+  const message = element.querySelector(".intake-message"), file = element.querySelector("input.file");
+  const camera = createCamera(root, element.querySelector(".camera"), send, () => {
+    // no camera to be had this way (a phone without https has its own): the file dialog may offer one
+    file.setAttribute("capture", "environment");
+    file.click();
+    file.removeAttribute("capture");
+  });
+  let arriving = false; // a picture has been chosen and is not drawn yet
+  let open = false; // the intake is open over a picture
+
+  function say(words) { message.textContent = words; }
+
+  function show(visible) {
+    open = visible;
+    root.classList.toggle("choosing", visible || !root.classList.contains("has-picture"));
+  }
+
+  async function send(picture) {
+    if (!picture) return;
+    show(true);
+    say("Uploading " + (picture.name || "the picture") + " \u2026");
+    try {
+      const { path } = await upload(picture);
+      say("Opening the picture \u2026");
+      arriving = true;
+      trigger("intake", { path, name: picture.name || "" });
+    } catch (error) {
+      say("The upload failed: " + (error && error.message ? error.message : "the file may be too large") + ".");
+    }
+  }
+
+  function example(name) {
+    say("Opening the example \u2026");
+    arriving = true;
+    trigger("example", { name });
+  }
+
+  /** Close after a value came: the picture that was chosen, or a new one. */
+  function settle(hasPicture, isNew) {
+    if (arriving || isNew) open = false;
+    arriving = false;
+    root.classList.toggle("choosing", open || !hasPicture);
+    if (!open) say("");
+  }
+
+  file.addEventListener("change", () => { send(file.files[0]); file.value = ""; });
+  listenForFiles(root, send);
+  return { say, settle, example, camera, show, choose: () => file.click(), get open() { return open; } };
+}
+
+function listenForFiles(root, send) {
+  const take = (event, transfer) => {
+    event.preventDefault();
+    event.stopPropagation();
+    send(filesOf(transfer)[0]);
+  };
+  document.addEventListener("dragover", (event) => {
+    if (!event.dataTransfer || ![...event.dataTransfer.types].includes("Files")) return;
+    event.preventDefault();
+    root.classList.add("dropping");
+  }, true);
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) root.classList.remove("dropping");
+  }, true);
+  document.addEventListener("drop", (event) => {
+    root.classList.remove("dropping");
+    if (filesOf(event.dataTransfer).length) take(event, event.dataTransfer);
+  }, true);
+  document.addEventListener("paste", (event) => {
+    if (pastesPicture(event.target, event.clipboardData)) take(event, event.clipboardData);
+  }, true);
+}
+
+/** The camera's little window. `without()` is called where the browser gives no camera. */
+function createCamera(root, window, send, without) {
+  const video = window.querySelector("video");
+  let film = null;
+
+  async function open() {
+    try {
+      film = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+    } catch {
+      without();
+      return;
+    }
+    video.srcObject = film;
+    await video.play();
+    root.classList.add("filming");
+    window.querySelector("button").focus();
+  }
+
+  function close() {
+    if (film) film.getTracks().forEach((track) => track.stop());
+    film = null;
+    root.classList.remove("filming");
+  }
+
+  function shoot() {
+    const paper = document.createElement("canvas");
+    paper.width = video.videoWidth;
+    paper.height = video.videoHeight;
+    paper.getContext("2d").drawImage(video, 0, 0);
+    close();
+    paper.toBlob((blob) => send(new File([blob], "photo.jpg", { type: "image/jpeg" })), "image/jpeg", 0.92);
+  }
+
+  return { open, close, shoot };
+}
+
+/** Draw the example pictures once. */
+export function drawExamples(element, examples) {
+  const box = element.querySelector(".examples");
+  if (box.childElementCount === examples.length) return;
+  box.textContent = "";
+  for (const example of examples) {
+    const button = make("button", "example", { type: "button", "data-example": example.name, title: example.name });
+    button.append(make("img", "", { src: example.file.url, alt: example.name, loading: "lazy", draggable: "false" }));
+    box.append(button);
+  }
+  element.querySelector(".examples-title").hidden = !examples.length;
+}

@@ -1,0 +1,45 @@
+// The message box: names of regions are put into it, and whole sentences.
+
+const field = () => document.querySelector("#words textarea");
+
+/** Return `text` with `name` put in at `start`..`end`, apart from what stands beside it, and the new caret. */
+export function inserted(text, start, end, name) {
+  const before = text.slice(0, start), after = text.slice(end);
+  const lead = before && !/\s$/.test(before) ? " " : "";
+  const trail = /^[\s.,;:!?]/.test(after) ? "" : " ";
+  return [before + lead + name + trail + after, (before + lead + name + trail).length];
+}
+
+function write(text, caret) {
+  const words = field();
+  if (!words) return;
+  words.value = text;
+  words.dispatchEvent(new Event("input", { bubbles: true }));
+  words.setSelectionRange(caret, caret);
+}
+
+/**
+ * Put "@3" where the caret is in a message that is being written. An empty message stays empty: what is said next is
+ * said of the selected region anyhow, and a name before it would have to be deleted where it is not meant.
+ */
+export function nameRegion(id) {
+  const words = field();
+  if (!words || !words.value.trim()) return;
+  const text = words.value;
+  if (new RegExp("[@#]" + id + "\\b").test(text)) return;
+  write(...inserted(text, words.selectionStart ?? text.length, words.selectionEnd ?? text.length, "@" + id));
+}
+
+/** Write a sentence and leave the caret at its "..." for the visitor to go on. */
+export function compose(sentence) {
+  const gap = sentence.indexOf("...");
+  write(sentence.replace("...", ""), gap < 0 ? sentence.length : gap);
+  field()?.focus();
+}
+
+/** Say a sentence, as if the visitor had typed and sent it. */
+export function say(sentence) {
+  write(sentence, sentence.length);
+  // the text field's own value follows its event a moment later
+  setTimeout(() => document.querySelector("#words .submit-button")?.click(), 30);
+}

@@ -1,0 +1,14 @@
+"""Labelled photographs read from a folder: what they show, how they are varied, and how they become truths.
+
+The folder is named on the command line (`--photos DIR`) and is never part of the repository. It holds
+`images/*.jpg` and `labels.jsonl`; `docs` of the format: README, "Training on photographs".
+"""
+
+from __future__ import annotations
+
+from .library import COMPLETE, MAIN_KINDS, VOC_KINDS, Labelled, Photo, PhotoLibrary, load_photos
+from .vary import PhotoSource
+
+__all__ = [
+    "COMPLETE", "MAIN_KINDS", "VOC_KINDS", "Labelled", "Photo", "PhotoLibrary", "PhotoSource", "load_photos",
+]  # fmt: skip
