@@ -181,6 +181,7 @@ def _answers(
     from pipelines import ReplyOptions
     from pipelines.masks import read_mask, with_mask
     from pipelines.scene import Click
+    from pipelines.visit import serve
 
     started = time.monotonic()
     scene = timeline.scene
@@ -198,9 +199,8 @@ def _answers(
         timeline = timeline.push(scene)
     answers = []
     for words in given.words:
-        timeline = timeline.push(
-            assistant.answer(timeline.scene, words, options=ReplyOptions(seed=given.seed))
-        )
+        for grown in serve(assistant, timeline, words, options=ReplyOptions(seed=given.seed)):
+            timeline = grown.timeline
         answers.append(_answer(assistant, timeline.scene, started))
         started = time.monotonic()
     return timeline, answers or [_answer(assistant, timeline.scene, started)]
@@ -210,10 +210,11 @@ def _answer(assistant: Assistant, scene: Scene, started: float) -> dict[str, Any
     """One answer as a JSON object."""
     from pipelines.export import region_json
 
-    turn = scene.turns[-1] if scene.turns and scene.turns[-1].role == "assistant" else None
+    answers = scene.answers
+    turn = answers[-1] if answers else None
     return {
         "model": assistant.about.model,
-        "text": turn.text if turn else "",
+        "text": "\n".join(answer.text for answer in answers),
         "raw": turn.raw if turn else "",
         "table": [list(row) for row in turn.table] if turn and turn.table else None,
         "regions": [region_json(region, scene) for region in scene.regions],
