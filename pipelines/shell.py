@@ -26,7 +26,7 @@ from pipelines.settings import Parser, Settings, settings_of, whole_number
 
 if TYPE_CHECKING:
     from pipelines.assistant import Assistant
-    from pipelines.scene import Scene, Timeline
+    from pipelines.scene import Mask, Scene, Timeline
 
 BAD_INPUT, INTERRUPTED = 2, 130  # exit status
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".ppm")
@@ -198,16 +198,19 @@ def _answers(
         timeline = timeline.push(scene)
     answers = []
     for words in given.words:
-        timeline = timeline.push(
-            assistant.answer(timeline.scene, words, options=ReplyOptions(seed=given.seed))
-        )
-        answers.append(_answer(assistant, timeline.scene, started))
+        scene, touched = timeline.scene, None
+        for event in assistant.respond(scene, words, options=ReplyOptions(seed=given.seed)):
+            scene, touched = event.scene, event.hole or touched
+        timeline = timeline.push(scene)
+        answers.append(_answer(assistant, timeline.scene, started, touched))
         started = time.monotonic()
     return timeline, answers or [_answer(assistant, timeline.scene, started)]
 
 
-def _answer(assistant: Assistant, scene: Scene, started: float) -> dict[str, Any]:
-    """One answer as a JSON object."""
+def _answer(
+    assistant: Assistant, scene: Scene, started: float, touched: Mask | None = None
+) -> dict[str, Any]:
+    """One answer as a JSON object. `touched`: the pixels that an edit may have changed; no other has."""
     from pipelines.export import region_json
 
     turn = scene.turns[-1] if scene.turns and scene.turns[-1].role == "assistant" else None
@@ -219,6 +222,7 @@ def _answer(assistant: Assistant, scene: Scene, started: float) -> dict[str, Any
         "regions": [region_json(region, scene) for region in scene.regions],
         "notices": [turn.text for turn in scene.turns if turn.role == "notice"],
         "picture": None,
+        "touched": touched.rle(scene.picture.size_wh) if touched and scene.picture else None,
         "seconds": round(time.monotonic() - started, 3),
     }
 

@@ -36,6 +36,16 @@ def run(capsys, *arguments: object) -> tuple[int, str, str]:
     return status, out, err
 
 
+def test_the_json_of_an_edit_says_what_it_may_have_touched(shelled, park, capsys):
+    answer = json.loads(run(capsys, park, "remove the red ball", "--json")[1])
+    touched = coco.decode(answer["touched"]).astype(bool)
+    before, after = np.asarray(Image.open(park).convert("RGB")), np.asarray(Image.open(answer["picture"]))
+    changed = (before != after).any(axis=2)
+    assert changed.any()
+    assert not (changed & ~touched).any()
+    assert json.loads(run(capsys, park, "segment the red ball", "--json")[1])["touched"] is None
+
+
 def test_the_json_object(shelled, park, capsys):
     status, out, err = run(
         capsys, park, "segment the red ball", "--json", "--seed", 5, "--model", "sphinx-1k"
@@ -50,7 +60,7 @@ def test_the_json_object(shelled, park, capsys):
     assert answer["picture"] is None
     (region,) = answer["regions"]
     assert set(region) == {"id", "label", "box", "mask", "keypoints", "score", "note"}
-    assert (region["id"], region["label"], region["box"]) == (1, "red ball", [48, 78, 92, 122])
+    assert (region["id"], region["label"], region["box"]) == (1, "red ball", [50, 80, 90, 120])
     plane = coco.decode(region["mask"])
     assert plane.shape == (200, 200)
     assert plane[100, 70]
@@ -96,7 +106,7 @@ def test_words_for_people(shelled, park, capsys):
     status, out, _ = run(capsys, park, "segment the red ball")
     assert status == 0
     assert "Here is the red ball" in out
-    assert "#1 red ball: 48,78 to 92,122" in out
+    assert "#1 red ball: 50,80 to 90,120" in out
 
 
 def test_a_folder_gives_lines(shelled, park, capsys, tmp_path):
