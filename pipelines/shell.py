@@ -26,7 +26,7 @@ from pipelines.settings import Parser, Settings, settings_of, whole_number
 
 if TYPE_CHECKING:
     from pipelines.assistant import Assistant
-    from pipelines.scene import Scene, Timeline
+    from pipelines.scene import Mask, Scene, Timeline
 
 BAD_INPUT, INTERRUPTED = 2, 130  # exit status
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".ppm")
@@ -199,15 +199,18 @@ def _answers(
         timeline = timeline.push(scene)
     answers = []
     for words in given.words:
+        touched = None
         for grown in serve(assistant, timeline, words, options=ReplyOptions(seed=given.seed)):
-            timeline = grown.timeline
-        answers.append(_answer(assistant, timeline.scene, started))
+            timeline, touched = grown.timeline, grown.hole or touched
+        answers.append(_answer(assistant, timeline.scene, started, touched))
         started = time.monotonic()
     return timeline, answers or [_answer(assistant, timeline.scene, started)]
 
 
-def _answer(assistant: Assistant, scene: Scene, started: float) -> dict[str, Any]:
-    """One answer as a JSON object."""
+def _answer(
+    assistant: Assistant, scene: Scene, started: float, touched: Mask | None = None
+) -> dict[str, Any]:
+    """One answer as a JSON object. `touched`: the pixels that an edit may have changed; no other has."""
     from pipelines.export import region_json
 
     answers = scene.answers
@@ -220,6 +223,7 @@ def _answer(assistant: Assistant, scene: Scene, started: float) -> dict[str, Any
         "regions": [region_json(region, scene) for region in scene.regions],
         "notices": [turn.text for turn in scene.turns if turn.role == "notice"],
         "picture": None,
+        "touched": touched.rle(scene.picture.size_wh) if touched and scene.picture else None,
         "seconds": round(time.monotonic() - started, 3),
     }
 

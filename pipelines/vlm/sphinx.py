@@ -141,7 +141,7 @@ class SphinxVLM:
                 self._started = Batcher(
                     decoder,
                     Prefixes(kept),
-                    eos=self._processor.tokenizer.eos_token_id,
+                    eos=int(self._processor.tokenizer.eos_token_id),
                     own_bytes=free_bytes(decoder.device) // RUNNING_SHARE,
                     **self._limits,
                 )
