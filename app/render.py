@@ -16,12 +16,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pipelines.draw import PALETTE
 from pipelines.engine import About
 from pipelines.scene import Keypoint, Mask, Picture, Region, Scene, Span, Turn
 
 NAME = "SPHINX, live"
 LINE = "Talk about a picture: everything it names lights up on it."
-HUES = 10  # colours in the palette of `page.css`; region 11 has the colour of region 1
+HUES = len(PALETTE)  # colours in the palette of `page.css`; region 11 has the colour of region 1
 OUTLINE_ERROR = 0.6  # pixels a drawn outline may lie beside the mask's own
 UPSCALE = 4  # times a mask is enlarged before its outline is traced, so that small pictures have no steps
 SMOOTH = 0.9  # pixels of blur before tracing

@@ -82,7 +82,7 @@ def _shorter(thing: Thing) -> float:
     return min(thing.box[2] - thing.box[0], thing.box[3] - thing.box[1])
 
 
-def loosened(plane: np.ndarray, rng: random.Random, other: np.ndarray) -> np.ndarray:
+def sample_hole(plane: np.ndarray, rng: random.Random, other: np.ndarray) -> np.ndarray:
     """A hole that holds a plane: a box or an ellipse around it, or the hull of something else.
 
     Never the plane's own shape, and of its own proportions only half of the time: at work a hole is that of
@@ -192,7 +192,7 @@ def wishes_for(image: np.ndarray, truth: Truth, rng: random.Random) -> list[Wish
     for thing in rng.sample(whole, min(THINGS_ASKED, len(whole))):
         others = [other for other in truth.things if other is not thing]
         lent = outline([rng.choice(others)] if others else [], truth.size_wh)
-        hole = loosened(outline([thing], truth.size_wh), rng, lent)
+        hole = sample_hole(outline([thing], truth.size_wh), rng, lent)
         others = outline(others, truth.size_wh)
         if (hole & others).sum() > OVERLAP * hole.sum():
             continue

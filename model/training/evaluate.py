@@ -315,6 +315,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--topics", nargs="+", choices=list(TOPICS), default=list(TOPICS), metavar="TOPIC")
     parser.add_argument("--photos", type=Path, help="a folder of labelled photographs, asked about too")
     parser.add_argument("--split", default="val", help="of the photographs")
+    parser.add_argument("--limit", type=int, help="photographs at most")
     parser.add_argument("--views", type=int, help="1: the global view only")
     parser.add_argument("--encoders", nargs="+", help="only these encoders")
     parser.add_argument("--style", choices=("synthetic", "real"))
@@ -331,7 +332,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.workers > 1:
         torch.set_num_threads(1)  # threads do not survive the fork
     try:
-        library = load_photos(arguments.photos, arguments.split) if arguments.photos else None
+        library = (
+            load_photos(arguments.photos, arguments.split, arguments.limit) if arguments.photos else None
+        )
     except ValueError as error:
         parser.error(str(error))
     model, processor = load(arguments.checkpoint, arguments.device)

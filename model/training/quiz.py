@@ -88,7 +88,7 @@ class Quiz:
         x1, y1, x2, y2 = to_square(box, self.truth.size_wh)
         return (x1, y1, x2, y2)
 
-    def shaken(self, box: Box) -> Box:
+    def jitter_box(self, box: Box) -> Box:
         """A box as it comes from a visitor or from an earlier reply: in training sometimes a little off."""
         if not self.varied or self.rng.random() < 0.5:
             return box

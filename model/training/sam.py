@@ -184,7 +184,7 @@ def inner_point(plane: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
     return at % plane.shape[1], at // plane.shape[1]
 
 
-def loose_box(plane: np.ndarray, rng: np.random.Generator) -> tuple[float, float, float, float]:
+def jitter_box(plane: np.ndarray, rng: np.random.Generator) -> tuple[float, float, float, float]:
     """The box of a plane as SPHINX or a hand might draw it: xyxy, each side off by some per cent."""
     ys, xs = np.flatnonzero(plane.any(1)), np.flatnonzero(plane.any(0))
     x1, y1, x2, y2 = xs[0], ys[0], xs[-1] + 1, ys[-1] + 1
@@ -244,7 +244,7 @@ def ask_clicks(targets: np.ndarray, rng: np.random.Generator) -> Asked:
 
 def ask_boxes(targets: np.ndarray, rng: np.random.Generator) -> Asked:
     """A loose box a target, with a click in it now and then."""
-    boxes = np.array([loose_box(target, rng) for target in targets], np.float32)
+    boxes = np.array([jitter_box(target, rng) for target in targets], np.float32)
     asked = Asked(None, None, boxes)
     if rng.random() < 0.12:
         points = np.array([inner_point(target, rng) for target in targets], np.float32)

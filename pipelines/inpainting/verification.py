@@ -25,7 +25,8 @@ MOST_LEFT = 0.12  # share of the hole that may hold edges of before
 RIM = 6  # pixels around the hole in which the old thing may stick out
 MOST_STICKING_OUT = 0.25  # share of the rim that may look like the old thing and unlike the surroundings
 UNLIKE = 30.0  # distance of RGB colours from which two places look unlike
-TEXTURED = 2.5  # grey levels, median deviation from the local mean, from which surroundings have a texture
+FINEST, COARSEST = 1.0, 4.0  # pixels, sigmas of the blurs between which texture lies; finer is mere grain
+TEXTURED = 1.5  # grey levels, median texture from which surroundings count as textured
 LEAST_TEXTURE = 0.4  # of the surroundings' texture that a filled hole must have
 FOREIGN = 42.0  # distance of an RGB colour from all of the surroundings' from which it is foreign to them
 MOST_FOREIGN = 0.2  # share of the hole that may have foreign colours
@@ -159,14 +160,18 @@ def _local_mean(pixels: np.ndarray, where: np.ndarray, sigma: float) -> np.ndarr
 
 
 def _texture(new: np.ndarray, hole: np.ndarray, around: np.ndarray) -> float | None:
-    """Return the hole's texture as a share of its surroundings'; None where those are plain."""
+    """Return the hole's finest detail as a share of its surroundings'; None where these have no texture.
+
+    Whether they have one is seen between two blurs, since a plain wall has grain, too. A fill that spreads
+    colours from the hole's edge has streaks at that scale, but no detail.
+    """
     grey = new @ np.array([0.299, 0.587, 0.114], np.float32)
-    fine = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1.5))
+    smooth, smoother = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in (FINEST, COARSEST))
     inside = cv2.erode(hole.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
-    if not inside.any() or not around.any():
+    if not inside.any() or not around.any() or np.median(np.abs(smooth - smoother)[around]) < TEXTURED:
         return None
-    typical = float(np.median(fine[around]))
-    return float(np.median(fine[inside])) / typical if typical >= TEXTURED else None
+    detail = np.abs(grey - smooth)
+    return float(np.median(detail[inside]) / max(1e-6, np.median(detail[around])))
 
 
 def _foreign(new: np.ndarray, hole: np.ndarray, around: np.ndarray) -> float:

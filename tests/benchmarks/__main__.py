@@ -1,6 +1,6 @@
 """Print one table of ratios, each pair measured in turn in one run.
 
-    OMP_WAIT_POLICY=passive python -m tests.benchmarks [answers] [visitors] [pointing] [growth]
+    OMP_WAIT_POLICY=passive python -m tests.benchmarks [answers] [visitors] [pointing] [growth] [pixels]
 
 Not a test: figures depend on the machine and on what else it is doing, which is why there are ratios.
 """
@@ -11,11 +11,11 @@ import argparse
 import sys
 import warnings
 
-from pipelines.catalog import quieten
-from tests.benchmarks import answers, growth, pointing, visitors
+from pipelines.quiet import quieten
+from tests.benchmarks import answers, growth, pixels, pointing, visitors
 from tests.benchmarks.measure import heading, line
 
-GROUPS = {"answers": answers, "visitors": visitors, "pointing": pointing, "growth": growth}
+GROUPS = {"answers": answers, "visitors": visitors, "pointing": pointing, "growth": growth, "pixels": pixels}
 
 
 def main() -> int:

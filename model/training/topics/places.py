@@ -186,7 +186,7 @@ def region_largest(quiz: Quiz) -> QA | None:
         return None
     box = quiz.box(thing.box)
     words = quiz.plain_phrase(thing)
-    return quiz.task("region-largest", "region", words, exact=(box,), box=quiz.shaken(box))
+    return quiz.task("region-largest", "region", words, exact=(box,), box=quiz.jitter_box(box))
 
 
 def largest_thing(quiz: Quiz) -> Thing | None:
@@ -202,7 +202,7 @@ def region(quiz: Quiz) -> QA | None:
         box = quiz.box(thing.box)
         if all(other is thing or iou(box, quiz.box(other.box)) < 0.5 for other in quiz.truth.things):
             words = quiz.plain_phrase(thing)
-            return quiz.task("region", "region", words, exact=(box,), box=quiz.shaken(box))
+            return quiz.task("region", "region", words, exact=(box,), box=quiz.jitter_box(box))
     return None
 
 
@@ -223,7 +223,7 @@ def pose(*, several: bool) -> Callable[[Quiz], QA | None]:
         thing = quiz.rng.choice(shown)
         joints, box = _joints(quiz, thing), quiz.box(thing.box)
         topic = "pose-several" if several else "pose"
-        return quiz.task(topic, "pose", joints, exact=(box,), box=quiz.shaken(box)) if joints else None
+        return quiz.task(topic, "pose", joints, exact=(box,), box=quiz.jitter_box(box)) if joints else None
 
     return make
 
@@ -247,7 +247,7 @@ def joint(quiz: Quiz) -> QA | None:
     wanted, box = quiz.rng.choice(found), quiz.box(thing.box)
     return quiz.task(
         "joint", "pose", [wanted], exact=(box,),
-        wording=quiz.pick(JOINT), phrase=wanted.name, box=quiz.shaken(box),
+        wording=quiz.pick(JOINT), phrase=wanted.name, box=quiz.jitter_box(box),
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import torch
 
 from model.training import diffusion, loop
 from model.training.diffusion import Painter, Recipe
-from model.training.diffusion_data import SIDE, loosened, vague, wishes
+from model.training.diffusion_data import SIDE, sample_hole, vague, wishes
 from model.training.world import COLOURS, THING_KINDS
 
 
@@ -51,7 +51,7 @@ def test_a_hole_holds_its_thing_and_does_not_show_its_shape() -> None:
     cv2.rectangle(bar, (10, 10), (20, 90), 1, -1)
     proportions = []
     for seed in range(60):
-        hole = loosened(disc.astype(bool), random.Random(seed), bar.astype(bool))
+        hole = sample_hole(disc.astype(bool), random.Random(seed), bar.astype(bool))
         assert hole[disc.astype(bool)].all()
         *_, width, height = cv2.boundingRect(hole.astype(np.uint8))
         proportions.append(width / height)

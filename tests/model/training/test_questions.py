@@ -220,10 +220,10 @@ def test_is_it_is_true_half_of_the_time() -> None:
 def test_training_is_looser_than_the_exam() -> None:
     box = (0.2, 0.2, 0.6, 0.6)
     varied, plain = (Quiz(PARK, random.Random(1), varied=varied) for varied in (True, False))
-    shaken = [varied.shaken(box) for _ in range(20)]
-    assert any(found != box for found in shaken)
-    assert all(abs(a - b) < 0.03 for found in shaken for a, b in zip(found, box))
-    assert {plain.shaken(box) for _ in range(20)} == {box}
+    jittered = [varied.jitter_box(box) for _ in range(20)]
+    assert any(found != box for found in jittered)
+    assert all(abs(a - b) < 0.03 for found in jittered for a, b in zip(found, box))
+    assert {plain.jitter_box(box) for _ in range(20)} == {box}
     assert {plain.loosen("Is it?") for _ in range(20)} == {"Is it?"}
     assert {varied.loosen("Is it?") for _ in range(80)} == {"Is it?", "is it?", "Is it", "is it"}
     assert plain.mark_numbers(3) == [1, 2, 3]

@@ -12,8 +12,10 @@ import torch
 from model import segmenter
 from model.segmenter import SegmenterConfig
 from model.training import loop, sam, sam_data, sam_evaluate
-from model.training.sam import Asked, Recipe
+from model.training.photos import load_photos
+from model.training.sam import Asked, Recipe, batch
 from model.training.sam_data import Pool
+from model.training.sam_photos import PhotoPool
 
 TINY = SegmenterConfig(
     image_size=64, stem_dims=(16, 16), vit_dim=32, vit_depth=1, vit_heads=2, prompt_dim=32, decoder_mlp=32

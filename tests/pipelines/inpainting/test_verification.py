@@ -82,6 +82,15 @@ def test_a_grey_smear_over_grass_is_no_removal():
     )
 
 
+def test_grain_that_is_missing_is_no_smear():
+    rng = np.random.default_rng(5)
+    background = np.full((SIZE[1], SIZE[0], 3), (205, 200, 198), np.float32)
+    grained = (background + rng.normal(0, 4, background.shape)).clip(0, 255).astype(np.uint8)
+    before, mask = thing(grained)
+    after = np.where(mask[..., None], background.astype(np.uint8), grained)
+    assert check(before, after, mask).clean
+
+
 def test_a_rim_that_the_mask_missed_is_seen():
     background = grass(3)
     before, whole = thing(background)
