@@ -156,8 +156,8 @@ class Nano(nn.Module):
                 figures["contrast"] = contrast.item()
                 loss = loss + CONTRAST_WEIGHT * contrast
             if "dinov2" in kept and batch["distilled"]:
-                dice = torch.Generator().manual_seed(batch["number"])
-                distilled = self.distillation(core.dinov2, core._for_dinov2(views["vit"]), dice)
+                generator = torch.Generator().manual_seed(batch["number"])
+                distilled = self.distillation(core.dinov2, core._for_dinov2(views["vit"]), generator)
                 figures["distilled"] = distilled.item()
                 loss = loss + DISTILLATION_WEIGHT * distilled
             return loss, {**figures, "dense_loss": dense.item()}

@@ -21,7 +21,8 @@ A run that starts from a checkpoint gives its time to the last of them; before i
 
 In stages one and two the language model's early states at the picture are asked where things lie, too.
 
-Knows the nano shape, the diet of each stage and its losses; leaves batches to data.py, optimisers to loop.py.
+Knows the stages, the mixture and the rates of each; leaves losses to network.py, batches to data.py and
+optimisers to loop.py.
 
     python -m model.training sphinx --minutes 90
 """
@@ -52,7 +53,7 @@ from model import (
 )
 from model.training.attention import use_quick_attention
 from model.training.convolution import quick_depthwise
-from model.training.data import CAPTIONS, Batches, Diet, corpus, worker_setup
+from model.training.data import CAPTIONS, Batches, DataMixture, corpus, worker_setup
 from model.training.growth import grow
 from model.training.loop import SAVE_EVERY, Clock, Curve, Optimizers, progress_bar, save_state
 from model.training.nano import VIEW, nano_config, train_tokenizer
@@ -72,30 +73,32 @@ SPARE_SEEDS = 200_000  # pictures between the stages' first seeds
 class Stage:
     name: str
     share: float  # of the run's time
-    diet: Diet
+    mixture: DataMixture
     vision_rate: float  # peak learning rates
     language_rate: float
     first: int  # number of the stage's first picture
 
 
 STAGES = (
-    Stage("language", 0.04, Diet(24, text_every=1, per_picture=12), 0.0, 3e-3, 0),
-    Stage("heads", 0.0, Diet(64, dense_only=True), 0.0, 0.0, SPARE_SEEDS),
-    Stage("encoders", 0.34, Diet(64, dense_only=True, photographs=0.75), 2e-3, 0.0, 0),
-    Stage("one-real", 0.05, Diet(16, "real", CAPTIONS, 10, single_view=0.9), 1e-3, 2e-3, 2 * SPARE_SEEDS),
+    Stage("language", 0.04, DataMixture(24, text_every=1, per_picture=12), 0.0, 3e-3, 0),
+    Stage("heads", 0.0, DataMixture(64, dense_only=True), 0.0, 0.0, SPARE_SEEDS),
+    Stage("encoders", 0.34, DataMixture(64, dense_only=True, photographs=0.75), 2e-3, 0.0, 0),
+    Stage(
+        "one-real", 0.05, DataMixture(16, "real", CAPTIONS, 10, single_view=0.9), 1e-3, 2e-3, 2 * SPARE_SEEDS
+    ),
     Stage(
         "one-synthetic",
         0.03,
-        Diet(16, "synthetic", CAPTIONS, 10, single_view=0.9),
+        DataMixture(16, "synthetic", CAPTIONS, 10, single_view=0.9),
         7e-4,
         1.5e-3,
         3 * SPARE_SEEDS,
     ),
-    Stage("two", 0.24, Diet(24, text_every=24, single_view=1.0), 1e-3, 2e-3, 4 * SPARE_SEEDS),
+    Stage("two", 0.24, DataMixture(24, text_every=24, single_view=1.0), 1e-3, 2e-3, 4 * SPARE_SEEDS),
     Stage(
         "two-high",
         0.3,
-        Diet(24, text_every=24, single_view=0.4, blind=0.33),
+        DataMixture(24, text_every=24, single_view=0.4, blind=0.33),
         1e-3,
         2e-3,
         9 * SPARE_SEEDS // 2,
@@ -146,7 +149,7 @@ class Plan:
                     vision_rate=stage.vision_rate
                     * (WARM_ENCODERS_RATE if stage.name == "encoders" else WARM_VISION_RATE),
                     language_rate=WARM_RATE * stage.language_rate,
-                    diet=replace(stage.diet, distilled=False),
+                    mixture=replace(stage.mixture, distilled=False),
                 )
                 for stage in stages
             )  # fmt: skip
@@ -226,7 +229,7 @@ class Run:
             ]
         if stage.vision_rate:
             parts += [(module, stage.vision_rate) for module in vision]
-        if stage.vision_rate or stage.diet.dense_only:
+        if stage.vision_rate or stage.mixture.dense_only:
             dropped = (self.nano.heads, self.nano.caption, self.nano.picture, self.nano.distillation.head)
             parts += [(module, HEADS_RATE) for module in dropped]
         if stage.vision_rate and stage.language_rate:
@@ -246,9 +249,9 @@ class Run:
         if resumed and "optimizers" in resumed:
             optimizers.load_state_dict(resumed["optimizers"])
             clock.elapsed, clock.step = resumed["elapsed"], resumed["step"]
-        diet = replace(stage.diet, pictures=min(stage.diet.pictures, BATCH_LIMIT))
+        mixture = replace(stage.mixture, pictures=min(stage.mixture.pictures, BATCH_LIMIT))
         batches = Batches(
-            diet,
+            mixture,
             self.processor,
             base=stage.first,
             grid=core.config.grid_size,

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.training.quiz import element_name
+from model.training.question_generator import element_name
 from pipelines import evaluate as chain
 from pipelines.assistant import Assistant
 from pipelines.catalog import ABILITIES_FILE, ASSETS, Settings, load
