@@ -53,7 +53,6 @@ UNFAMILIAR = (
 
 CONTENT = ("thanks", "praise", "bye")  # small talk of a visitor who wants nothing more
 NOTHING_TO_TAKE_BACK = "There is no step to take back here: undo and redo work on the page."
-REST = "The rest of the message was not carried out: {parts} more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +229,9 @@ class Assistant:
             except DemoError as error:
                 if not rest:
                     raise
-                raise type(error)(f"{error} {REST.format(parts=len(rest))}") from error
+                raise type(error)(f"{error} {_left_undone(rest)}") from error
             if rest and last and _stops(last, request, rest):
-                scene = scene.with_turn(Turn("notice", REST.format(parts=len(rest))))
+                scene = scene.with_turn(Turn("notice", _left_undone(rest)))
                 yield Event("final", scene, step)
                 return
 
@@ -324,6 +323,12 @@ def _moved(scene: Scene, waiting: Sequence[Request], step: int) -> Event:
     move: Literal["undo", "redo"] = "undo" if isinstance(waiting[0], Undo) else "redo"
     scene = scene.with_turn(Turn("assistant", NOTHING_TO_TAKE_BACK))
     return Event("final", scene, step, moved=move, rest=tuple(waiting[1:]))
+
+
+def _left_undone(rest: Sequence[Request]) -> str:
+    if len(rest) == 1:
+        return "The other request of this message was not carried out."
+    return f"The other {len(rest)} requests of this message were not carried out."
 
 
 CHANGES = (

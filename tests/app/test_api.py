@@ -12,6 +12,7 @@ import httpx
 import jsonschema
 import pytest
 from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from mcp.types import CallToolResult, TextContent, Tool
@@ -62,6 +63,22 @@ def test_ask(client, picture):
     assert region["mask"]["size"] == [200, 200]
     assert said["model"] == "fake-sphinx"
     assert client.predict(picture=None, words="hello", api_name="/ask")["regions"] == []
+
+
+@pytest.mark.parametrize(
+    "words", ["remove the red ball", "find the cup and make it green", "blur the background"]
+)
+def test_ask_says_which_endpoint_edits(client, picture, words):
+    with pytest.raises(AppError, match="call /edit"):
+        client.predict(picture=handle_file(picture), words=words, api_name="/ask")
+
+
+def test_edit_takes_every_change_and_nothing_else(client, picture):
+    said = client.predict(picture=handle_file(picture), wish="blur the background", api_name="/edit")
+    assert said["picture"]
+    assert "Blurred the background" in said["text"]
+    with pytest.raises(AppError, match="is no edit"):
+        client.predict(picture=handle_file(picture), wish="find the red ball", api_name="/edit")
 
 
 def test_outline(client, picture):
