@@ -60,9 +60,8 @@ class Question:
     target: np.ndarray
 
 
-def scenes(count: int) -> Iterator[Question]:
+def scenes(count: int, seed: int = FIRST_SEED) -> Iterator[Question]:
     """The things of `count` fresh scenes of the illustrated world."""
-    seed = FIRST_SEED
     while count:
         pixels, truth = world.draw(seed)
         seed += 1
