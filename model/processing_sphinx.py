@@ -66,14 +66,11 @@ class SphinxProcessorKwargs(ProcessingKwargs, total=False):
     """transformers' keyword arguments of a call, and SPHINX's own.
 
     `views` and `encoders` are as the model will be given them: they decide how many tokens a picture takes.
+    What is named here goes to no part: `return_tensors` and `padding` must not be, the tokenizer takes them.
     """
 
     views: int | None
     encoders: Sequence[str] | None
-    return_tensors: str | TensorType | None
-    padding: bool | str
-    truncation: bool | str
-    max_length: int | None
 
 
 class SphinxProcessor(ProcessorMixin):
