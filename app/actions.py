@@ -6,10 +6,9 @@ The functions are plain: they know no widgets and no events. `app.page` stands b
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from app import render
 from pipelines.assistant import Assistant
@@ -18,20 +17,13 @@ from pipelines.export import open_session
 from pipelines.interfaces import ReplyOptions
 from pipelines.scene import Box, Click, Point, Region, Scene, Timeline, Turn
 from pipelines.tasks.regions import without_regions
+from pipelines.visit import Growing, push, serve
 
 LONGEST_MESSAGE = 2000  # characters
-MOST_STEPS = 400  # steps a visit may have before the oldest are forgotten
 NEAR = 0.2  # how far beside the selected region, in its own size, a click still refines it
 SMALLER = 0.6  # of a mask's area; a thing that lies on another one is smaller than this
 WITHIN = 0.8  # of a mask that must lie on the selected one for its thing to lie there
 ZIP = b"PK\x03\x04"  # how a ZIP begins
-
-
-class Growing(NamedTuple):
-    """An answer on its way: the timeline as it stays if stopped here, and the scene to show now."""
-
-    timeline: Timeline
-    shown: Scene
 
 
 def open_file(assistant: Assistant, timeline: Timeline, path: Path) -> Timeline:
@@ -53,12 +45,7 @@ def ask(assistant: Assistant, timeline: Timeline, words: str, options: ReplyOpti
     Raises:
         DemoError: nothing was said, or the assistant refuses.
     """
-    words, step = validate_message(words), None
-    with closing(assistant.respond(timeline.scene, words, options=options)) as events:
-        for event in events:
-            timeline = timeline.amend(event.scene) if event.step == step else push(timeline, event.scene)
-            step = event.step
-            yield Growing(timeline, event.shown)
+    yield from serve(assistant, timeline, validate_message(words), options=options)
 
 
 def validate_message(words: str) -> str:
@@ -207,14 +194,6 @@ def clear(timeline: Timeline) -> Timeline:
 def clear_chat(timeline: Timeline) -> Timeline:
     """Clear the conversation; what was found on the picture stays."""
     return push(timeline, replace(timeline.scene, turns=()))
-
-
-def push(timeline: Timeline, scene: Scene) -> Timeline:
-    """Add a step to the timeline."""
-    if len(timeline.steps) >= MOST_STEPS:
-        # a visit of that many steps begins anew from where it is; its undo is what is given up
-        return Timeline().push(timeline.scene).push(scene)
-    return timeline.push(scene).bounded()
 
 
 def pictured(timeline: Timeline) -> Scene:

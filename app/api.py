@@ -22,13 +22,26 @@ from app.events import as_gradio_error
 from app.schema import ANSWER, NUMBERS, answer
 from app.startup import Startup
 from pipelines.abilities import help_lines
-from pipelines.assistant import Pending
 from pipelines.errors import DemoError
 from pipelines.interfaces import ReplyOptions
-from pipelines.language.references import target
-from pipelines.language.requests import Describe, Edit, Everything, Look, Outline, Pose, Target
+from pipelines.language.requests import (
+    Background,
+    CutOut,
+    Describe,
+    Edit,
+    Everything,
+    Extend,
+    Look,
+    Move,
+    Pose,
+    Request,
+    Resize,
+    Target,
+)
 from pipelines.scene import Box, Click, Point, Scene
 
+CHANGES = (Edit, Background, CutOut, Extend, Move, Resize)
+"""Requests that give another picture: /edit takes these and no others, /ask takes all but these."""
 EVERYTHING = ("everything", "all", "all things", "all objects")  # phrases that mean no one thing
 _BOX = {**NUMBERS, "minItems": 4, "maxItems": 4}
 _CLICKS = {"type": "array", "items": {**NUMBERS, "minItems": 2, "maxItems": 3}}
@@ -50,6 +63,9 @@ class Endpoints:
         """
         with as_gradio_error(str):
             scene = self._opened(picture, needed=False)
+            understood = self._startup.assistant().understand(scene, words)
+            if any(isinstance(request, CHANGES) for request in understood.requests):
+                raise DemoError(f"“{words.strip()}” asks for a change of the picture: call /edit with it.")
             return self._answered(scene, words, ReplyOptions(seed=int(seed)))
 
     def outline(
@@ -70,7 +86,7 @@ class Endpoints:
             if phrase.strip() and not points and not box:
                 if phrase.strip().lower() in EVERYTHING:
                     return self._answered(scene, Everything())
-                return self._answered(scene, Outline(target(phrase, scene)))
+                return self._answered(scene, f"segment {phrase.strip()}")
             if not points and not box:
                 raise DemoError("There is nothing to outline: give a phrase, clicks, or a box.")
             assistant = self._startup.assistant()
@@ -114,7 +130,7 @@ class Endpoints:
         guidance: float = 0,
         negative: str = "",
     ) -> dict[str, Any]:
-        """Change a picture: remove, replace or recolour a thing, or change the background.
+        """Change a picture: remove, replace, recolour, move or cut out a thing, or change the background.
 
         Args:
             picture: the picture to change.
@@ -126,8 +142,8 @@ class Endpoints:
         """
         with as_gradio_error(str):
             scene = self._opened(picture)
-            requests = self._startup.assistant().understand(scene, wish)
-            if not any(callable(request) or isinstance(request, Edit) for request in requests):
+            requests = self._startup.assistant().understand(scene, wish).requests
+            if not any(isinstance(request, CHANGES) for request in requests):
                 raise DemoError(
                     f"“{wish.strip()}” is no edit: say what is to change, such as “remove the red ball”, "
                     "“make the ball green” or “replace the cup with a blue star”."
@@ -135,7 +151,7 @@ class Endpoints:
             options = ReplyOptions(
                 seed=int(seed), steps=int(steps), guidance=float(guidance) or None, negative=negative
             )
-            return self._answered(scene, requests, options)
+            return self._answered(scene, wish, options)
 
     def _opened(self, picture: str | None, *, needed: bool = True) -> Scene:
         if picture is None:
@@ -147,7 +163,7 @@ class Endpoints:
     def _answered(
         self,
         scene: Scene,
-        message: str | Pending | tuple[Pending, ...],
+        message: str | Request,
         options: ReplyOptions | None = None,
     ) -> dict[str, Any]:
         began = time.monotonic()

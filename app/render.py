@@ -16,12 +16,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pipelines.draw import PALETTE
 from pipelines.engine import About
 from pipelines.scene import Keypoint, Mask, Picture, Region, Scene, Span, Turn
 
 NAME = "SPHINX, live"
 LINE = "Talk about a picture: everything it names lights up on it."
-HUES = 10  # colours in the palette of `page.css`; region 11 has the colour of region 1
+HUES = len(PALETTE)  # colours in the palette of `page.css`; region 11 has the colour of region 1
 OUTLINE_ERROR = 0.6  # pixels a drawn outline may lie beside the mask's own
 UPSCALE = 4  # times a mask is enlarged before its outline is traced, so that small pictures have no steps
 SMOOTH = 0.9  # pixels of blur before tracing
@@ -86,6 +87,7 @@ def _message(turn: Turn, known: set[int], *, live: bool) -> str:
         body += '<span class="stopped">stopped</span>'
     if live:
         return body
+    body += _suggested(turn.suggestions)
     record = _record(turn)
     if turn.raw and turn.raw.strip() != turn.text.strip():
         summary = f"{record} · raw reply" if record else "raw reply"
@@ -99,9 +101,15 @@ def _message(turn: Turn, known: set[int], *, live: bool) -> str:
     return body or "&nbsp;"
 
 
+def _suggested(suggestions: Sequence[str]) -> str:
+    """Words that can be sent next, each to be pressed; see `canvas/chips.js`."""
+    chips = (f'<span class="say" role="button" tabindex="0">{escape(words)}</span>' for words in suggestions)
+    return f'<span class="says">{"".join(chips)}</span>' if suggestions else ""
+
+
 def _record(turn: Turn) -> str:
     """How the turn came about, in a few words; "" where that is not known."""
-    if turn.record is None:
+    if turn.record is None or not turn.record.model:
         return ""
     parts = [turn.record.ability.replace("_", " "), f"{turn.record.seconds:.1f} s"]
     if turn.record.seed:

@@ -64,10 +64,11 @@ def answer(
 ) -> dict[str, Any]:
     """A scene as ANSWER says: the last reply and all that was found. `given`: the picture before any edit."""
     edited = scene.picture if given and scene.picture != given else None
-    said = next((turn for turn in reversed(scene.turns) if turn.role == "assistant"), None)
+    answers = scene.answers
+    said = answers[-1] if answers else None
     return {
         "model": assistant.about.model,
-        "text": said.text if said else "",
+        "text": "\n".join(turn.text for turn in answers),
         "raw": said.raw if said else "",
         "table": [list(row) for row in said.table] if said and said.table else None,
         "regions": [region_json(region, scene) for region in scene.regions],

@@ -8,26 +8,41 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 
 from pipelines.abilities import ability_said
+from pipelines.conversation import whole_picture_phrases
 from pipelines.engine import About, Engine
+from pipelines.errors import DemoError
 from pipelines.interfaces import Inpainter, ReplyOptions, Scenes, Segmenter, VisionLanguageModel
-from pipelines.language.requests import Look, Request
-from pipelines.language.rules import understand as understand_words
+from pipelines.language import requests as req
+from pipelines.language import resolve
+from pipelines.language import understand as understand_words
+from pipelines.language.requests import (
+    Help,
+    Look,
+    Redo,
+    Request,
+    SmallTalk,
+    Suggestion,
+    Target,
+    Understanding,
+    Undo,
+)
+from pipelines.language.suggestions import suggest_without_words
 from pipelines.pictures import Photo, Pictures
 from pipelines.presenter import present
 from pipelines.scene import Box, Click, Mask, Picture, Region, Scene, Turn
 from pipelines.tasks import pointing
 from pipelines.tasks.dispatch import run_task
 from pipelines.tasks.regions import need_picture
-from pipelines.tasks.results import Status
+from pipelines.tasks.results import Reply, Status, TaskResult
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +51,9 @@ UNFAMILIAR = (
     "Clicks and boxes work: click an object to outline it."
 )
 
-Pending = Request | Callable[[Scene], Request]
-"""A request, or one that is resolved against the scene when its turn comes ("... and make it blue")."""
+CONTENT = ("thanks", "praise", "bye")  # small talk of a visitor who wants nothing more
+NOTHING_TO_TAKE_BACK = "There is no step to take back here: undo and redo work on the page."
+REST = "The rest of the message was not carried out: {parts} more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,8 @@ class Event:
         preview: an unfinished painting, to be shown in place of the scene's picture.
         touched: the regions that are about to change.
         hole: the pixels that may change; no other will.
+        moved: the visit goes a step back or forward, which its timeline's owner does; `rest` are the requests
+            that are to be run on the scene that it then has.
     """
 
     status: Status
@@ -59,6 +77,8 @@ class Event:
     preview: Picture | None = None
     touched: tuple[int, ...] = ()
     hole: Mask | None = None
+    moved: Literal["undo", "redo"] | None = None
+    rest: tuple[Request, ...] = ()
 
     @property
     def shown(self) -> Scene:
@@ -159,45 +179,69 @@ class Assistant:
 
     # --- words -----------------------------------------------------------------------------------------
 
-    def understand(self, scene: Scene, words: str) -> tuple[Pending, ...]:
-        """Tell what a message asks for, in the order in which it is to be carried out."""
+    def understand(self, scene: Scene, words: str) -> Understanding:
+        """Tell what a message asks for, in order, and what was mended."""
         if ability := ability_said(words):
             name: Any = ability.name  # a new ability is not among the names that the language knows
-            return (Look(name),)
-        return (understand_words(words, scene),)
+            return Understanding((Look(name),))
+        return understand_words(words, scene, self.about.vocabulary)
 
     def run(
         self,
         scene: Scene,
-        requests: Pending | Sequence[Pending],
+        requests: Request | Sequence[Request],
         *,
         options: ReplyOptions | None = None,
         said: str | None = None,
+        notes: Sequence[str] = (),
     ) -> Events:
         """Carry out requests, one after the other; the first that fails stops the rest.
 
         Args:
             said: the visitor's words, which become a turn of their own; None where there were none.
+            notes: what was mended or assumed about them, a sentence each.
         Yields:
-            Events that grow; each request ends with a final one. Closing the iterator cancels at once.
+            Events that grow; each request ends with a final one. A step of the timeline is asked for by an
+            event that has `moved`; it is the last, and what is left of the message is its `rest`. Closing the
+            iterator cancels at once.
         Raises:
             DemoError: a request cannot be served, with the reason and what would work. What was done before
                 stays as the last event said it.
         """
         options = options or ReplyOptions()
+        waiting = list(requests) if isinstance(requests, Sequence) else [requests]
+        scene = _begun(scene, said, notes)
+        if waiting and isinstance(waiting[0], Undo | Redo):
+            yield _moved(scene, waiting, 0)
+            return
         if said is not None:
-            scene = scene.with_turn(Turn("user", said))
             yield Event("partial", scene)
-        for step, pending in enumerate(requests if isinstance(requests, Sequence) else (requests,)):
-            request = pending(scene) if callable(pending) else pending
-            with closing(self._run_one(scene, request, options, step)) as events:
-                for event in events:
-                    yield event
-                    scene = event.scene
+        for step, request in enumerate(waiting):
+            rest = waiting[step + 1 :]
+            if isinstance(request, Undo | Redo):
+                yield _moved(scene, waiting[step:], step)
+                return
+            last: TaskResult | None = None
+            try:
+                with closing(self._run_one(scene, request, options, step)) as events:
+                    for event, result in events:
+                        yield event
+                        scene, last = event.scene, result
+            except DemoError as error:
+                if not rest:
+                    raise
+                raise type(error)(f"{error} {REST.format(parts=len(rest))}") from error
+            if rest and last and _stops(last, request, rest):
+                scene = scene.with_turn(Turn("notice", REST.format(parts=len(rest))))
+                yield Event("final", scene, step)
+                return
 
-    def _run_one(self, scene: Scene, request: Request, options: ReplyOptions, step: int) -> Events:
+    def _run_one(
+        self, scene: Scene, request: Request, options: ReplyOptions, step: int
+    ) -> Generator[tuple[Event, TaskResult], None, None]:
         """Carry out one request on a scene: each result is presented on the turns that were there before."""
         started = time.monotonic()
+        request = self._resolved(scene, request)
         with closing(run_task(self.engine, scene, request, options)) as results:
             for result in results:
                 if result.status == "final":
@@ -207,11 +251,37 @@ class Assistant:
                         "%s: %.2f s, %d regions", type(request).__name__, seconds, len(result.scene.regions)
                     )
                 shown = present(scene, result, self.about)
-                yield Event(result.status, shown, step, result.preview, result.touched, result.hole)
+                event = Event(result.status, shown, step, result.preview, result.touched, result.hole)
+                yield event, result
+
+    def _resolved(self, scene: Scene, request: Request) -> Request:
+        """The request with what the page tells: which region is meant, and what would work here."""
+        target = getattr(request, "target", None)
+        changes: dict[str, Any] = {}
+        if isinstance(target, Target):
+            changes["target"] = resolve(target, scene)
+        if hasattr(request, "suggestions"):
+            changes["suggestions"] = self._suggestions(scene, request)
+        return replace(request, **changes) if changes else request
+
+    def _suggestions(self, scene: Scene, request: Any) -> tuple[Suggestion, ...]:
+        """What would work on this picture."""
+        if scene.picture is None or (isinstance(request, SmallTalk) and request.kind in CONTENT):
+            return ()
+        if not self.about.vocabulary.talks and not self.engine.is_familiar(scene.picture):
+            return suggest_without_words(scene)
+        offered = request.suggestions
+        if isinstance(request, Help):
+            more = (Suggestion("", words) for words in whole_picture_phrases(self.about))
+            offered = tuple({one.words: one for one in (*offered, *more)}.values())
+        return offered
 
     def respond(self, scene: Scene, words: str, *, options: ReplyOptions | None = None) -> Events:
         """Understand a message and carry out what it asks for; events as those of `run`."""
-        yield from self.run(scene, self.understand(scene, words), options=options, said=words.strip())
+        understood = self.understand(scene, words)
+        yield from self.run(
+            scene, understood.requests, options=options, said=words.strip(), notes=understood.notes
+        )
 
     def reply(self, scene: Scene, words: str, *, options: ReplyOptions | None = None) -> Scenes:
         """Serve a message: scenes as the visitor sees them, the last one whole.
@@ -228,7 +298,7 @@ class Assistant:
     def answer(
         self,
         scene: Scene,
-        message: str | Pending | Sequence[Pending],
+        message: str | Request | Sequence[Request],
         *,
         options: ReplyOptions | None = None,
     ) -> Scene:
@@ -240,3 +310,31 @@ class Assistant:
         for event in events:
             scene = event.scene
         return scene
+
+
+def _begun(scene: Scene, said: str | None, notes: Sequence[str]) -> Scene:
+    """The scene with the visitor's words, and with what was mended about them."""
+    if said is not None:
+        scene = scene.with_turn(Turn("user", said))
+    return scene.with_turn(Turn("notice", " ".join(notes))) if notes else scene
+
+
+def _moved(scene: Scene, waiting: Sequence[Request], step: int) -> Event:
+    """A step of the timeline; whoever has none shows the scene, which says so."""
+    move: Literal["undo", "redo"] = "undo" if isinstance(waiting[0], Undo) else "redo"
+    scene = scene.with_turn(Turn("assistant", NOTHING_TO_TAKE_BACK))
+    return Event("final", scene, step, moved=move, rest=tuple(waiting[1:]))
+
+
+CHANGES = (
+    req.Edit, req.Background, req.CutOut, req.Extend, req.Move, req.Resize, req.Reshape, req.Forget, req.Undo,
+)  # fmt: skip
+"""Requests that must not be carried out where one before them in the message was not."""
+
+
+def _stops(result: TaskResult, request: Request, rest: Sequence[Request]) -> bool:
+    """Whether a result stops the rest of its message: a change may rest on what was not found."""
+    if result.unserved:
+        return True
+    missing = isinstance(result.outcome, Reply) and not result.region_ids and hasattr(request, "target")
+    return missing and any(isinstance(one, CHANGES) for one in rest)

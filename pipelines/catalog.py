@@ -19,6 +19,7 @@ from pipelines.assistant import Assistant
 from pipelines.engine import REMEMBERED_TURNS, About
 from pipelines.errors import MissingCapability
 from pipelines.interfaces import GUIDANCE, Inpainter, Segmenter, VisionLanguageModel
+from pipelines.language.vocabulary import Vocabulary
 from pipelines.settings import Settings
 from pipelines.zero_gpu import GpuDecorator, run_on_zero_gpu
 
@@ -227,4 +228,5 @@ def read_about(folder: Path, name: str, device: str, why: str) -> About:
         untrained=untrained,
         short_answers=bool(said.get("short_answers", small)),
         remembers=int(said.get("remembers", 0 if small else REMEMBERED_TURNS)),
+        vocabulary=Vocabulary.from_abilities(said),
     )

@@ -5,15 +5,20 @@ The page draws with SVG; this is for the shell and the README. It knows pixels a
 
 from __future__ import annotations
 
-import colorsys
-
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from pipelines.scene import COCO_JOINTS, Region, Scene
 
 TINT = 0.45  # how much of a mask's pixels is its colour
-GOLDEN = 0.618034  # turns of the hue between two regions: neighbours differ most
+PALETTE = (
+    "#8d367f", "#ec354b", "#4e43d8", "#39c680", "#f6aa06",
+    "#bc51ff", "#24fcff", "#ff7dc5", "#f2fb5e", "#9c4410",
+)  # fmt: skip  # told apart also without red or green; region 10 has the first, and 11 that of 1
+LABELS = (
+    "#8d367f", "#ba2a3b", "#4e43d8", "#206f48", "#825a03",
+    "#8b3cbd", "#0f6c6e", "#944872", "#636727", "#9c4410",
+)  # fmt: skip  # the same, as dark as white words need
 LINE = 1 / 320  # of the longer side; widths of lines
 TEXT = 1 / 36  # of the longer side; height of labels
 LEAST_TEXT = 11  # pixels
@@ -29,9 +34,13 @@ BONES = (
 
 
 def colour(region_id: int) -> tuple[int, int, int]:
-    """The RGB of a region: always the same for the same number."""
-    r, g, b = colorsys.hsv_to_rgb((region_id * GOLDEN) % 1.0, 0.75, 0.95)
-    return round(r * 255), round(g * 255), round(b * 255)
+    """The RGB of a region: always the same for the same number, here and on the page."""
+    return _rgb(PALETTE[region_id % len(PALETTE)])
+
+
+def _rgb(written: str) -> tuple[int, int, int]:
+    r, g, b = bytes.fromhex(written.removeprefix("#"))
+    return r, g, b
 
 
 def draw(image: Image.Image, scene: Scene) -> Image.Image:
@@ -80,5 +89,5 @@ def _draw_label(
     w, h = right - left + 6, bottom - top + 6
     x = min(max(0, region.box.x1), max(0, size_wh[0] - w))
     y = region.box.y1 - h if region.box.y1 >= h else min(region.box.y1, max(0, size_wh[1] - h))
-    pen.rectangle((x, y, x + w, y + h), fill=colour(region.id))
-    pen.text((x + 3 - left, y + 3 - top), text, fill="black", font=font)
+    pen.rectangle((x, y, x + w, y + h), fill=_rgb(LABELS[region.id % len(LABELS)]))
+    pen.text((x + 3 - left, y + 3 - top), text, fill="white", font=font)

@@ -13,8 +13,17 @@ from dataclasses import dataclass, field, replace
 from PIL import Image
 
 from pipelines.geometry import bounding_box
-from pipelines.interfaces import GenerationOptions, Inpainter, Replies, Segmenter, VisionLanguageModel
+from pipelines.interfaces import (
+    CutReply,
+    GenerationOptions,
+    Inpainter,
+    Replies,
+    Segmenter,
+    VisionLanguageModel,
+)
+from pipelines.language.vocabulary import Vocabulary
 from pipelines.pictures import Pictures
+from pipelines.repetition import stop_repetition
 from pipelines.scene import Picture, Region
 
 REMEMBERED_TURNS = 8  # questions with their answers that are told to the vision-language model again
@@ -44,6 +53,8 @@ class About:
     """The views it looks with where a visitor does not choose: 1 is the whole picture."""
     most_views: int = 1
     """The whole picture and its sub-images."""
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    """The words that the checkpoint knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,8 @@ class Engine:
     ) -> Replies:
         """Put a sentence to the vision-language model: yield the raw reply so far, growing.
 
+        A reply that repeats itself is stopped at once; the last that is yielded of it is a `CutReply`.
+
         Args:
             picture: the picture it is about, or None to talk without one.
             question: SPHINX's full sentence.
@@ -73,7 +86,13 @@ class Engine:
         image = self.image(picture) if picture else None
         digest = picture.digest if picture else None
         with closing(self.vlm.stream(image, digest, history, question, options=options)) as replies:
-            yield from replies
+            for raw in replies:
+                cut = stop_repetition(raw)
+                if cut is not None:
+                    replies.close()  # the model is free before anybody reads the rest
+                    yield CutReply(cut)
+                    return
+                yield raw
 
     def complete(self, picture: Picture, question: str, options: GenerationOptions) -> str:
         """Return the whole raw reply to a sentence that the visitor does not see."""
@@ -81,6 +100,10 @@ class Engine:
         for grown in self.stream(picture, question, options):
             raw = grown
         return raw
+
+    def is_familiar(self, picture: Picture) -> bool:
+        """Whether the picture is of the kind that the vision-language model was trained on."""
+        return self.vlm.in_distribution(self.image(picture), picture.digest)
 
     def image(self, picture: Picture) -> Image.Image:
         """Return the pixels of a picture: RGB, shared; draw on a copy."""

@@ -89,6 +89,12 @@ class Painting:
     by: str = ""
 
 
+class CutReply(str):
+    """A raw reply that was stopped since it repeated itself, cut after the first of the repetitions."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """How busy a model is: requests it answers together, that wait, that may wait.

@@ -11,21 +11,32 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipelines.abilities import ABILITIES
+from pipelines.conversation import say
 from pipelines.engine import About
+from pipelines.language.nouns import plural
+from pipelines.language.requests import CutOut, Extend, Move, Resize, Target
 from pipelines.readings import Reading
 from pipelines.scene import Scene, Span, Turn
 from pipelines.tasks.results import (
+    Alteration,
+    Checked,
+    Conversation,
     EditReport,
     Listing,
     MarkedReply,
     Progress,
+    Question,
     Reply,
     Searching,
     TaskResult,
+    Unmet,
     Verification,
 )
 
 Text = tuple[str, tuple[Span, ...]]
+
+REPEATED = "\n(The reply began to repeat itself and was stopped.)"
+SIDES = {"left": "to the left", "right": "to the right", "up": "upwards", "down": "downwards"}
 
 EDITED = {
     "remove": "Removed ",
@@ -34,6 +45,7 @@ EDITED = {
     "background": "Changed the background",
 }
 LISTED = {
+    "find": "Found: ",
     "outline": "Outlined: ",
     "pose": "Pose of ",
     "join": "Joined: ",
@@ -51,7 +63,9 @@ def present(scene: Scene, result: TaskResult, about: About) -> Scene:
     notice = doubt(result.record.ability, about)
     if notice and not any(turn.role == "notice" and turn.text == notice for turn in turns):
         turns = (*turns, Turn("notice", notice))
-    text, spans = write(result)
+    text, spans = write(result, about)
+    if result.repeated:
+        text += REPEATED if text else REPEATED.strip()
     table = result.outcome.reading.table if isinstance(result.outcome, Reply) else None
     turn = Turn(
         "assistant",
@@ -62,6 +76,7 @@ def present(scene: Scene, result: TaskResult, about: About) -> Scene:
         record=result.record,
         unfinished=result.status != "final",
         pictures=result.pictures,
+        suggestions=result.suggestions,
     )
     return replace(result.scene, turns=(*turns, turn))
 
@@ -75,7 +90,7 @@ def doubt(ability: str, about: About) -> str | None:
     return text + (f" Measured: {figure}." if figure else "")
 
 
-def write(result: TaskResult) -> Text:
+def write(result: TaskResult, about: About) -> Text:
     """Return the text of a result, and which of its characters belong to which regions."""
     match result.outcome:
         case Reply():
@@ -84,6 +99,17 @@ def write(result: TaskResult) -> Text:
             return _write_marked(result.raw, result.region_ids)
         case Listing():
             return _write_listing(result.outcome, result.scene, result.region_ids)
+        case Conversation(request):
+            return say(request, about, pictured=result.scene.picture is not None), ()
+        case Question(request):
+            maybe = " It may be" if result.region_ids and request.why.endswith(".") else ""
+            return _with_names(request.why + maybe, result.scene, result.region_ids)
+        case Unmet():
+            return _write_unmet(result.outcome, result.scene, result.region_ids)
+        case Checked():
+            return _write_checked(result.outcome, result.scene)
+        case Alteration():
+            return _write_alteration(result.outcome, result.scene, result.region_ids)
         case Searching(step, steps):
             return f"Looking: {100 * step // steps} % …", ()
         case Progress(step, steps):
@@ -135,17 +161,97 @@ def _write_listing(listing: Listing, scene: Scene, ids: Sequence[int]) -> Text:
     if listing.action == "forget":
         gone = ", ".join(f"#{number}" for number in listing.without)
         return (f"Taken off the page: {gone}." if gone else "No region is here."), ()
-    text, spans = _head(listing, len(ids)), []
+    text, spans = _with_names(_head(listing, len(ids)), scene, ids)
+    if listing.action == "pose" and listing.without:
+        text += "\n(no joints were given for " + ", ".join(f"#{number}" for number in listing.without) + ")"
+    return text, spans
+
+
+def _with_names(text: str, scene: Scene, ids: Sequence[int]) -> Text:
+    """A text, and after it the regions that it is about: "Outlined: red cup (#1), #2."."""
+    spans: list[Span] = []
+    text += " " if ids and not text.endswith(" ") else ""
     for at, number in enumerate(ids):
         region = scene.region(number)
         named = f"{region.label} (#{number})" if region and region.label else f"#{number}"
         text += ", " if at else ""
         spans.append(Span(len(text), len(text) + len(named), (number,)))
         text += named
-    text += "." if ids else ""
-    if listing.action == "pose" and listing.without:
-        text += "\n(no joints were given for " + ", ".join(f"#{number}" for number in listing.without) + ")"
-    return text, tuple(spans)
+    return text + ("." if ids else ""), tuple(spans)
+
+
+def target_words(target: Target, scene: Scene) -> str:
+    """A target in a visitor's words: "largest fish", "thing next to the cup"."""
+    if target.region_ids:
+        regions = [region for number in target.region_ids if (region := scene.region(number))]
+        return ", ".join(region.label or f"#{region.id}" for region in regions)
+    words = target.phrase or "thing"
+    if target.pick:
+        words = f"{target.pick} {words}" if " from " not in target.pick else f"{words} {target.pick}"
+    if target.near:
+        words += f" {target.relation} the {target_words(target.near, scene)}"
+    return f"thing but the {words}" if target.but else words
+
+
+def _write_unmet(unmet: Unmet, scene: Scene, ids: Sequence[int]) -> Text:
+    """What is not there; and what is, where it is not as many, or not the one that was chosen."""
+    words, target = target_words(unmet.target, scene), unmet.target
+    if not ids:
+        return f"There is no {words} in the picture.", ()
+    if target.count:
+        return _with_names(f"I find {len(ids)} {words if len(ids) == 1 else plural(words)}, "
+                           f"not {target.count}:", scene, ids)  # fmt: skip
+    return _with_names(f"I find no {words}, only", scene, ids)
+
+
+def _write_checked(checked: Checked, scene: Scene) -> Text:
+    """Each target with what was found of it, a sentence each."""
+    text, spans = "", []
+    for target, ids in checked.found:
+        words = target_words(replace(target, count=0), scene)
+        if checked.question == "which":
+            head = "" if ids else f"There is no {words}."
+        elif not ids:
+            head = f"There is no {words}."
+        elif checked.question == "is there" and len(ids) == 1:
+            head = "Yes:"
+        else:
+            head = f"{len(ids)} {words if len(ids) == 1 else plural(words)}:"
+        said, named = _with_names(head, scene, ids)
+        text += " " if text else ""
+        spans += [Span(start + len(text), end + len(text), numbers) for start, end, numbers in named]
+        text += said
+    return text.strip(), tuple(spans)
+
+
+def _write_alteration(done: Alteration, scene: Scene, ids: Sequence[int]) -> Text:
+    """What was changed, and what painted the gaps."""
+    match done.request:
+        case "blur":
+            return _with_names("Blurred the background; this stays sharp:", scene, ids)
+        case "grey":
+            return _with_names("Took the colour out of the background; this keeps it:", scene, ids)
+        case "colour":
+            return _with_names(f"Made the background {done.colour} behind", scene, ids)
+        case "cut out":
+            return _exported("Took the background away from", scene, ids)
+        case CutOut():
+            return _exported("Cut out:", scene, ids)
+        case Extend(direction=direction, share=share):
+            side = "on every side" if direction == "all" else f"{SIDES[direction]}"
+            return f"Extended the picture {side} by {share:.0%}: painted by {done.inpainter}.", ()
+        case Move(direction=direction):
+            head = f"Moved {SIDES[direction]}:"
+        case Resize(factor=factor):
+            head = f"Made {factor:g} times as large:"
+    text, spans = _with_names(head, scene, ids)
+    return f"{text} The gap was painted by {done.inpainter}.", spans
+
+
+def _exported(head: str, scene: Scene, ids: Sequence[int]) -> Text:
+    """What the page shows on white is transparent in what is saved of it."""
+    text, spans = _with_names(head, scene, ids)
+    return f"{text} Shown on white here; “Export” saves it with a transparent ground.", spans
 
 
 def _head(listing: Listing, count: int) -> str:

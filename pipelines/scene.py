@@ -155,7 +155,8 @@ class Record:
 class Turn:
     """One message. `text` is what is shown, `raw` SPHINX's reply, `table` a chart's rows (header first).
 
-    `pictures` are the paintings that an edit offers to choose from, the shown one first.
+    `pictures` are the paintings that an edit offers to choose from, the shown one first. `suggestions` are
+    words that can be sent next; "..." in them is for the visitor to fill in.
     """
 
     role: Literal["user", "assistant", "notice"]
@@ -166,6 +167,7 @@ class Turn:
     record: Record | None = None
     unfinished: bool = False
     pictures: tuple[Picture, ...] = ()
+    suggestions: tuple[str, ...] = ()
 
 
 class Picture(NamedTuple):
@@ -199,6 +201,12 @@ class Scene:
 
     def with_turn(self, turn: Turn) -> Scene:
         return replace(self, turns=(*self.turns, turn))
+
+    @property
+    def answers(self) -> tuple[Turn, ...]:
+        """What was answered to the last message: a turn for each request in it."""
+        asked = max((i for i, turn in enumerate(self.turns) if turn.role == "user"), default=-1)
+        return tuple(turn for turn in self.turns[asked + 1 :] if turn.role == "assistant")
 
 
 def _without_candidates(scene: Scene) -> Scene:

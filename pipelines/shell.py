@@ -181,6 +181,7 @@ def _answers(
     from pipelines import ReplyOptions
     from pipelines.masks import read_mask, with_mask
     from pipelines.scene import Click
+    from pipelines.visit import serve
 
     started = time.monotonic()
     scene = timeline.scene
@@ -198,31 +199,31 @@ def _answers(
         timeline = timeline.push(scene)
     answers = []
     for words in given.words:
-        scene, touched = timeline.scene, None
-        for event in assistant.respond(scene, words, options=ReplyOptions(seed=given.seed)):
-            scene, touched = event.scene, event.hole or touched
-        timeline = timeline.push(scene)
-        answers.append(_answer(assistant, timeline.scene, started, touched))
+        holes: dict[Mask, None] = {}
+        for grown in serve(assistant, timeline, words, options=ReplyOptions(seed=given.seed)):
+            timeline = grown.timeline
+            holes |= {grown.hole: None} if grown.hole else {}
+        answers.append(_answer(assistant, timeline.scene, started, list(holes)))
         started = time.monotonic()
     return timeline, answers or [_answer(assistant, timeline.scene, started)]
 
 
-def _answer(
-    assistant: Assistant, scene: Scene, started: float, touched: Mask | None = None
-) -> dict[str, Any]:
-    """One answer as a JSON object. `touched`: the pixels that an edit may have changed; no other has."""
+def _answer(assistant: Assistant, scene: Scene, started: float, holes: Sequence[Mask] = ()) -> dict[str, Any]:
+    """One answer as a JSON object. `holes`: the pixels that edits may have changed; no others have."""
     from pipelines.export import region_json
+    from pipelines.mask_shapes import union
 
-    turn = scene.turns[-1] if scene.turns and scene.turns[-1].role == "assistant" else None
+    answers = scene.answers
+    turn = answers[-1] if answers else None
     return {
         "model": assistant.about.model,
-        "text": turn.text if turn else "",
+        "text": "\n".join(answer.text for answer in answers),
         "raw": turn.raw if turn else "",
         "table": [list(row) for row in turn.table] if turn and turn.table else None,
         "regions": [region_json(region, scene) for region in scene.regions],
         "notices": [turn.text for turn in scene.turns if turn.role == "notice"],
         "picture": None,
-        "touched": touched.rle(scene.picture.size_wh) if touched and scene.picture else None,
+        "touched": union(holes).rle(scene.picture.size_wh) if holes and scene.picture else None,
         "seconds": round(time.monotonic() - started, 3),
     }
 

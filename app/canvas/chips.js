@@ -1,4 +1,14 @@
 // Suggestions: a finished one is sent, an unfinished one goes into the text field to be completed.
+// Those in an answer of the chat are sent, too.
+
+const sayFromChat = (event) => {
+  const said = event.target.closest?.("#chat .say");
+  if (!said || (event.type === "keydown" && event.key !== "Enter" && event.key !== " ")) return;
+  event.preventDefault();
+  trigger("say", { words: said.textContent });
+};
+document.addEventListener("click", sayFromChat);
+document.addEventListener("keydown", sayFromChat);
 
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");

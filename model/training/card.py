@@ -29,18 +29,18 @@ from model.training.evaluate import (
     FIRST_SEED,
     GREY,
     Conditions,
-    Paper,
+    EvalSet,
     answer,
     evaluate,
     figures,
     load,
-    photo_paper,
-    set_paper,
+    make_eval_set,
+    photo_eval_set,
     untrained,
 )
-from model.training.familiar import noticed, teach
 from model.training.families import trained_on
 from model.training.headline import headlines, write_headlines
+from model.training.in_distribution import fit, noticed
 from model.training.photos import MAIN_KINDS, load_photos
 from model.training.questions import TOPICS
 from model.training.scoring import best_constant_box
@@ -319,15 +319,15 @@ def photographs(folder: Path) -> list[Path]:
     return files
 
 
-def again(paper: Paper, count: int, *, grey: bool = False) -> Paper:
+def again(eval_set: EvalSet, count: int, *, grey: bool = False) -> EvalSet:
     """The first `count` questions of each topic that has controls, unanswered, about the same pictures."""
-    exams = [
-        replace(exam, reply="")
+    asked = [
+        replace(question, reply="")
         for topic in CONTROLS
-        for exam in [exam for exam in paper.exams if exam.qa.topic == topic][:count]
+        for question in [q for q in eval_set.questions if q.qa.topic == topic][:count]
     ]
-    shown = [np.full_like(array, GREY) for array in paper.pictures] if grey else paper.pictures
-    return Paper(shown, exams)
+    shown = [np.full_like(array, GREY) for array in eval_set.pictures] if grey else eval_set.pictures
+    return EvalSet(shown, asked)
 
 
 def speed(
@@ -387,16 +387,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     usual = Conditions(views=arguments.views)
     other = ("one view", 1) if arguments.views != 1 else ("five views", None)
-    paper = set_paper(FIRST_SEED, arguments.count, list(TOPICS), usual)
-    answer(model, processor, paper, usual, progress=True, workers=arguments.workers)
-    measured: Measured = {"main": figures(paper.exams)}
+    eval_set = make_eval_set(FIRST_SEED, arguments.count, list(TOPICS), usual)
+    answer(model, processor, eval_set, usual, progress=True, workers=arguments.workers)
+    measured: Measured = {"main": figures(eval_set.questions)}
     for style in STYLES:
-        measured[f"{style} style"] = figures(exam for exam in paper.exams if exam.style == style)
+        measured[f"{style} style"] = figures(q for q in eval_set.questions if q.style == style)
     keep(measured)
     if library is not None:
-        asked = photo_paper(library)
+        asked = photo_eval_set(library)
         answer(model, processor, asked, usual, progress=True, workers=arguments.workers)
-        measured["photographs"] = figures(asked.exams)
+        measured["photographs"] = figures(asked.questions)
         keep(measured)
     measured["held-out pairs"] = evaluate(
         model,
@@ -415,14 +415,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     for name, (asked, conditions) in controls.items():
         count = RANDOM_COUNT if asked is not model else arguments.control_count
-        part = again(paper, count, grey=conditions.grey)
+        part = again(eval_set, count, grey=conditions.grey)
         answer(asked, processor, part, conditions, progress=True, workers=arguments.workers)
-        measured[name] = figures(part.exams)
+        measured[name] = figures(part.questions)
         keep(measured)
-    boxes = [exam.qa.exact[0] for exam in paper.exams if exam.qa.topic == "locate"]
+    boxes = [q.qa.exact[0] for q in eval_set.questions if q.qa.topic == "locate"]
     measured["best constant box"] = {"locate": {"n": len(boxes), **best_constant_box(boxes)}}
-    familiarity = teach(model, processor, folder, views=arguments.views)
-    pictures = {"fresh scenes": [Image.fromarray(array) for array in paper.pictures[:FRESH]]}
+    familiarity = fit(model, processor, folder, views=arguments.views)
+    pictures = {"fresh scenes": [Image.fromarray(array) for array in eval_set.pictures[:FRESH]]}
     if photos:
         pictures["photographs"] = [Image.open(file).convert("RGB") for file in photos]
     strangers = {
@@ -430,7 +430,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, images in pictures.items()
     }
     torch.set_num_threads(os.cpu_count() or 1)
-    pace = speed(model, processor, Image.fromarray(paper.pictures[0]), arguments.views)
+    pace = speed(model, processor, Image.fromarray(eval_set.pictures[0]), arguments.views)
     keep({**measured, "noticed": strangers, "speed": pace})
     (folder / "abilities.json").write_text(
         json.dumps(abilities(measured["main"], arguments.views, measured.get("photographs")), indent=1) + "\n"

@@ -22,8 +22,8 @@ from model.configuration_sphinx import ENCODERS
 from model.processing_sphinx import SYSTEM
 from model.training.dense import dense_targets, stack
 from model.training.photos import PhotoSource
+from model.training.question_generator import QA
 from model.training.questions import questions
-from model.training.quiz import QA
 from model.training.talk import texts
 from model.training.world import TRAINING_SEEDS, draw
 from model.training.world.truth import Truth
@@ -69,7 +69,7 @@ CAPTIONS = ("caption", "grounded_caption", "dense", "detail")
 
 
 @dataclass(frozen=True, slots=True)
-class Diet:
+class DataMixture:
     """What a stage is fed. `style` None draws both; `abilities` None asks everything."""
 
     pictures: int  # a batch
@@ -112,13 +112,14 @@ class Conversations:
 
     def __init__(self, processor: SphinxProcessor) -> None:
         self.prompt = processor.prompt
-        self.encode = processor.tokenizer.sp_model.encode
+        tokenizer = processor.tokenizer
+        self.encode: Callable[[str], list[int]] = partial(tokenizer.encode, add_special_tokens=False)
         whole = self.prompt([("?", None)])
         self.prefix: list[int] = self.encode(whole.split(" Human:")[0])
         if self.encode(whole)[: len(self.prefix)] != self.prefix:
             raise ValueError(f"the system text does not stand alone in the tokenizer: {self.encode(whole)}")
-        self.digits = [processor.tokenizer.sp_model.piece_to_id(digit) for digit in "0123456789"]
-        self.openings = [processor.tokenizer.sp_model.piece_to_id(piece) for piece in ("[0.", ",0.", ";0.")]
+        self.digits = tokenizer.convert_tokens_to_ids(list("0123456789"))
+        self.openings = tokenizer.convert_tokens_to_ids(["[0.", ",0.", ";0."])
 
     def segment(self, turns: Sequence[QA]) -> tuple[list[int], list[int]]:
         """Ids after the system text, and labels: the answer's ids and the stop, IGNORED elsewhere."""
@@ -196,14 +197,14 @@ class Batches(Dataset[dict[str, Any]]):
 
     def __init__(
         self,
-        diet: Diet,
+        mixture: DataMixture,
         processor: SphinxProcessor,
         *,
         base: int,
         grid: int,
         photographs: PhotoSource | None = None,
     ) -> None:
-        self.diet, self.base, self.grid = diet, base, grid
+        self.mixture, self.base, self.grid = mixture, base, grid
         self.photographs = photographs
         self.image_processor = processor.image_processor
         self.conversations = Conversations(processor)
@@ -212,49 +213,49 @@ class Batches(Dataset[dict[str, Any]]):
         return 1 << 40
 
     def __getitem__(self, step: int) -> dict[str, Any]:
-        diet = self.diet
+        mixture = self.mixture
         rng = random.Random(f"batch {self.base} {step}")
-        if diet.text_every and step % diet.text_every == 0:
-            return {"rows": pack([self._text_row(rng) for _ in range(diet.pictures)])}
-        views = 1 if diet.dense_only or rng.random() < diet.single_view else len(VIEWS)
+        if mixture.text_every and step % mixture.text_every == 0:
+            return {"rows": pack([self._text_row(rng) for _ in range(mixture.pictures)])}
+        views = 1 if mixture.dense_only or rng.random() < mixture.single_view else len(VIEWS)
         pixels, rows, targets, chosen, captions = [], [], [], [], []
-        for i in range(diet.pictures):
-            number = self.base + step * diet.pictures + i
+        for i in range(mixture.pictures):
+            number = self.base + step * mixture.pictures + i
             array, truth = self._picture(number, rng)
             pixels.append(self._pixels(array))
             captions.append(truth.caption)
-            if diet.dense_only:
+            if mixture.dense_only:
                 view = 0 if rng.random() < 0.6 else rng.randrange(1, len(VIEWS))
                 chosen.append(view)
                 targets.append(dense_targets(truth, VIEWS[view], self.grid))
                 continue
             targets += [dense_targets(truth, view, self.grid) for view in VIEWS[:views]]
-            pairs = questions(truth, rng, per_picture=diet.per_picture)
-            if diet.abilities:
-                pairs = [pair for pair in pairs if pair.ability in diet.abilities] or pairs[:2]
+            pairs = questions(truth, rng, per_picture=mixture.per_picture)
+            if mixture.abilities:
+                pairs = [pair for pair in pairs if pair.ability in mixture.abilities] or pairs[:2]
             rows.append(self.conversations.row(pairs, rng))
-        left_out = rng.choice(ENCODERS) if rng.random() < diet.drop_encoder else None
+        left_out = rng.choice(ENCODERS) if rng.random() < mixture.drop_encoder else None
         batch: dict[str, Any] = {
             "pixels": torch.from_numpy(np.stack(pixels)),
             "views": views,
             "dense": stack(targets),
             "caption_ids": [self.conversations.encode(caption)[:CAPTION_LIMIT] for caption in captions],
             "left_out": left_out,
-            "blind": views > 1 and rng.random() < diet.blind,
+            "blind": views > 1 and rng.random() < mixture.blind,
             "number": step,
         }
-        if diet.dense_only:
+        if mixture.dense_only:
             batch["chosen"] = torch.tensor(chosen)
-            batch["distilled"] = diet.distilled
+            batch["distilled"] = mixture.distilled
         else:
             batch["rows"] = pack(rows)
         return batch
 
     def _picture(self, number: int, rng: random.Random) -> tuple[np.ndarray, Truth]:
         """A varied photograph or a drawn picture, by the mixture's share."""
-        if self.photographs is not None and rng.random() < self.diet.photographs:
+        if self.photographs is not None and rng.random() < self.mixture.photographs:
             return self.photographs.draw(number)
-        return draw_for_training(number, self.diet.style)
+        return draw_for_training(number, self.mixture.style)
 
     def _pixels(self, array: np.ndarray) -> np.ndarray:
         """The padded, resized square as uint8 (3, S, S); normalised on the device."""
@@ -262,7 +263,7 @@ class Batches(Dataset[dict[str, Any]]):
 
     def _text_row(self, rng: random.Random) -> dict[str, np.ndarray]:
         """A row without a picture: talk about the world, and the words of the tasks themselves."""
-        pairs = [texts(rng) for _ in range(self.diet.per_picture)]
+        pairs = [texts(rng) for _ in range(self.mixture.per_picture)]
         return self.conversations.row(pairs, rng)
 
 

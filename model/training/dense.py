@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from model.prompts import BLOCKS, JOINTS, Box
 from model.training.photos.library import COCO_KINDS
-from model.training.quiz import area
+from model.training.question_generator import area
 from model.training.world import ACTIONS, COLOURS, PATTERNS, THING_KINDS
 from model.training.world.truth import Truth
 

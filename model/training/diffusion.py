@@ -280,13 +280,13 @@ class Painter:
         return loss, {"off": off.item(), "edges": edges.item(), "code": code_off.item()}
 
     def painter_loss(
-        self, batch: dict[str, Tensor], dice: torch.Generator
+        self, batch: dict[str, Tensor], generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float]]:
-        """The squared error of the velocity, most of it inside the holes. `dice` is the same everywhere."""
+        """Return the squared error of the velocity, most of it inside the holes."""
         number, count = place()
         size = len(batch["goal"])
-        noise = torch.randn(batch["goal"].shape, generator=dice)[number::count]
-        amount, left_out = (torch.rand(size, generator=dice)[number::count] for _ in range(2))
+        noise = torch.randn(batch["goal"].shape, generator=generator)[number::count]
+        amount, left_out = (torch.rand(size, generator=generator)[number::count] for _ in range(2))
         batch = {name: value[number::count].to(self.device) for name, value in batch.items()}
         goal, around, hole = batch["goal"].float(), batch["around"].float(), batch["hole"].float()
         noise = noise.to(goal)
@@ -471,11 +471,11 @@ class Run:
         with progress_bar(clock, "painter") as bar:
             clock.start()
             while clock.progress < 1 and (self.recipe.halt is None or clock.step < self.recipe.halt):
-                dice = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + clock.step)
-                chosen = torch.randint(0, len(wishes["ids"]), (PAINTER_BATCH,), generator=dice)
+                generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + clock.step)
+                chosen = torch.randint(0, len(wishes["ids"]), (PAINTER_BATCH,), generator=generator)
                 batch = {name: value[chosen] for name, value in wishes.items()}
                 with torch.autocast(self.painter.device.type, torch.bfloat16):
-                    loss, figures = self.painter.painter_loss(batch, dice)
+                    loss, figures = self.painter.painter_loss(batch, generator)
                 optimizers.step(loss, clock)
                 self.painter.averaged.update_parameters(self.painter.trained)
                 clock.tick()

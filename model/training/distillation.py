@@ -41,18 +41,18 @@ class SelfDistillation(nn.Module):
             for kept, new in zip(self.teacher[name].parameters(), network.parameters(), strict=True):
                 kept.lerp_(new, 1 - KEPT)
 
-    def disturb(self, pixels: Tensor, patch: int, dice: torch.Generator) -> Tensor:
+    def disturb(self, pixels: Tensor, patch: int, generator: torch.Generator) -> Tensor:
         """Hide blocks of normalised views (N, 3, S, S) and change their colours."""
         count, side = len(pixels), pixels.shape[-1]
         blocks = side // (patch * BLOCK)
-        seen = torch.rand(count, 1, blocks, blocks, generator=dice).to(pixels) >= HIDDEN
+        seen = torch.rand(count, 1, blocks, blocks, generator=generator).to(pixels) >= HIDDEN
         seen = F.interpolate(seen.to(pixels.dtype), size=(side, side))
-        light = LIGHT * torch.randn(count, 1, 1, 1, generator=dice) + TINT * torch.randn(
-            count, 3, 1, 1, generator=dice
+        light = LIGHT * torch.randn(count, 1, 1, 1, generator=generator) + TINT * torch.randn(
+            count, 3, 1, 1, generator=generator
         )
         return (pixels + light.to(pixels)) * seen
 
-    def forward(self, encoder: nn.Module, pixels: Tensor, dice: torch.Generator) -> Tensor:
+    def forward(self, encoder: nn.Module, pixels: Tensor, generator: torch.Generator) -> Tensor:
         """The cross-entropy between what the teacher says and what the student says, over all tokens.
 
         Args:
@@ -65,6 +65,6 @@ class SelfDistillation(nn.Module):
             goals = torch.cat([wanted[:, :1] - centre[0], wanted[:, 1:] - centre[1]], 1).div(COLD).softmax(-1)
             means = torch.stack([wanted[:, 0].mean(0), wanted[:, 1:].flatten(0, 1).mean(0)])
             centre.lerp_(means, 1 - CENTRE_KEPT)
-        disturbed = self.disturb(pixels, cast(Any, encoder).config.patch_size, dice)
+        disturbed = self.disturb(pixels, cast(Any, encoder).config.patch_size, generator)
         said = self.head(cast(Any, encoder)(disturbed).last_hidden_state).float()
         return -(goals * said.div(WARM).log_softmax(-1)).sum(-1).mean()

@@ -28,8 +28,8 @@ from model import STOP, SphinxForConditionalGeneration, SphinxProcessor, turn_en
 from model.training.data import scene_shape
 from model.training.headline import headlines, write_headlines
 from model.training.photos import MAIN_KINDS, PhotoLibrary, PhotoSource, load_photos
-from model.training.questions import QA, TOPICS, exam
-from model.training.quiz import Quiz
+from model.training.question_generator import QuestionGenerator
+from model.training.questions import QA, TOPICS, eval_question
 from model.training.scoring import f1, score
 from model.training.topics.places import largest_thing
 from model.training.world import TRAINING_SEEDS, draw
@@ -61,7 +61,7 @@ class Conditions:
 
 
 @dataclass(slots=True)
-class Exam:
+class EvalQuestion:
     """A question about a picture, and the reply once it is there."""
 
     qa: QA
@@ -71,14 +71,16 @@ class Exam:
 
 
 @dataclass(slots=True)
-class Paper:
+class EvalSet:
     """All questions of an evaluation and the pictures they are about."""
 
     pictures: list[np.ndarray] = field(default_factory=list)
-    exams: list[Exam] = field(default_factory=list)
+    questions: list[EvalQuestion] = field(default_factory=list)
 
 
-def set_paper(seed: int, count: int, topics: Sequence[str], conditions: Conditions = Conditions()) -> Paper:
+def make_eval_set(
+    seed: int, count: int, topics: Sequence[str], conditions: Conditions = Conditions()
+) -> EvalSet:
     """Draw fresh scenes and ask each of `topics` about up to `count` of them.
 
     Raises:
@@ -86,7 +88,7 @@ def set_paper(seed: int, count: int, topics: Sequence[str], conditions: Conditio
     """
     if seed in TRAINING_SEEDS:
         raise ValueError(f"seed {seed} may have been trained on: choose one from {TRAINING_SEEDS.stop} on")
-    paper, asked = Paper(), dict.fromkeys(topics, 0)
+    eval_set, asked = EvalSet(), dict.fromkeys(topics, 0)
     for i in range(count * MOST_TRIES):
         waiting = [topic for topic in topics if asked[topic] < count]
         if not waiting:
@@ -100,14 +102,14 @@ def set_paper(seed: int, count: int, topics: Sequence[str], conditions: Conditio
             size_wh=size_wh,
             held_out=conditions.held_out,
         )
-        made = [(topic, qa) for topic in waiting if (qa := exam(truth, rng, topic)) is not None]
+        made = [(topic, qa) for topic in waiting if (qa := eval_question(truth, rng, topic)) is not None]
         if not made:
             continue
         for topic, qa in made:
             asked[topic] += 1
-            paper.exams.append(Exam(qa, len(paper.pictures), truth.style))
-        paper.pictures.append(np.full_like(array, GREY) if conditions.grey else array)
-    return paper
+            eval_set.questions.append(EvalQuestion(qa, len(eval_set.pictures), truth.style))
+        eval_set.pictures.append(np.full_like(array, GREY) if conditions.grey else array)
+    return eval_set
 
 
 # What is asked about photographs: what their labels can answer.
@@ -120,18 +122,22 @@ PHOTO_TOPICS = (
 MAIN_ONLY = ("largest", "region-largest", "locate-largest")  # of the main kinds, as the headlines are
 
 
-def photo_paper(library: PhotoLibrary, topics: Sequence[str] = PHOTO_TOPICS, *, grey: bool = False) -> Paper:
+def photo_eval_set(
+    library: PhotoLibrary, topics: Sequence[str] = PHOTO_TOPICS, *, grey: bool = False
+) -> EvalSet:
     """Ask each of `topics` about every photograph that it can be asked about, once."""
-    paper, source = Paper(), PhotoSource(library)
+    eval_set, source = EvalSet(), PhotoSource(library)
     for number in range(len(library)):
         array, truth = source.plain(number)
         rng = random.Random(f"exam of photograph {library.photos[number].file}")
-        thing = largest_thing(Quiz(truth, rng, varied=False))
+        thing = largest_thing(QuestionGenerator(truth, rng, varied=False))
         main = thing is not None and thing.kind in MAIN_KINDS
-        made = [exam(truth, rng, topic) for topic in topics if main or topic not in MAIN_ONLY]
-        paper.exams += [Exam(qa, len(paper.pictures), truth.style) for qa in made if qa is not None]
-        paper.pictures.append(np.full_like(array, GREY) if grey else array)
-    return paper
+        made = [eval_question(truth, rng, topic) for topic in topics if main or topic not in MAIN_ONLY]
+        eval_set.questions += [
+            EvalQuestion(qa, len(eval_set.pictures), truth.style) for qa in made if qa is not None
+        ]
+        eval_set.pictures.append(np.full_like(array, GREY) if grey else array)
+    return eval_set
 
 
 def _alike(rows: Sequence[Sequence[int]]) -> int:
@@ -148,7 +154,7 @@ class _Asking:
     processor: SphinxProcessor
     pictures: Sequence[np.ndarray]
     conditions: Conditions
-    batches: Sequence[Sequence[Exam]]
+    batches: Sequence[Sequence[EvalQuestion]]
     features: dict[int, torch.Tensor] = field(default_factory=dict)
 
     @torch.no_grad()
@@ -211,7 +217,7 @@ def _replies(which: int) -> list[str]:
 def answer(
     model: SphinxForConditionalGeneration,
     processor: SphinxProcessor,
-    paper: Paper,
+    eval_set: EvalSet,
     conditions: Conditions = Conditions(),
     *,
     progress: bool = False,
@@ -222,9 +228,9 @@ def answer(
     Args: workers: processes that ask, on a CPU; above 1, torch must have been used with one thread only.
     """
     global _asking
-    exams = sorted(paper.exams, key=lambda e: (LONG.get(e.qa.ability, SHORT), e.picture))
-    batches = [exams[start : start + BATCH] for start in range(0, len(exams), BATCH)]
-    _asking = _Asking(model, processor, paper.pictures, conditions, batches)
+    ordered = sorted(eval_set.questions, key=lambda e: (LONG.get(e.qa.ability, SHORT), e.picture))
+    batches = [ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH)]
+    _asking = _Asking(model, processor, eval_set.pictures, conditions, batches)
     pool = multiprocessing.get_context("fork").Pool(workers) if workers > 1 else None
     try:
         made = (pool.imap if pool else map)(_replies, range(len(batches)))
@@ -237,11 +243,11 @@ def answer(
             pool.terminate()
 
 
-def figures(exams: Iterable[Exam]) -> dict[str, dict[str, float]]:
+def figures(questions: Iterable[EvalQuestion]) -> dict[str, dict[str, float]]:
     """Mean scores by topic, with "n"; counts become "f1", "box_f1", "look_f1" and "..._share"."""
     sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     seen: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for e in exams:
+    for e in questions:
         seen[e.qa.topic]["n"] += 1
         for name, value in score(e.qa, e.reply).items():
             sums[e.qa.topic][name] += value
@@ -275,9 +281,9 @@ def evaluate(
     workers: int = 1,
 ) -> dict[str, dict[str, float]]:
     """Figures by topic, each over up to `count` fresh scenes."""
-    paper = set_paper(seed, count, topics, conditions)
-    answer(model, processor, paper, conditions, progress=progress, workers=workers)
-    return figures(paper.exams)
+    eval_set = make_eval_set(seed, count, topics, conditions)
+    answer(model, processor, eval_set, conditions, progress=progress, workers=workers)
+    return figures(eval_set.questions)
 
 
 def load(checkpoint: Path, device: str = "auto") -> tuple[SphinxForConditionalGeneration, SphinxProcessor]:
@@ -315,6 +321,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--topics", nargs="+", choices=list(TOPICS), default=list(TOPICS), metavar="TOPIC")
     parser.add_argument("--photos", type=Path, help="a folder of labelled photographs, asked about too")
     parser.add_argument("--split", default="val", help="of the photographs")
+    parser.add_argument("--limit", type=int, help="photographs at most")
     parser.add_argument("--views", type=int, help="1: the global view only")
     parser.add_argument("--encoders", nargs="+", help="only these encoders")
     parser.add_argument("--style", choices=("synthetic", "real"))
@@ -331,7 +338,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.workers > 1:
         torch.set_num_threads(1)  # threads do not survive the fork
     try:
-        library = load_photos(arguments.photos, arguments.split) if arguments.photos else None
+        library = (
+            load_photos(arguments.photos, arguments.split, arguments.limit) if arguments.photos else None
+        )
     except ValueError as error:
         parser.error(str(error))
     model, processor = load(arguments.checkpoint, arguments.device)
@@ -345,20 +354,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.held_out,
     )
     try:
-        paper = set_paper(arguments.seed, arguments.count, arguments.topics, conditions)
+        eval_set = make_eval_set(arguments.seed, arguments.count, arguments.topics, conditions)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    papers = {"world": paper} if arguments.count else {}
+    eval_sets = {"world": eval_set} if arguments.count else {}
     if library is not None:
         asked = [topic for topic in PHOTO_TOPICS if topic in arguments.topics]
-        papers["photographs"] = photo_paper(library, asked, grey=arguments.grey)
+        eval_sets["photographs"] = photo_eval_set(library, asked, grey=arguments.grey)
     found: dict[str, dict[str, dict[str, float]]] = {}
-    for source, part in papers.items():
+    for source, part in eval_sets.items():
         answer(model, processor, part, conditions, progress=True, workers=arguments.workers)
-        found[source] = figures(part.exams)
+        found[source] = figures(part.questions)
         if arguments.replies:
-            for e in part.exams:
+            for e in part.questions:
                 print(f"{e.qa.topic}: {e.qa.question!r}\n    wanted {e.qa.answer!r}\n    got    {e.reply!r}")
     lines = headlines(found.get("world", {}), found.get("photographs", {}))
     if arguments.json:

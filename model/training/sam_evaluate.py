@@ -60,8 +60,9 @@ class Question:
     target: np.ndarray
 
 
-def scenes(count: int, seed: int = FIRST_SEED) -> Iterator[Question]:
-    """The things of `count` fresh scenes of the illustrated world, from a seed on."""
+def scenes(count: int) -> Iterator[Question]:
+    """The things of `count` fresh scenes of the illustrated world."""
+    seed = FIRST_SEED
     while count:
         pixels, truth = world.draw(seed)
         seed += 1
@@ -78,7 +79,7 @@ def scenes(count: int, seed: int = FIRST_SEED) -> Iterator[Question]:
 
 
 def photos(folder: Path, count: int) -> Iterator[Question]:
-    """The objects of the first `count` photographs of a folder; of a labelled one, those of "val"."""
+    """The objects of the first `count` photographs; of a labelled folder those kept back ("val")."""
     if (folder / "labels.jsonl").exists():
         library = load_photos(folder, "val")
         for photo, pixels in zip(library.photos[:count], library.pixels, strict=False):

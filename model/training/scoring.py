@@ -15,7 +15,7 @@ from model.prompts import JOINTS, PROMPTS, Box, Found, Group, Joint, is_none
 from model.training.world import COLOURS
 
 if TYPE_CHECKING:
-    from model.training.quiz import QA
+    from model.training.question_generator import QA
 
 HIT = 0.5  # IoU from which a box is right (RefCOCO's convention)
 CHART_TOLERANCE = 0.05  # relative, as ChartQA's relaxed accuracy

@@ -21,7 +21,8 @@ A run that starts from a checkpoint gives its time to the last of them; before i
 
 In stages one and two the language model's early states at the picture are asked where things lie, too.
 
-Knows the nano shape, the diet of each stage and its losses; leaves batches to data.py, optimisers to loop.py.
+Knows the stages, the mixture and the rates of each; leaves losses to network.py, batches to data.py and
+optimisers to loop.py.
 
     python -m model.training sphinx --minutes 90
 """
@@ -40,7 +41,6 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from model import (
@@ -53,12 +53,11 @@ from model import (
 )
 from model.training.attention import use_quick_attention
 from model.training.convolution import quick_depthwise
-from model.training.data import CAPTIONS, Batches, Diet, corpus, worker_setup
-from model.training.dense import DenseHeads, PlacedHeads
-from model.training.distillation import SelfDistillation
+from model.training.data import CAPTIONS, Batches, DataMixture, corpus, worker_setup
 from model.training.growth import grow
 from model.training.loop import SAVE_EVERY, Clock, Curve, Optimizers, progress_bar, save_state
 from model.training.nano import VIEW, nano_config, train_tokenizer
+from model.training.network import Nano
 from model.training.photos import PhotoSource, load_photos
 
 log = logging.getLogger(__name__)
@@ -66,13 +65,7 @@ log = logging.getLogger(__name__)
 BETA = 0.3  # theta = BETA * A (real-style) + (1 - BETA) * B (synthetic)
 BATCH_LIMIT = 1000  # pictures of a batch at most
 CURVE_EVERY = 10  # steps between points of a curve
-DENSE_WEIGHT = 0.3  # of the dense loss beside the language loss in stages one and two
-PLACED_AFTER = 2  # layers of the language model: its states there are asked where a cell's thing lies
-PLACED_WEIGHT = 0.3
-CONTRAST_WEIGHT = 0.1
-DISTILLATION_WEIGHT = 0.1
 CORPUS = 1500  # pictures whose conversations the tokenizer is trained on
-NEW = ("distillation.", "placed.")  # may be missing in the state of an older run
 SPARE_SEEDS = 200_000  # pictures between the stages' first seeds
 
 
@@ -80,30 +73,32 @@ SPARE_SEEDS = 200_000  # pictures between the stages' first seeds
 class Stage:
     name: str
     share: float  # of the run's time
-    diet: Diet
+    mixture: DataMixture
     vision_rate: float  # peak learning rates
     language_rate: float
     first: int  # number of the stage's first picture
 
 
 STAGES = (
-    Stage("language", 0.04, Diet(24, text_every=1, per_picture=12), 0.0, 3e-3, 0),
-    Stage("heads", 0.0, Diet(64, dense_only=True), 0.0, 0.0, SPARE_SEEDS),
-    Stage("encoders", 0.34, Diet(64, dense_only=True, photographs=0.75), 2e-3, 0.0, 0),
-    Stage("one-real", 0.05, Diet(16, "real", CAPTIONS, 10, single_view=0.9), 1e-3, 2e-3, 2 * SPARE_SEEDS),
+    Stage("language", 0.04, DataMixture(24, text_every=1, per_picture=12), 0.0, 3e-3, 0),
+    Stage("heads", 0.0, DataMixture(64, dense_only=True), 0.0, 0.0, SPARE_SEEDS),
+    Stage("encoders", 0.34, DataMixture(64, dense_only=True, photographs=0.75), 2e-3, 0.0, 0),
+    Stage(
+        "one-real", 0.05, DataMixture(16, "real", CAPTIONS, 10, single_view=0.9), 1e-3, 2e-3, 2 * SPARE_SEEDS
+    ),
     Stage(
         "one-synthetic",
         0.03,
-        Diet(16, "synthetic", CAPTIONS, 10, single_view=0.9),
+        DataMixture(16, "synthetic", CAPTIONS, 10, single_view=0.9),
         7e-4,
         1.5e-3,
         3 * SPARE_SEEDS,
     ),
-    Stage("two", 0.24, Diet(24, text_every=24, single_view=1.0), 1e-3, 2e-3, 4 * SPARE_SEEDS),
+    Stage("two", 0.24, DataMixture(24, text_every=24, single_view=1.0), 1e-3, 2e-3, 4 * SPARE_SEEDS),
     Stage(
         "two-high",
         0.3,
-        Diet(24, text_every=24, single_view=0.4, blind=0.33),
+        DataMixture(24, text_every=24, single_view=0.4, blind=0.33),
         1e-3,
         2e-3,
         9 * SPARE_SEEDS // 2,
@@ -126,160 +121,6 @@ WARM_SHARES = {
     "two": 0.4,
     "two-high": 0.2,
 }  # of a run that starts from a checkpoint
-
-
-class Nano(nn.Module):
-    """`sphinx-nano` with what training adds: dense heads, and a bag of words for the contrastive loss."""
-
-    def __init__(self, model: SphinxForConditionalGeneration) -> None:
-        super().__init__()
-        self.model = model
-        config = model.config
-        self.heads = DenseHeads(config.text_config.hidden_size)
-        self.placed = PlacedHeads(config.text_config.hidden_size)
-        clip_width = config.clip_config.hidden_size
-        self.caption = nn.EmbeddingBag(config.text_config.vocab_size, clip_width, mode="mean")
-        self.picture = nn.Linear(clip_width, clip_width, bias=False)
-        self.distillation = SelfDistillation(model.model.dinov2, config.dinov2_config.hidden_size)
-        mean, std = SphinxImageProcessor().image_mean, SphinxImageProcessor().image_std
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255, persistent=False)
-
-    def load(self, weights: dict[str, Tensor]) -> None:
-        """Take another run's weights; what was not yet trained there starts as it is.
-
-        Raises:
-            ValueError: they are not of this shape.
-        """
-        missing, surplus = self.load_state_dict(weights, strict=False)
-        if surplus or any(not name.startswith(NEW) for name in missing):
-            raise ValueError(f"these are not weights of a sphinx-nano run: {(surplus + missing)[:3]} ...")
-
-    def views(self, pixels: Tensor, views: int | None) -> dict[str, Tensor]:
-        """uint8 squares (B, 3, S, S) -> what `split_views` makes of them, (B * V, ...) each, image-major."""
-        mean, std = cast(Tensor, self.mean), cast(Tensor, self.std)
-        return self.model.model.split_views((pixels.float() - mean) / std, views)
-
-    def chosen_views(self, pixels: Tensor, chosen: Tensor) -> dict[str, Tensor]:
-        """One view of each square, as `views` makes it: 0 is the global one, 1 .. the sub-images by row.
-
-        Args: pixels uint8 (B, 3, S, S); chosen (B,).
-        """
-        config = self.model.config
-        size, side = config.view_size, config.crops_per_side
-        if not config.image_size == side * size == side * config.convnext_size:
-            raise ValueError("expected sub-images that are cut from the square without resizing")
-        mean, std = cast(Tensor, self.mean), cast(Tensor, self.std)
-        seen = pixels.new_empty((len(pixels), 3, size, size), dtype=torch.float32)
-        whole = chosen == 0
-        if whole.any():
-            seen[whole] = self.views(pixels[whole], 1)["vit"]
-        for i in (~whole).nonzero().flatten().tolist():
-            row, column = divmod(int(chosen[i]) - 1, side)
-            part = pixels[i, :, row * size : (row + 1) * size, column * size : (column + 1) * size]
-            seen[i] = (part.float() - mean[0]) / std[0]
-        return {"vit": seen, "convnext": seen}
-
-    def dense_loss(
-        self, tokens: Tensor, targets: dict[str, Tensor], grid: int
-    ) -> tuple[Tensor, dict[str, float]]:
-        """Args: tokens (B * V, T, D) of the views, start and end tokens not among them."""
-        patches, rest = tokens[:, -grid * grid :], tokens[:, : -grid * grid]
-        return self.heads(patches, rest.mean(dim=1), targets)
-
-    def contrast(self, summaries: Tensor, captions: Sequence[list[int]]) -> Tensor:
-        """CLIP's symmetric loss between summaries (B, W) and captions (piece ids)."""
-        flat = torch.tensor([i for ids in captions for i in ids], dtype=torch.long, device=summaries.device)
-        starts = torch.tensor([0, *(len(ids) for ids in captions[:-1])], device=summaries.device).cumsum(0)
-        text = F.normalize(self.caption(flat, starts), dim=-1)
-        seen = F.normalize(self.picture(summaries.float()), dim=-1)
-        logits = 10.0 * seen @ text.T
-        wanted = torch.arange(len(captions), device=logits.device)
-        return (F.cross_entropy(logits, wanted) + F.cross_entropy(logits.T, wanted)) / 2
-
-    def language_loss(
-        self, image_tokens: Tensor | None, rows: dict[str, Tensor]
-    ) -> tuple[Tensor, float, Tensor]:
-        """Weighted next-token loss over packed rows after [BOS] and the picture.
-
-        Args: image_tokens (B, N, D) with start and end, or None; rows as data.pack makes them.
-        Returns: the loss, the share of answer tokens that are right, and the states (B, N, D) at the image
-        tokens after PLACED_AFTER layers.
-        """
-        model = self.model
-        embed = model.get_input_embeddings()
-        ids = rows["ids"]
-        start = embed(torch.full_like(ids[:, :1], model.config.text_config.bos_token_id))
-        lead = start if image_tokens is None else torch.cat([start, image_tokens.to(start.dtype)], 1)
-        shown = lead.shape[1]
-        states = torch.cat([lead, embed(ids)], 1)
-        positions = torch.cat(
-            [torch.arange(shown, device=ids.device).expand(len(ids), -1), rows["positions"] + shown], 1
-        )
-        segments = F.pad(rows["segments"], (shown, 0))
-        length = states.shape[1]
-        earlier = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
-        seen = (segments[:, None, :] == 0) | (segments[:, None, :] == segments[:, :, None])
-        dtype = torch.bfloat16 if torch.is_autocast_enabled(ids.device.type) else states.dtype
-        mask = torch.zeros(len(ids), 1, length, length, dtype=dtype, device=ids.device)
-        mask.masked_fill_(~(seen & earlier)[:, None], torch.finfo(dtype).min)
-        read = model.model.language_model(
-            inputs_embeds=states, attention_mask=mask, position_ids=positions, use_cache=False,
-            output_hidden_states=True,
-        )  # fmt: skip
-        before = read.last_hidden_state[:, shown - 1 : -1]
-        kept = rows["labels"] >= 0
-        logits = model.lm_head(before[kept]).float()
-        wanted, weights = rows["labels"][kept], rows["weights"][kept]
-        loss = (F.cross_entropy(logits, wanted, reduction="none") * weights).sum() / weights.sum()
-        right = (logits.argmax(-1) == wanted).float().mean().item()
-        return loss, right, read.hidden_states[PLACED_AFTER][:, 1:shown]
-
-    def forward(self, batch: dict[str, Any]) -> tuple[Tensor, dict[str, float]]:
-        """The loss of a batch and figures to watch."""
-        figures: dict[str, float] = {}
-        if "pixels" not in batch:
-            loss, right, _ = self.language_loss(None, batch["rows"])
-            return loss, {"text_loss": loss.item(), "text_right": right}
-        core = self.model.model
-        grid = core.config.grid_size
-        kept = [name for name in core.config.encoders if name != batch["left_out"]]
-        if "chosen" in batch:
-            views = self.chosen_views(batch["pixels"], batch["chosen"])
-        else:
-            views = self.views(batch["pixels"], batch["views"])
-        features = core.encode_views(views, encoders=kept)
-        tokens = core.project(features)
-        dense, figures = self.dense_loss(tokens, batch["dense"], grid)
-        if "rows" not in batch:
-            loss = dense
-            whole = batch["chosen"] == 0
-            if "clip" in kept and whole.sum() > 1:
-                captions = [ids for ids, keep in zip(batch["caption_ids"], whole.tolist()) if keep]
-                contrast = self.contrast(features["clip"][whole, 0], captions)
-                figures["contrast"] = contrast.item()
-                loss = loss + CONTRAST_WEIGHT * contrast
-            if "dinov2" in kept and batch["distilled"]:
-                dice = torch.Generator().manual_seed(batch["number"])
-                distilled = self.distillation(core.dinov2, core._for_dinov2(views["vit"]), dice)
-                figures["distilled"] = distilled.item()
-                loss = loss + DISTILLATION_WEIGHT * distilled
-            return loss, {**figures, "dense_loss": dense.item()}
-        if batch["blind"]:
-            first = torch.arange(len(tokens), device=tokens.device) % batch["views"] == 0
-            tokens = tokens.masked_fill(first[:, None, None], 0.0)
-        enclosed = core.enclose(tokens)
-        image_tokens = enclosed.reshape(len(batch["pixels"]), -1, tokens.shape[-1])
-        language, right, states = self.language_loss(image_tokens, batch["rows"])
-        cells = states.reshape(enclosed.shape)[:, -grid * grid - 1 : -1]
-        placed, found = self.placed(cells, batch["dense"])
-        name = "blind" if batch["blind"] else f"{batch['views']}v"
-        figures |= found | {
-            f"language_loss_{name}": language.item(),
-            f"right_{name}": right,
-            "dense_loss": dense.item(),
-        }
-        return language + DENSE_WEIGHT * dense + PLACED_WEIGHT * placed, figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +149,7 @@ class Plan:
                     vision_rate=stage.vision_rate
                     * (WARM_ENCODERS_RATE if stage.name == "encoders" else WARM_VISION_RATE),
                     language_rate=WARM_RATE * stage.language_rate,
-                    diet=replace(stage.diet, distilled=False),
+                    mixture=replace(stage.mixture, distilled=False),
                 )
                 for stage in stages
             )  # fmt: skip
@@ -388,7 +229,7 @@ class Run:
             ]
         if stage.vision_rate:
             parts += [(module, stage.vision_rate) for module in vision]
-        if stage.vision_rate or stage.diet.dense_only:
+        if stage.vision_rate or stage.mixture.dense_only:
             dropped = (self.nano.heads, self.nano.caption, self.nano.picture, self.nano.distillation.head)
             parts += [(module, HEADS_RATE) for module in dropped]
         if stage.vision_rate and stage.language_rate:
@@ -408,9 +249,9 @@ class Run:
         if resumed and "optimizers" in resumed:
             optimizers.load_state_dict(resumed["optimizers"])
             clock.elapsed, clock.step = resumed["elapsed"], resumed["step"]
-        diet = replace(stage.diet, pictures=min(stage.diet.pictures, BATCH_LIMIT))
+        mixture = replace(stage.mixture, pictures=min(stage.mixture.pictures, BATCH_LIMIT))
         batches = Batches(
-            diet,
+            mixture,
             self.processor,
             base=stage.first,
             grid=core.config.grid_size,
@@ -487,6 +328,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--resume", action="store_true", help="go on as the run in --folder was begun, from where it stopped"
     )
+    parser.add_argument(
+        "--export", type=Path, help="train nothing: write what --from names as a checkpoint to this folder"
+    )
     parser.add_argument("--stages", nargs="+", choices=[stage.name for stage in STAGES], help="only these")
     parser.add_argument(
         "--photos", type=Path, help="a folder of labelled photographs (README), trained on beside the world"
@@ -552,6 +396,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     workers = arguments.workers
     if workers is None:
         workers = max(1, (os.cpu_count() or 1) - 1) if device.type == "cuda" else 1
+    if arguments.export:
+        Run(folder, nano, processor, device, plan, workers).export(arguments.export)
+        return 0
     photographs = PhotoSource(load_photos(Path(plan.photos), "train")) if plan.photos else None
     run = Run(folder, nano, processor, device, plan, workers, photographs)
     signal.signal(signal.SIGTERM, run.stop)

@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 
 from model.prompts import PROMPTS
-from model.training.quiz import QA, VALUES, Quiz
+from model.training.question_generator import QA, VALUES, QuestionGenerator
 from model.training.scoring import iou
 from model.training.topics import TOPICS
 from model.training.wordings import COUNTS, phrase
@@ -214,9 +214,9 @@ def told_truth(rng: random.Random, count: int) -> Truth:
 def _told(rng: random.Random) -> QA:
     """A question about things that are told in words, boxes and all: the language model learns the tasks."""
     while True:
-        quiz = Quiz(told_truth(rng, rng.randint(2, 4)), rng, varied=True)
+        generator = QuestionGenerator(told_truth(rng, rng.randint(2, 4)), rng, varied=True)
         topic = rng.choice(_TOLD)
-        listed, made = TOPICS["dense"][0](quiz), TOPICS[topic][0](quiz)
+        listed, made = TOPICS["dense"][0](generator), TOPICS[topic][0](generator)
         if listed and made:
             return QA(
                 made.ability, f"{listed.answer}\n{made.question}", made.answer, f"told-{topic}", made.exact

@@ -70,6 +70,7 @@ class TurnRow(_Row):
     )
     unfinished: bool
     pictures: list[Index]
+    suggestions: Annotated[list[Name], Field(max_length=100)] = []
 
 
 class SceneRow(_Row):

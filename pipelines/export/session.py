@@ -335,6 +335,7 @@ class _Writer:
             ],
             "unfinished": turn.unfinished,
             "pictures": [self._pictures[picture] for picture in turn.pictures],
+            "suggestions": list(turn.suggestions),
         }
 
 
@@ -444,6 +445,7 @@ class _Reader:
             record=record,
             unfinished=row.unfinished,
             pictures=tuple(pictures[number] for number in row.pictures),
+            suggestions=tuple(row.suggestions),
         )
 
 

@@ -160,6 +160,8 @@ def pose(said: Said) -> Built:
     everyone = Target(phrase="person", every=True)
     if not words or words in said.words["people"] or words in ("his", "her", "their", "he", "she", "they"):
         return req.Pose(everyone)
+    if words == "its":
+        said, words = replace(said, slots={**said.slots, "target": "it"}), "it"
     noun = said.noun("target")
     if noun.unknown:
         return unknown_word(noun, said)

@@ -43,6 +43,9 @@ def resolve(target: Target, scene: Scene) -> Target:
     if target.region_ids or target.box or not (target.phrase or target.kinds):
         return target
     fit = fitting(target, scene)
+    if target.pick == "other" and target.phrase == GENERIC and set(fit) <= {scene.selected}:
+        fit = tuple(region.id for region in scene.regions)  # what was named last is the selected one alone
+        fit = fit if len(fit) == 2 else ()
     if target.pick:
         return _picked(target, fit, scene)
     if target.every:

@@ -15,6 +15,18 @@ _ALWAYS = (
 )
 
 
+def suggest_without_words(scene: Scene) -> tuple[Suggestion, ...]:
+    """Things to say on a picture that the checkpoint does not know: they need no look of SPHINX at it."""
+    masked = next((region.id for region in scene.regions if region.mask), None)
+    if masked is None:
+        return (Suggestion("everything", "segment everything"),)
+    return (
+        Suggestion("cut out", f"cut out #{masked}"),
+        Suggestion("background", "blur the background"),
+        Suggestion("remove", f"remove #{masked}"),
+    )
+
+
 def suggest(scene: Scene, vocabulary: Vocabulary) -> tuple[Suggestion, ...]:
     """Three things to say here: about what is on the page, or else about the whole picture."""
     labels = [region.label for region in scene.regions if region.label]
@@ -22,7 +34,7 @@ def suggest(scene: Scene, vocabulary: Vocabulary) -> tuple[Suggestion, ...]:
     offered: list[Suggestion] = []
     if known:
         offered.append(Suggestion("outline", f"segment the {known[0]}"))
-        if vocabulary.talks or "colour" in vocabulary.families:
+        if "person" not in known[-1] and (vocabulary.talks or "colour" in vocabulary.families):
             plainly = " ".join(
                 word for word in known[-1].split(" in ")[0].split() if word not in vocabulary.colours
             )

@@ -14,14 +14,15 @@ from model.image_processing_sphinx import to_square
 from pipelines.abilities import ABILITIES
 from pipelines.engine import Engine
 from pipelines.errors import DemoError
-from pipelines.interfaces import ReplyOptions
+from pipelines.interfaces import CutReply, ReplyOptions
 from pipelines.language.references import PRONOUNS
 from pipelines.language.requests import Ask, Describe, Marks
 from pipelines.readings import Finding
 from pipelines.scene import Record, Region, Scene
-from pipelines.tasks.find import converse
+from pipelines.tasks.converse import converse
 from pipelines.tasks.regions import merge, need_picture, need_region
-from pipelines.tasks.results import MarkedReply, Reply, Results, TaskResult
+from pipelines.tasks.results import MarkedReply, Reply, Results, TaskResult, Unmet, relay
+from pipelines.tasks.targets import locate
 
 LONGEST_NAME = 80  # characters of a region's name
 
@@ -107,6 +108,12 @@ def describe(engine: Engine, scene: Scene, request: Describe, options: ReplyOpti
     ids = target.region_ids
     if target.box:
         scene, ids = merge(scene, (Finding("", target.box),), source="box")
+    elif target and not ids:
+        found = yield from relay(locate(engine, scene, target, options))
+        scene, ids = found.scene, found.region_ids
+        if not ids or isinstance(found.outcome, Unmet):
+            yield replace(found, status="final")
+            return
     region = need_region(scene, ids[0] if ids else None)
     scene = replace(scene, selected=region.id)
     question = _region_question(region, size_wh)
@@ -137,7 +144,7 @@ def marks(engine: Engine, scene: Scene, request: Marks, options: ReplyOptions) -
         for raw in replies:
             result = replace(result, raw=raw)
             yield result
-    yield replace(result, status="final")
+    yield replace(result, status="final", repeated=isinstance(result.raw, CutReply))
 
 
 def _name_in(raw: str) -> str:

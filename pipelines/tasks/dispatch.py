@@ -1,4 +1,7 @@
-"""Which task carries out which request: one row for each type of request."""
+"""Which task carries out which request: one row for each type of request.
+
+Undo and redo are not among them: they act on the visit's timeline, which its owner holds.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,12 @@ from typing import Any
 
 from pipelines.engine import Engine
 from pipelines.interfaces import ReplyOptions
-from pipelines.language.requests import (
-    Ask,
-    Describe,
-    Edit,
-    Everything,
-    Find,
-    Forget,
-    Look,
-    Marks,
-    Outline,
-    Pose,
-    Request,
-    Reshape,
-    Select,
-)
+from pipelines.language import requests as req
+from pipelines.language.requests import Request
 from pipelines.scene import Scene
+from pipelines.tasks.alter import background, extend, move, show_alone
 from pipelines.tasks.ask import ask, describe, marks
+from pipelines.tasks.check import check
 from pipelines.tasks.edit import edit
 from pipelines.tasks.find import find, look
 from pipelines.tasks.masks import forget, reshape, select
@@ -32,24 +24,40 @@ from pipelines.tasks.pose import pose
 from pipelines.tasks.regions import need_picture
 from pipelines.tasks.results import Results
 from pipelines.tasks.segment_all import segment_all
+from pipelines.tasks.talk import ask_back, talk
 
 Task = Callable[[Engine, Scene, Any, ReplyOptions], Results]
 
 TASKS: dict[type, Task] = {
-    Ask: ask,
-    Look: look,
-    Find: find,
-    Outline: outline,
-    Everything: segment_all,
-    Describe: describe,
-    Marks: marks,
-    Pose: pose,
-    Edit: edit,
-    Reshape: reshape,
-    Select: select,
-    Forget: forget,
+    req.Ask: ask,
+    req.Check: check,
+    req.Look: look,
+    req.Find: find,
+    req.Outline: outline,
+    req.Everything: segment_all,
+    req.Describe: describe,
+    req.Marks: marks,
+    req.Pose: pose,
+    req.Edit: edit,
+    req.Background: background,
+    req.CutOut: show_alone,
+    req.Extend: extend,
+    req.Move: move,
+    req.Resize: move,
+    req.Reshape: reshape,
+    req.Select: select,
+    req.Forget: forget,
+    req.Help: talk,
+    req.SmallTalk: talk,
+    req.CannotDo: talk,
+    req.NotUnderstood: talk,
+    req.UnknownWord: talk,
+    req.AskBack: ask_back,
 }
-WITHOUT_PICTURE = (Ask,)  # requests that can be served before a picture is there
+WITHOUT_PICTURE = (
+    req.Ask, req.Help, req.SmallTalk, req.CannotDo, req.NotUnderstood, req.UnknownWord, req.AskBack,
+)  # fmt: skip
+"""Requests that can be served before a picture is there."""
 
 
 def run_task(engine: Engine, scene: Scene, request: Request, options: ReplyOptions) -> Results:
@@ -58,6 +66,7 @@ def run_task(engine: Engine, scene: Scene, request: Request, options: ReplyOptio
     Raises:
         DemoError: it cannot be served, with the reason and what would work.
     """
-    if not isinstance(request, WITHOUT_PICTURE):
+    about_picture = isinstance(request, req.Ask) and request.family
+    if about_picture or not isinstance(request, WITHOUT_PICTURE):
         need_picture(scene)
     return TASKS[type(request)](engine, scene, request, options)

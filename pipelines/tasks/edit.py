@@ -7,7 +7,7 @@ painting that it saw first stands, and all of them can be chosen from.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -22,14 +22,13 @@ from pipelines.inpainting.verification import verify_removal
 from pipelines.interfaces import Inpainter, Painting, Paintings, ReplyOptions
 from pipelines.language.colours import COLOURS, colours_in
 from pipelines.language.nouns import noun
-from pipelines.language.requests import Edit, Outline
-from pipelines.mask_shapes import intersection, parts, union
+from pipelines.language.requests import Edit
+from pipelines.mask_shapes import difference, intersection, parts, union
 from pipelines.scene import Mask, Picture, Record, Region, Scene
 from pipelines.tasks.ask import describe_region, name_of
-from pipelines.tasks.find import converse
-from pipelines.tasks.outline import outline
+from pipelines.tasks.changing import outline_foreground, outline_targets
 from pipelines.tasks.regions import need_picture, need_region, without_regions
-from pipelines.tasks.results import EditReport, Progress, Results, TaskResult, Verification, relay
+from pipelines.tasks.results import EditReport, Progress, Results, TaskResult, Verification
 
 MOST_CANDIDATES = 4  # paintings of one edit
 MOST_PARTS = 8  # of a replaced region, the largest, that are outlined anew
@@ -55,9 +54,9 @@ class EditJob:
 def edit(engine: Engine, scene: Scene, request: Edit, options: ReplyOptions) -> Results:
     """Carry out a wish on the picture."""
     if request.action == "background":
-        scene, ids = (yield from _segment_foreground(engine, scene, options)), ()
+        scene, ids = (yield from outline_foreground(engine, scene, options)), ()
     else:
-        targets = yield from _segment_targets(engine, scene, request, options)
+        targets = yield from outline_targets(engine, scene, request, options)
         if targets is None:
             return
         scene, ids = targets
@@ -65,37 +64,6 @@ def edit(engine: Engine, scene: Scene, request: Edit, options: ReplyOptions) -> 
     wish = _wish(request, names[0][1] if names else "")
     hole, inpainter = _hole(scene, ids, request), _inpainter(engine, scene, wish)
     yield from _paint(EditJob(engine, scene, request, options, names, hole, wish, inpainter))
-
-
-def _segment_targets(
-    engine: Engine, scene: Scene, request: Edit, options: ReplyOptions
-) -> Generator[TaskResult, None, tuple[Scene, tuple[int, ...]] | None]:
-    """Return the regions that are to change, with masks; None where SPHINX found none, and has said so."""
-    ids = request.target.region_ids
-    if ids and all((region := scene.region(number)) and region.mask for number in ids):
-        return replace(scene, selected=ids[0]), ids
-    found = yield from relay(outline(engine, scene, Outline(request.target), options))
-    ids = tuple(i for i in found.region_ids if (region := found.scene.region(i)) and region.mask)
-    if not ids:
-        yield replace(found, status="final")
-        return None
-    return found.scene, ids
-
-
-def _segment_foreground(
-    engine: Engine, scene: Scene, options: ReplyOptions
-) -> Generator[TaskResult, None, Scene]:
-    """Return a scene with masks of what stays; without any, SPHINX names things and each is outlined."""
-    if not any(region.mask for region in scene.regions):
-        dense = ABILITIES["dense"]
-        scene = (yield from relay(converse(engine, scene, dense, dense.fill(), options))).scene
-        for region in scene.regions:
-            scene = scene.with_region(engine.outline(need_picture(scene), region))
-    if not any(region.mask for region in scene.regions):
-        raise DemoError(
-            "What is the foreground? Click or segment what should stay, then change the background."
-        )
-    return scene
 
 
 def _paint(job: EditJob) -> Results:
@@ -213,7 +181,11 @@ def _hole(scene: Scene, ids: Sequence[int], request: Edit) -> Mask:
         case "replace":
             others = [other.mask for other in scene.regions if other.mask and other.id not in ids]
             return replacement_hole(masks, others, size_wh)
-    return removal_hole(masks, size_wh)
+    hole = removal_hole(masks, size_wh)
+    if not request.target.but:
+        return hole
+    kept = [other.mask for other in scene.regions if other.mask and other.id not in ids]
+    return difference(hole, kept) if kept else hole
 
 
 def _wish(request: Edit, name: str) -> str:
@@ -232,17 +204,28 @@ def _verify(job: EditJob, scene: Scene, painted: Image.Image) -> Verification:
     if job.request.action == "background":
         question = ABILITIES["short"].fill(question="What is the background of the image?")
         return Verification(job.engine.complete(need_picture(scene), question, job.options).strip())
-    place = Region(0, "", job.hole.box)
-    said = describe_region(job.engine, scene, place, job.options)
     if job.request.action == "remove":
-        name = job.names[0][1]
-        before = job.engine.image(need_picture(job.scene))
-        doubts = verify_removal(before, painted, job.hole).reasons
-        return Verification(said, not doubts and (not name or not _says(said, noun(name))), doubts)
+        return _verify_removal(job, scene, painted)
+    said = describe_region(job.engine, scene, Region(0, "", job.hole.box), job.options)
     wished = list(colours_in(job.wish))
     if job.request.action == "replace" and noun(job.wish):
         wished.append(noun(job.wish))
     return Verification(said, all(_says(said, word) for word in wished) if wished else None)
+
+
+def _verify_removal(job: EditJob, scene: Scene, painted: Image.Image) -> Verification:
+    """Ask what is where each thing was: all must be gone, by SPHINX's words and by the pixels."""
+    picture = need_picture(job.scene)
+    said, gone = [], True
+    for number, name in job.names:
+        mask = need_region(job.scene, number).mask
+        assert mask
+        place = Region(0, "", removal_hole([mask], picture.size_wh).box)
+        seen = describe_region(job.engine, scene, place, job.options)
+        gone &= not name or not _says(seen, noun(name))
+        said.append(seen)
+    doubts = verify_removal(job.engine.image(picture), painted, job.hole).reasons
+    return Verification(", ".join(dict.fromkeys(filter(None, said))), gone and not doubts, doubts)
 
 
 def _says(said: str, word: str) -> bool:

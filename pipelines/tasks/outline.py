@@ -8,17 +8,22 @@ from pipelines.engine import Engine
 from pipelines.interfaces import ReplyOptions
 from pipelines.language.requests import Outline
 from pipelines.scene import Record, Scene
-from pipelines.tasks.find import find_target
 from pipelines.tasks.pointing import outline_box
 from pipelines.tasks.regions import need_picture, need_region
-from pipelines.tasks.results import Listing, Results, TaskResult, relay
+from pipelines.tasks.results import Listing, Results, TaskResult, Unmet, relay
+from pipelines.tasks.targets import locate
 
 
 def outline(engine: Engine, scene: Scene, request: Outline, options: ReplyOptions) -> Results:
     """Find a phrase, then outline each box of it; or outline a box, or regions that are there already."""
     target, picture = request.target, need_picture(scene)
-    if target.phrase:
-        result = yield from relay(find_target(engine, scene, target, options))
+    if target and not target.region_ids and not target.box:
+        result = yield from relay(locate(engine, scene, target, options))
+        if isinstance(result.outcome, Unmet):
+            yield replace(result, status="final")
+            return
+        if isinstance(result.outcome, Listing):
+            result = replace(result, outcome=Listing("outline"))
         for number in result.region_ids:
             region = engine.outline(picture, need_region(result.scene, number), result.scene.regions)
             result = replace(result, scene=result.scene.with_region(region))

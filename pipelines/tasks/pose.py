@@ -8,13 +8,13 @@ from dataclasses import replace
 from model.image_processing_sphinx import to_square
 from pipelines.abilities import ABILITIES
 from pipelines.engine import Engine
-from pipelines.interfaces import ReplyOptions
+from pipelines.interfaces import CutReply, ReplyOptions
 from pipelines.language.requests import Pose
 from pipelines.readings import Finding, read_joints
 from pipelines.scene import Record, Scene
-from pipelines.tasks.find import find_target
 from pipelines.tasks.regions import merge, need_picture, need_region
-from pipelines.tasks.results import Listing, Results, TaskResult, relay
+from pipelines.tasks.results import Listing, Results, TaskResult, Unmet, relay
+from pipelines.tasks.targets import locate
 
 MOST_PEOPLE = 20  # skeletons in one request
 
@@ -26,10 +26,10 @@ def pose(engine: Engine, scene: Scene, request: Pose, options: ReplyOptions) -> 
     ids = target.region_ids
     if target.box:
         scene, ids = merge(scene, (Finding("person", target.box),), source="box")
-    elif target.phrase:
-        found = yield from relay(find_target(engine, scene, target, options))
+    elif target:
+        found = yield from relay(locate(engine, scene, target, options))
         scene, ids = found.scene, found.region_ids
-        if not ids:
+        if not ids or isinstance(found.outcome, Unmet):
             yield replace(found, status="final")
             return
     need_region(scene, ids[0] if ids else None)
@@ -38,6 +38,7 @@ def pose(engine: Engine, scene: Scene, request: Pose, options: ReplyOptions) -> 
     raws: list[str] = []
     posed: list[int] = []
     without: list[int] = []
+    repeated = False
     for number in ids[:MOST_PEOPLE]:
         region = need_region(scene, number)
         x1, y1, x2, y2 = to_square(region.box, size_wh)
@@ -49,6 +50,7 @@ def pose(engine: Engine, scene: Scene, request: Pose, options: ReplyOptions) -> 
                 moving = scene.with_region(replace(region, keypoints=joints))
                 yield TaskResult(moving, Listing("pose"), record, "partial", (*posed, number))
         raws.append(raw)
+        repeated = repeated or isinstance(raw, CutReply)
         joints, notes = read_joints(raw, size_wh)
         if joints:
             scene = scene.with_region(replace(region, keypoints=joints, note="; ".join(notes) or region.note))
@@ -58,4 +60,4 @@ def pose(engine: Engine, scene: Scene, request: Pose, options: ReplyOptions) -> 
     without += ids[MOST_PEOPLE:]
     scene = replace(scene, selected=(posed or ids)[0])
     outcome = Listing("pose", without=tuple(without))
-    yield TaskResult(scene, outcome, record, region_ids=tuple(posed), raw="\n".join(raws))
+    yield TaskResult(scene, outcome, record, region_ids=tuple(posed), raw="\n".join(raws), repeated=repeated)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipelines.errors import DemoError
+from pipelines.language.lexicon import is_relation
 from pipelines.language.nouns import noun, singular
 from pipelines.readings import Finding
 from pipelines.scene import Picture, Region, Scene
@@ -28,7 +29,7 @@ def merge(
             region = Region(scene.next_id, finding.label, finding.box, source=source, note=finding.note)
         else:
             box = old.box if old.mask else finding.box
-            region = replace(old, label=old.label or finding.label, box=box, note=finding.note)
+            region = replace(old, label=_fuller(old.label, finding.label), box=box, note=finding.note)
         scene = scene.with_region(region)
         ids.append(region.id)
     return scene, tuple(ids)
@@ -45,6 +46,11 @@ def _same(scene: Scene, finding: Finding, taken: Sequence[int]) -> Region | None
         if seen >= SAME and seen > overlap:
             best, overlap = region, seen
     return best
+
+
+def _fuller(old: str, new: str) -> str:
+    """The label that says more of how a thing looks: a "book" that is found again is a "purple book"."""
+    return new if set(old.lower().split()) < set(new.lower().split()) and not is_relation(new) else old
 
 
 def _named(label: str) -> str:

@@ -10,7 +10,22 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pipelines.language.requests import EditAction, MaskAction
+from pipelines.language.requests import (
+    AskBack,
+    CannotDo,
+    CutOut,
+    EditAction,
+    Effect,
+    Extend,
+    Help,
+    MaskAction,
+    Move,
+    NotUnderstood,
+    Resize,
+    SmallTalk,
+    Target,
+    UnknownWord,
+)
 from pipelines.readings import Reading
 from pipelines.scene import Mask, Picture, Record, Scene
 
@@ -39,9 +54,58 @@ class Listing:
     """Something was done to the regions that the result names. `pixels`: by how much; `without`: those it
     could not be done to, or, of a "forget", those that are gone."""
 
-    action: MaskAction | Literal["outline", "pose", "everything", "select", "forget"]
+    action: MaskAction | Literal["outline", "pose", "everything", "select", "forget", "find"]
     pixels: int = 0
     without: tuple[int, ...] = ()
+
+
+Talk = Help | SmallTalk | CannotDo | NotUnderstood | UnknownWord
+"""Requests that are answered in words alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A request that is answered in words alone, without any model."""
+
+    request: Talk
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The visitor is asked back, and nothing is changed. The result names the regions that may be meant."""
+
+    request: AskBack
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """What was pointed at is not there, or not as often as was said; the result names what is there instead.
+
+    `found` counts what fits the target but for its number or its choice ("the second cat").
+    """
+
+    target: Target
+    found: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A question that was answered by finding: each target with the regions that were found for it."""
+
+    question: Literal["is there", "count", "which"]
+    found: tuple[tuple[Target, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alteration:
+    """The picture was changed by computation, and its gaps were filled by the inpainter.
+
+    `effect` is that of a background; `inpainter` is empty where nothing was painted.
+    """
+
+    request: Extend | Move | Resize | CutOut | Effect
+    colour: str = ""
+    inpainter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +152,18 @@ class EditReport:
     hole: Mask | None = None
 
 
-Outcome = Reply | MarkedReply | Listing | Progress | EditReport
+Outcome = (
+    Reply
+    | MarkedReply
+    | Listing
+    | Conversation
+    | Question
+    | Unmet
+    | Checked
+    | Alteration
+    | Progress
+    | EditReport
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +180,8 @@ class TaskResult:
         pictures: paintings to choose from, the shown one first.
         preview: an unfinished painting, to be shown in place of the scene's picture.
         touched: the regions that the task is about to change.
+        suggestions: words that can be sent next.
+        repeated: whether SPHINX's reply was stopped since it repeated itself.
         hole: the pixels that the task may change, before it does; no other will.
     """
 
@@ -117,7 +194,16 @@ class TaskResult:
     pictures: tuple[Picture, ...] = ()
     preview: Picture | None = None
     touched: tuple[int, ...] = ()
+    suggestions: tuple[str, ...] = ()
+    repeated: bool = False
     hole: Mask | None = None
+
+    @property
+    def unserved(self) -> bool:
+        """Whether what was asked for could not be done: later requests of the message may rest on it."""
+        if isinstance(self.outcome, Conversation):
+            return not isinstance(self.outcome.request, Help | SmallTalk)
+        return isinstance(self.outcome, Unmet | Question)
 
 
 Results = Generator[TaskResult, None, None]

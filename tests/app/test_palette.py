@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from app import render
+from pipelines.draw import LABELS, PALETTE
 
 CSS = (files("app") / "canvas" / "page.css").read_text()
 NOTICEABLE = 10.0  # CIEDE2000; about 1 is the smallest difference that is seen side by side
@@ -98,3 +99,8 @@ def test_white_words_on_a_label_can_be_read():
     for hue, colour in colours("hue-deep").items():
         luminance = XYZ[1] @ linear(colour)
         assert 1.05 / (luminance + 0.05) > 4.5, hue
+
+
+def test_files_are_drawn_in_the_colours_of_the_page():
+    assert colours("hue") == dict(enumerate(PALETTE))
+    assert colours("hue-deep") == dict(enumerate(LABELS))

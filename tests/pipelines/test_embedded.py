@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.training.quiz import element_name
+from model.training.question_generator import element_name
 from pipelines import evaluate as chain
 from pipelines.assistant import Assistant
 from pipelines.catalog import ABILITIES_FILE, ASSETS, Settings, load
@@ -323,7 +323,7 @@ def test_words_arrive_one_by_one_and_stop_at_once(assistant):
     passes = assistant.forward_passes
     steps.close()
     assert assistant.forward_passes <= passes + 1  # the one that was being computed
-    assert assistant.vlm.load().answering == 0
+    assert assistant.engine.vlm.load().answering == 0
     assert passes - began < 60
 
 

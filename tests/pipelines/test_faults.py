@@ -56,7 +56,7 @@ def test_a_colour_belongs_to_its_region(assistant, drawing):
     one = assistant.answer(assistant.open(drawing), "find the red ball")
     two = assistant.answer(one, "find the blue cup")
     assert [region.id for region in two.regions] == [1, 2]
-    edge = (50, 80)
+    edge = (50, 119)
     assert draw(drawing, one).getpixel(edge) == draw(drawing, two).getpixel(edge) == colour(1)
 
 

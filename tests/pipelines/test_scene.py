@@ -1,5 +1,7 @@
 """The values that travel: boxes, masks, and what a visit holds in memory."""
 
+from typing import Any
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,7 +52,7 @@ def test_a_visit_is_bounded_in_memory():
 @given(st.integers(0, 10**6), st.integers(1, 14), st.integers(1, 14), st.sampled_from((0, 0.1, 0.5, 0.95, 1)))
 def test_run_lengths_are_those_of_the_whole_plane(seed, width, height, share):
     plane = np.random.default_rng(seed).random((height, width)) < share
-    whole = coco.encode(np.asfortranarray(plane.astype(np.uint8)))
+    whole: Any = coco.encode(np.asfortranarray(plane.astype(np.uint8)))
     found = Mask.from_array(plane).rle((width, height))
     assert found == {"size": [height, width], "counts": whole["counts"].decode("ascii")}
 

@@ -172,7 +172,7 @@ def test_drawing_every_kind_of_region(assistant, drawing):
     assert drawn.size == drawing.size
     assert np.asarray(drawing)[100, 70].tolist() == [220, 30, 30]
     assert draw(drawing, assistant.open(drawing)).tobytes() == drawing.tobytes()
-    assert len({colour(i) for i in range(1, 30)}) == 29
+    assert len({colour(i) for i in range(1, 11)}) == 10
     tiny = assistant.open(Image.new("RGB", (1, 1)))
     assert draw(Image.new("RGB", (1, 1)), assistant.answer(tiny, "find the red ball")).size == (1, 1)
 

@@ -49,7 +49,10 @@ class Canvas {
     this.tool = "point";
     this.hidden = new Set(); // the numbers of the regions that the visitor has hidden
     this.labels = createLabels(element.querySelector(".labels"), element.querySelector(".leaders"));
-    this.viewport = new Viewport(element, (at, room) => this.labels.arrange(at, room));
+    this.viewport = new Viewport(element, (at, room) => {
+      this.labels.arrange(at, room);
+      if (this.root.classList.contains("comparing")) this.compare.move();
+    });
     this.intake = createIntake({ element, root: this.root, upload, trigger });
     this.compare = createCompare(this);
     this.brush = createBrush(this);

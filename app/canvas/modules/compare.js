@@ -1,5 +1,6 @@
 // Before and after: the picture as it was, while a button or the B key is held, or beside today's by a slider.
 
+const THUMB = 16; // pixels, the width of the slider's thumb
 const TAP = 250; // milliseconds; a shorter press of the button opens the slider
 
 /** Create the comparison for the pictures of `canvas.scene`. */
@@ -24,7 +25,13 @@ export function createCompare(canvas) {
     if (can) move();
   }
 
-  function move() { root.style.setProperty("--split", split.value + "%"); }
+  /** Let the line between the two pictures follow the slider, which lies on the stage and not on the picture. */
+  function move() {
+    const bar = split.getBoundingClientRect(), { left, width } = img.getBoundingClientRect();
+    const share = Number(split.value) / 100;
+    const at = bar.left + THUMB / 2 + (bar.width - THUMB) * share - left;
+    root.style.setProperty("--split", (share === 0 ? 0 : share === 1 ? width : at) + "px");
+  }
 
   button.addEventListener("pointerdown", () => {
     pressed = performance.now();
@@ -46,5 +53,5 @@ export function createCompare(canvas) {
     slide(root.classList.contains("comparing"));
   }
 
-  return { hold, slide, follow };
+  return { hold, slide, follow, move };
 }

@@ -1,7 +1,7 @@
 """Labelled photographs read from a folder: what they show, how they are varied, and how they become truths.
 
 The folder is named on the command line (`--photos DIR`) and is never part of the repository. It holds
-`images/*.jpg` and `labels.jsonl`; `docs` of the format: README, "Training on photographs".
+`images/*.jpg` and `labels.jsonl`; the format is told in docs/training.md.
 """
 
 from __future__ import annotations

@@ -127,7 +127,8 @@ def best_f1(scores: Sequence[tuple[float, bool]]) -> dict[str, float]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; returns an exit status."""
-    from model.training.sphinx import Nano, new_config  # which reads this package
+    from model.training.network import Nano  # which reads this package
+    from model.training.sphinx import new_config
 
     parser = argparse.ArgumentParser(
         prog="python -m model.training.photos.dense_evaluate",

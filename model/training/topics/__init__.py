@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from model.training.quiz import QA, Quiz
+from model.training.question_generator import QA, QuestionGenerator
 from model.training.topics import looks, pages, places, wholes
 
 # Of "how many" by its answer: what is rarely to be seen is asked wherever it is, so that all come out alike.
 COUNT_WEIGHTS = (0.3, 0.6, 3.0, 6.0, 8.0, 8.0)
 
 # topic -> how to make a question of it, and how often training asks it where it can
-TOPICS: dict[str, tuple[Callable[[Quiz], QA | None], float]] = {
+TOPICS: dict[str, tuple[Callable[[QuestionGenerator], QA | None], float]] = {
     "kind": (looks.kind, 2.5),
     "colour": (looks.colour, 2.6),
     "clothes": (looks.clothes, 0.5),

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from model.training.quiz import QA, SEEN, VALUES, Quiz, area, fits
+from model.training.question_generator import QA, SEEN, VALUES, QuestionGenerator, area, fits
 from model.training.wordings import (
     ACTION,
     BROKEN,
@@ -28,47 +28,47 @@ from model.training.world.truth import Thing
 CLEARLY = 1.4  # how many times larger than any other thing the largest is, where training asks for it
 
 
-def kind(quiz: Quiz) -> QA | None:
+def kind(generator: QuestionGenerator) -> QA | None:
     """What the red thing is, where its colour, pattern or size is its own."""
-    things = [thing for thing in quiz.seen if thing.kind != "person" and not quiz.is_photo]
-    for thing in quiz.rng.sample(things, len(things)):
+    things = [thing for thing in generator.seen if thing.kind != "person" and not generator.is_photo]
+    for thing in generator.rng.sample(things, len(things)):
         looks = [{"colour": thing.colour}]
         if thing.pattern not in (None, "plain"):
             looks += [{"pattern": thing.pattern}, {"pattern": thing.pattern, "colour": thing.colour}]
         if thing.size:
             looks.append({"size": thing.size, "colour": thing.colour})
-        quiz.rng.shuffle(looks)
+        generator.rng.shuffle(looks)
         for look in looks:
-            if None not in look.values() and quiz.one(**look) is thing:
+            if None not in look.values() and generator.one(**look) is thing:
                 words = " ".join(str(look[name]) for name in ("size", "pattern", "colour") if name in look)
-                return quiz.words(
-                    "kind", quiz.pick(KIND, x=words), thing.kind, f"It is {article(thing.kind)}."
+                return generator.words(
+                    "kind", generator.pick(KIND, x=words), thing.kind, f"It is {article(thing.kind)}."
                 )
     return None
 
 
-def colour(quiz: Quiz) -> QA | None:
+def colour(generator: QuestionGenerator) -> QA | None:
     """The colour of a thing that can be named without it."""
-    found = quiz.any_named(
+    found = generator.any_named(
         without="colour", among=lambda thing: thing.colour is not None and thing.kind != "person"
     )
     if not found:
         return None
     thing, name = found
-    return quiz.words(
-        "colour", quiz.pick(COLOUR, x=name), str(thing.colour), f"The {name} is {thing.colour}."
+    return generator.words(
+        "colour", generator.pick(COLOUR, x=name), str(thing.colour), f"The {name} is {thing.colour}."
     )
 
 
-def clothes(quiz: Quiz) -> QA | None:
+def clothes(generator: QuestionGenerator) -> QA | None:
     """The colour that somebody wears."""
-    found = quiz.any_named(
+    found = generator.any_named(
         without="colour", among=lambda thing: thing.colour is not None and thing.kind == "person"
     )
     if not found:
         return None
     thing, name = found
-    question = quiz.pick(
+    question = generator.pick(
         (
             "What colour does the {x} wear?",
             "What colour are the {x}'s clothes?",
@@ -76,90 +76,94 @@ def clothes(quiz: Quiz) -> QA | None:
         ),
         x=name,
     )
-    return quiz.words("clothes", question, str(thing.colour), f"The {name} wears {thing.colour}.")
+    return generator.words("clothes", question, str(thing.colour), f"The {name} wears {thing.colour}.")
 
 
-def size(quiz: Quiz) -> QA | None:
+def size(generator: QuestionGenerator) -> QA | None:
     """Whether a thing that has a word for its size is "small" or "large"."""
-    found = quiz.any_named(without="size", among=lambda thing: thing.size in ("small", "large"))
+    found = generator.any_named(without="size", among=lambda thing: thing.size in ("small", "large"))
     if not found:
         return None
     thing, name = found
-    return quiz.words("size", quiz.pick(SIZE, x=name), str(thing.size), f"The {name} is {thing.size}.")
+    return generator.words(
+        "size", generator.pick(SIZE, x=name), str(thing.size), f"The {name} is {thing.size}."
+    )
 
 
-def pattern(quiz: Quiz) -> QA | None:
+def pattern(generator: QuestionGenerator) -> QA | None:
     """The pattern of a thing that can be named without it."""
-    found = quiz.any_named(
+    found = generator.any_named(
         without="pattern", among=lambda thing: thing.pattern is not None and thing.kind != "person"
     )
     if not found:
         return None
     thing, name = found
-    return quiz.words(
-        "pattern", quiz.pick(PATTERN, x=name), str(thing.pattern), f"The {name} is {thing.pattern}."
+    return generator.words(
+        "pattern", generator.pick(PATTERN, x=name), str(thing.pattern), f"The {name} is {thing.pattern}."
     )
 
 
-def count(wanted: int) -> Callable[[Quiz], QA | None]:
+def count(wanted: int) -> Callable[[QuestionGenerator], QA | None]:
     """A maker of questions how many of a kind there are, where there are `wanted` and none is half hidden.
 
     One topic for each number, so that every answer is as frequent as the others: otherwise "1" is nearly
     always right.
     """
 
-    def make(quiz: Quiz) -> QA | None:
+    def make(generator: QuestionGenerator) -> QA | None:
         if wanted == 0:
-            found = quiz.absent(bare=True)
+            found = generator.absent(bare=True)
             kinds = [found[1]] if found else []
         else:
-            numbers = Counter(thing.kind for thing in quiz.truth.things)
-            hidden = {thing.kind for thing in quiz.truth.things if thing.visible < SEEN}
+            numbers = Counter(thing.kind for thing in generator.truth.things)
+            hidden = {thing.kind for thing in generator.truth.things if thing.visible < SEEN}
             kinds = [kind for kind in sorted(numbers) if numbers[kind] == wanted and kind not in hidden]
-            kinds = [kind for kind in kinds if quiz.told_whole(kind)]
+            kinds = [kind for kind in kinds if generator.told_whole(kind)]
         if not kinds:
             return None
-        kind = quiz.rng.choice(kinds)
+        kind = generator.rng.choice(kinds)
         sentence = f"There is one {kind}." if wanted == 1 else f"There are {COUNTS[wanted]} {plural(kind)}."
-        return quiz.words(f"count-{wanted}", quiz.pick(COUNT, x=plural(kind)), str(wanted), sentence)
+        return generator.words(
+            f"count-{wanted}", generator.pick(COUNT, x=plural(kind)), str(wanted), sentence
+        )
 
     return make
 
 
-def count_coloured(quiz: Quiz) -> QA | None:
+def count_coloured(generator: QuestionGenerator) -> QA | None:
     """How many things have a colour, or how many things there are."""
-    if quiz.is_photo:
+    if generator.is_photo:
         return None
-    things = [thing for thing in quiz.truth.things if thing.kind != "person"]
-    colour = quiz.rng.choice((None, *(thing.colour for thing in things)))
+    things = [thing for thing in generator.truth.things if thing.kind != "person"]
+    colour = generator.rng.choice((None, *(thing.colour for thing in things)))
     fitting = [thing for thing in things if fits(thing, colour=colour)]
     if (
-        len(things) < len(quiz.truth.things)
+        len(things) < len(generator.truth.things)
         or any(thing.visible < SEEN for thing in things)
         or len(fitting) > 10
     ):
         return None
     words = f"{colour} things" if colour else "things"
     sentence = f"There {'is' if len(fitting) == 1 else 'are'} {COUNTS[len(fitting)]}."
-    return quiz.words("count-coloured", quiz.pick(COUNT, x=words), str(len(fitting)), sentence)
+    return generator.words("count-coloured", generator.pick(COUNT, x=words), str(len(fitting)), sentence)
 
 
-def action(quiz: Quiz) -> QA | None:
+def action(generator: QuestionGenerator) -> QA | None:
     """What somebody is doing."""
-    found = quiz.any_named(without="action", among=lambda thing: thing.action is not None)
+    found = generator.any_named(without="action", among=lambda thing: thing.action is not None)
     if not found:
         return None
     thing, name = found
-    return quiz.words(
-        "action", quiz.pick(ACTION, x=name), str(thing.action), f"The {name} is {thing.action}."
+    return generator.words(
+        "action", generator.pick(ACTION, x=name), str(thing.action), f"The {name} is {thing.action}."
     )
 
 
-def is_it(quiz: Quiz) -> QA | None:
+def is_it(generator: QuestionGenerator) -> QA | None:
     """Whether a thing is of that colour, size, pattern, or does that; half of the time it is not."""
-    looks = quiz.rng.sample(("colour", "colour", "size", "pattern", "action"), 5)
+    looks = generator.rng.sample(("colour", "colour", "size", "pattern", "action"), 5)
     for look in looks:
-        found = quiz.any_named(without=look, among=lambda thing, look=look: _may_ask(thing, look))
+        found = generator.any_named(without=look, among=lambda thing, look=look: _may_ask(thing, look))
         if not found:
             continue
         thing, name = found
@@ -169,10 +173,10 @@ def is_it(quiz: Quiz) -> QA | None:
             for value in (*VALUES[look], "plain")
             if value != true and (look == "pattern" or value != "plain")
         ]
-        said = true if quiz.rng.random() < 0.5 else quiz.rng.choice(wrong)
-        question = quiz.pick(IS_IT, x=name, y=said)
+        said = true if generator.rng.random() < 0.5 else generator.rng.choice(wrong)
+        question = generator.pick(IS_IT, x=name, y=said)
         sentence = f"{'Yes' if said == true else 'No'}, the {name} is {true}."
-        return quiz.words("is-it", question, "yes" if said == true else "no", sentence)
+        return generator.words("is-it", question, "yes" if said == true else "no", sentence)
     return None
 
 
@@ -181,60 +185,68 @@ def _may_ask(thing: Thing, look: str) -> bool:
     return getattr(thing, look) is not None and (thing.kind != "person" or look in ("size", "action"))
 
 
-def damaged(quiz: Quiz) -> QA | None:
+def damaged(generator: QuestionGenerator) -> QA | None:
     """Whether a thing is broken, in a picture where one is."""
-    damaged = any(thing.damaged for thing in quiz.seen)
-    wanted = damaged and quiz.rng.random() < 0.5
-    found = quiz.any_named(without="damaged", among=lambda thing: thing.damaged == wanted)
+    damaged = any(thing.damaged for thing in generator.seen)
+    wanted = damaged and generator.rng.random() < 0.5
+    found = generator.any_named(without="damaged", among=lambda thing: thing.damaged == wanted)
     if not damaged or not found:
         return None
     sentence = f"{'Yes' if wanted else 'No'}, the {found[1]} is {'broken' if wanted else 'whole'}."
-    return quiz.words("damaged", quiz.pick(BROKEN, x=found[1]), "yes" if wanted else "no", sentence)
+    return generator.words("damaged", generator.pick(BROKEN, x=found[1]), "yes" if wanted else "no", sentence)
 
 
-def present(quiz: Quiz) -> QA | None:
+def present(generator: QuestionGenerator) -> QA | None:
     """Whether there is something that is there."""
-    if not quiz.seen:
+    if not generator.seen:
         return None
-    thing = quiz.rng.choice(quiz.seen)
-    name = phrase(thing.kind) if quiz.rng.random() < 0.25 else phrase(thing.kind, **quiz.some_looks(thing))
-    question = quiz.pick(IS_THERE, a=article(name))
-    return quiz.words("is-there-present", question, "yes", f"Yes, there is {article(name)} in the image.")
+    thing = generator.rng.choice(generator.seen)
+    name = (
+        phrase(thing.kind)
+        if generator.rng.random() < 0.25
+        else phrase(thing.kind, **generator.some_looks(thing))
+    )
+    question = generator.pick(IS_THERE, a=article(name))
+    return generator.words(
+        "is-there-present", question, "yes", f"Yes, there is {article(name)} in the image."
+    )
 
 
-def not_there(topic: str, *, near: bool = False, bare: bool = False) -> Callable[[Quiz], QA | None]:
-    """A maker of questions whether there is something that is not there; see `Quiz.absent`."""
+def not_there(
+    topic: str, *, near: bool = False, bare: bool = False
+) -> Callable[[QuestionGenerator], QA | None]:
+    """A maker of questions whether there is something that is not there; see `QuestionGenerator.absent`."""
 
-    def make(quiz: Quiz) -> QA | None:
-        if (found := quiz.absent(near=near, bare=bare)) is None:
+    def make(generator: QuestionGenerator) -> QA | None:
+        if (found := generator.absent(near=near, bare=bare)) is None:
             return None
-        question = quiz.pick(IS_THERE, a=article(found[0]))
-        return quiz.words(topic, question, "no", f"No, there is no {found[0]} in the image.")
+        question = generator.pick(IS_THERE, a=article(found[0]))
+        return generator.words(topic, question, "no", f"No, there is no {found[0]} in the image.")
 
     return make
 
 
-def scene(quiz: Quiz) -> QA | None:
+def scene(generator: QuestionGenerator) -> QA | None:
     """The place that the caption names, or what kind of page it is."""
-    truth = quiz.truth
+    truth = generator.truth
     places = re.findall(r"\b(?:in|on) a (park|street|room|beach|table)\b", truth.caption)
     word = (
         f"{truth.chart.kind} chart" if truth.chart else _PAGES.get(truth.kind, places[-1] if places else "")
     )
-    return quiz.words("scene", quiz.pick(SCENE), word, f"It is {article(word)}.") if word else None
+    return generator.words("scene", generator.pick(SCENE), word, f"It is {article(word)}.") if word else None
 
 
-def largest(quiz: Quiz) -> QA | None:
+def largest(generator: QuestionGenerator) -> QA | None:
     """The kind of the largest thing of a photograph; in training only where no other is nearly as large."""
-    if not quiz.is_photo or not quiz.seen:
+    if not generator.is_photo or not generator.seen:
         return None
-    by_area = sorted(quiz.seen, key=lambda thing: -area(thing.box))
+    by_area = sorted(generator.seen, key=lambda thing: -area(thing.box))
     others = [area(thing.box) for thing in by_area[1:] if thing.kind != by_area[0].kind]
-    others += [area(box) for kind, box in quiz.truth.ignored if kind != by_area[0].kind]
-    if quiz.varied and others and max(others) * CLEARLY > area(by_area[0].box):
+    others += [area(box) for kind, box in generator.truth.ignored if kind != by_area[0].kind]
+    if generator.varied and others and max(others) * CLEARLY > area(by_area[0].box):
         return None
     kind = by_area[0].kind
-    return quiz.words("largest", quiz.pick(LARGEST), kind, f"It is {article(kind)}.")
+    return generator.words("largest", generator.pick(LARGEST), kind, f"It is {article(kind)}.")
 
 
 _PAGES = {"document": "page", "screen": "screen", "photo": "photograph"}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from model.prompts import Group
 from model.training.photos.wording import caption_pieces
-from model.training.quiz import QA, Quiz, area, element_name
+from model.training.question_generator import QA, QuestionGenerator, area, element_name
 from model.training.wordings import ODD_ONE, phrase
 from model.training.world.phrases import article, plural
 from model.training.world.truth import Thing
@@ -15,28 +15,28 @@ from model.training.world.truth import Thing
 MOST_GROUPS = 10  # phrases in one dense reply
 
 
-def caption(quiz: Quiz) -> QA | None:
+def caption(generator: QuestionGenerator) -> QA | None:
     """The caption."""
-    if quiz.is_photo and not (quiz.truth.known and quiz.truth.things):
+    if generator.is_photo and not (generator.truth.known and generator.truth.things):
         return None
-    return quiz.task("caption", "caption", quiz.truth.caption)
+    return generator.task("caption", "caption", generator.truth.caption)
 
 
-def detail(quiz: Quiz) -> QA | None:
+def detail(generator: QuestionGenerator) -> QA | None:
     """The caption, then where the largest things are, then what is written."""
-    if quiz.is_photo and not (quiz.truth.known and quiz.truth.things):
+    if generator.is_photo and not (generator.truth.known and generator.truth.things):
         return None
-    width, height = quiz.truth.size_wh
-    sentences = [quiz.truth.caption.rstrip(".") + "."]
-    largest = sorted(quiz.seen, key=lambda thing: -area(thing.box))[:4]
+    width, height = generator.truth.size_wh
+    sentences = [generator.truth.caption.rstrip(".") + "."]
+    largest = sorted(generator.seen, key=lambda thing: -area(thing.box))[:4]
     for thing in sorted(largest, key=lambda thing: thing.box[0]):
         x = (thing.box[0] + thing.box[2]) / 2 / width
         y = (thing.box[1] + thing.box[3]) / 2 / height
         place = " ".join(filter(None, (_third(y, "top", "bottom"), _third(x, "left", "right")))) or "centre"
-        sentences.append(f"{article(quiz.plain_phrase(thing)).capitalize()} is at the {place}.")
-    if quiz.truth.words and len(quiz.truth.words) <= 3:
-        sentences.append(f"The text reads {' '.join(word.text for word in quiz.truth.words)}.")
-    return quiz.task("detail", "detail", " ".join(sentences)) if len(sentences) > 1 else None
+        sentences.append(f"{article(generator.plain_phrase(thing)).capitalize()} is at the {place}.")
+    if generator.truth.words and len(generator.truth.words) <= 3:
+        sentences.append(f"The text reads {' '.join(word.text for word in generator.truth.words)}.")
+    return generator.task("detail", "detail", " ".join(sentences)) if len(sentences) > 1 else None
 
 
 def _third(value: float, low: str, high: str) -> str:
@@ -44,13 +44,13 @@ def _third(value: float, low: str, high: str) -> str:
     return low if value < 1 / 3 else high if value > 2 / 3 else ""
 
 
-def grounded(quiz: Quiz) -> QA | None:
+def grounded(generator: QuestionGenerator) -> QA | None:
     """The caption with the boxes of what it names: the fullest names first, several alike things as one."""
-    if quiz.is_photo:
-        return _grounded_photo(quiz)
-    caption = quiz.truth.caption
+    if generator.is_photo:
+        return _grounded_photo(generator)
+    caption = generator.truth.caption
     marks: list[tuple[int, int, list[Thing]]] = []
-    waiting = quiz.seen
+    waiting = generator.seen
     for use in (("size", "pattern"), ("size",), ("pattern",), ()):
         named: dict[str, list[Thing]] = {}
         for thing in waiting:
@@ -68,77 +68,85 @@ def grounded(quiz: Quiz) -> QA | None:
     pieces: list[str | Group] = []
     at = 0
     for start, end, things in sorted(marks, key=lambda mark: mark[0]):
-        boxes = tuple(sorted(quiz.box(thing.box) for thing in things))
+        boxes = tuple(sorted(generator.box(thing.box) for thing in things))
         pieces += [caption[at:start], Group(caption[start:end], boxes)]
         at = end
     kept = tuple(piece for piece in (*pieces, caption[at:]) if piece)
     exact = [box for piece in kept if isinstance(piece, Group) for box in piece.boxes]
-    return quiz.task("grounded", "grounded_caption", kept, exact=exact) if len(exact) <= MOST_GROUPS else None
+    return (
+        generator.task("grounded", "grounded_caption", kept, exact=exact)
+        if len(exact) <= MOST_GROUPS
+        else None
+    )
 
 
-def _grounded_photo(quiz: Quiz) -> QA | None:
+def _grounded_photo(generator: QuestionGenerator) -> QA | None:
     """The caption of a photograph with the boxes of what it names."""
-    truth = quiz.truth
+    truth = generator.truth
     if not truth.known or not truth.things:
         return None
     pieces: list[str | Group] = []
     for words, indices in caption_pieces(truth.things, truth.size_wh):
-        boxes = tuple(sorted(quiz.box(truth.things[i].box) for i in indices))
+        boxes = tuple(sorted(generator.box(truth.things[i].box) for i in indices))
         pieces.append(Group(words, boxes) if boxes else words)
     exact = [box for piece in pieces if isinstance(piece, Group) for box in piece.boxes]
     if len(exact) > MOST_GROUPS:
         return None
-    return quiz.task("grounded", "grounded_caption", tuple(pieces), exact=exact)
+    return generator.task("grounded", "grounded_caption", tuple(pieces), exact=exact)
 
 
-def dense(quiz: Quiz) -> QA | None:
+def dense(generator: QuestionGenerator) -> QA | None:
     """A phrase for every thing and word from left to right; a screen or a page in reading order."""
-    truth = quiz.truth
+    truth = generator.truth
     if truth.elements:
         regions = [(element_name(element), element.box) for element in truth.elements]
     elif truth.blocks:
         regions = [(block.kind, block.box) for block in truth.blocks]
     else:
-        if quiz.is_photo and not truth.known:
+        if generator.is_photo and not truth.known:
             return None
-        regions = [(quiz.plain_phrase(thing), thing.box) for thing in quiz.seen]
+        regions = [(generator.plain_phrase(thing), thing.box) for thing in generator.seen]
         regions += [(f"word {word.text}", word.box) for word in truth.words if truth.chart is None]
     if not regions or len(regions) > MOST_GROUPS:
         return None
     if truth.elements or truth.blocks:
-        regions = [regions[i] for i in quiz.reading_order([box for _, box in regions])]
+        regions = [regions[i] for i in generator.reading_order([box for _, box in regions])]
     else:
         regions.sort(key=lambda region: region[1][0])
-    groups = [Group(name, (quiz.box(box),)) for name, box in regions]
-    return quiz.task("dense", "dense", groups, exact=[group.boxes[0] for group in groups])
+    groups = [Group(name, (generator.box(box),)) for name, box in regions]
+    return generator.task("dense", "dense", groups, exact=[group.boxes[0] for group in groups])
 
 
-def odd(*, damaged: bool) -> Callable[[Quiz], QA | None]:
+def odd(*, damaged: bool) -> Callable[[QuestionGenerator], QA | None]:
     """A maker of questions for the odd thing, or with `damaged` the broken one, named and boxed."""
 
-    def make(quiz: Quiz) -> QA | None:
-        if quiz.truth.odd is None:
+    def make(generator: QuestionGenerator) -> QA | None:
+        if generator.truth.odd is None:
             return None
-        thing = quiz.truth.things[quiz.truth.odd]
+        thing = generator.truth.things[generator.truth.odd]
         if thing.damaged is not damaged:
             return None
-        box = quiz.box(thing.box)
+        box = generator.box(thing.box)
         topic = "odd-damaged" if damaged else "odd"
-        return quiz.task(topic, "odd", Group(thing.phrase, (box,)), exact=(box,))
+        return generator.task(topic, "odd", Group(thing.phrase, (box,)), exact=(box,))
 
     return make
 
 
-def odd_word(quiz: Quiz) -> QA | None:
+def odd_word(generator: QuestionGenerator) -> QA | None:
     """The odd or broken thing, named."""
-    if quiz.truth.odd is None:
+    if generator.truth.odd is None:
         return None
-    name = quiz.truth.things[quiz.truth.odd].phrase
-    return quiz.words("odd-word", quiz.pick(ODD_ONE), name, f"The {name} is odd.")
+    name = generator.truth.things[generator.truth.odd].phrase
+    return generator.words("odd-word", generator.pick(ODD_ONE), name, f"The {name} is odd.")
 
 
-def nothing_odd(quiz: Quiz) -> QA | None:
+def nothing_odd(generator: QuestionGenerator) -> QA | None:
     """A picture in which nothing is odd."""
-    if quiz.is_photo or quiz.truth.odd is not None or any(thing.damaged for thing in quiz.truth.things):
+    if (
+        generator.is_photo
+        or generator.truth.odd is not None
+        or any(thing.damaged for thing in generator.truth.things)
+    ):
         return None
-    return quiz.task("odd-absent", "odd", None)
+    return generator.task("odd-absent", "odd", None)

@@ -12,12 +12,14 @@ from collections.abc import Callable
 import numpy as np
 
 from .canvas import Canvas
+from .charts import chart
 from .holdouts import HELD_OUT_PAIRS, HELD_OUT_RELATIONS, HELD_OUT_WORDS
-from .pages import chart, document, screen
+from .pages import document
 from .palette import COLOURS
 from .people import ACTIONS
 from .phrases import RELATIONS
 from .scenes import COMPOSED, Stage, composed, crowd, damaged, odd_one_out, sign
+from .screens import screen
 from .several import several
 from .shapes import PATTERNS, THING_KINDS
 from .style import STYLES, photograph

@@ -260,11 +260,11 @@ SHAPES: dict[str, Shape] = {
         _fill(np.concatenate([arc(50, 42, 26.5, 5, 180, 0, 10), arc(50, 54, 26.5, 6, 0, 180, 10)]), "deep"),
     ),
     "book": _shape(
-        _fill([(8, 88), (74, 88), (74, 98), (8, 98)], "paper"),
+        _fill([(8, 88), (74, 88), (74, 98), (8, 98)], "eval_set"),
         _fill([(10, 0), (78, 0), (78, 90), (10, 90)]),
         _fill([(2, 2), (10, 0), (10, 90), (4, 90), (4, 96), (10, 102), (78, 102), (78, 97), (12, 97), (2,
             92)], "dark"),
-        _fill(rectangle(26, 18, 66, 38), "paper"),
+        _fill(rectangle(26, 18, 66, 38), "eval_set"),
         _line([(33, 25), (59, 25)], "ink", 2.5),
         _line([(33, 31), (52, 31)], "ink", 2.5),
     ),
@@ -310,7 +310,7 @@ SHAPES: dict[str, Shape] = {
         _fill(np.concatenate([arc(0, 0, 17, 14, 180, 360, 10)]) @ [[0.79, 0.61], [-0.61, 0.79]] + (78, 20),
             "dark"),
         _fill(ellipse(50, 56, 46, 46, 32)),
-        _fill(ellipse(50, 56, 33, 33, 28), "paper"),
+        _fill(ellipse(50, 56, 33, 33, 28), "eval_set"),
         _line([(50, 56), (50, 34)], "ink", 4.5),
         _line([(50, 56), (66, 64)], "ink", 4.5),
         _fill(ellipse(50, 56, 4, 4, 10), "ink", inked=False),
@@ -332,7 +332,7 @@ SHAPES: dict[str, Shape] = {
             )
         ),
         _fill(rectangle(21, 0, 39, 13, 2), "deep"),
-        _fill(rectangle(6, 68, 54, 96), "paper"),
+        _fill(rectangle(6, 68, 54, 96), "eval_set"),
         _fill(ellipse(30, 82, 9, 9, 14), "dark", inked=False),
     ),
     "apple": _shape(

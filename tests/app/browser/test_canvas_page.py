@@ -387,6 +387,11 @@ def test_before_and_after_by_slider_and_key_and_the_states_between(opened: Opene
     page.locator(".canvas .split").focus()
     page.keyboard.press("End")
     assert before.evaluate("(node) => getComputedStyle(node).clipPath") != clip
+    # at its right end all of the picture is the one before
+    shown_px, wide = before.evaluate(
+        "(node) => [parseFloat(getComputedStyle(node).clipPath.match(/([0-9.]+)px\\)/)[1]), node.offsetWidth]"
+    )
+    assert shown_px >= wide - 1
     page.click(".canvas [data-hold]")
     expect(before).to_be_hidden()
     # the strip of states goes back and forth

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from model.training.card import PROMISES, abilities, again, card, is_there_f1, main, photographs, speed
-from model.training.evaluate import Conditions, figures, load, set_paper
+from model.training.evaluate import Conditions, figures, load, make_eval_set
 from model.training.questions import TOPICS
 
 CHECKPOINT = Path(__file__).parents[3] / "assets" / "sphinx-nano"
@@ -71,22 +71,26 @@ def test_the_card_has_a_column_for_each_condition_and_a_dash_where_nothing_was_m
 
 
 def test_the_halves_by_style_make_up_the_whole() -> None:
-    paper = set_paper(60_000_000, 6, ["kind"], Conditions())
-    halves = [figures(e for e in paper.exams if e.style == style) for style in ("synthetic", "real")]
-    assert sum(half.get("kind", {"n": 0})["n"] for half in halves) == figures(paper.exams)["kind"]["n"] == 6
+    eval_set = make_eval_set(60_000_000, 6, ["kind"], Conditions())
+    halves = [figures(e for e in eval_set.questions if e.style == style) for style in ("synthetic", "real")]
+    assert (
+        sum(half.get("kind", {"n": 0})["n"] for half in halves)
+        == figures(eval_set.questions)["kind"]["n"]
+        == 6
+    )
 
 
 def test_controls_ask_the_same_questions_about_the_same_pictures() -> None:
-    paper = set_paper(60_000_000, 3, ["kind", "locate", "count-1"])
-    for exam in paper.exams:
-        exam.reply = "said"
-    part = again(paper, 2, grey=True)
-    assert [e.qa for e in part.exams if e.qa.topic == "kind"] == [
-        e.qa for e in paper.exams if e.qa.topic == "kind"
+    eval_set = make_eval_set(60_000_000, 3, ["kind", "locate", "count-1"])
+    for question in eval_set.questions:
+        question.reply = "said"
+    part = again(eval_set, 2, grey=True)
+    assert [e.qa for e in part.questions if e.qa.topic == "kind"] == [
+        e.qa for e in eval_set.questions if e.qa.topic == "kind"
     ][:2]
-    assert {e.qa.topic for e in part.exams} == {"kind", "locate"}
-    assert {e.reply for e in part.exams} == {""}
-    assert len(np.unique(part.pictures[0])) == 1 < len(np.unique(paper.pictures[0]))
+    assert {e.qa.topic for e in part.questions} == {"kind", "locate"}
+    assert {e.reply for e in part.questions} == {""}
+    assert len(np.unique(part.pictures[0])) == 1 < len(np.unique(eval_set.pictures[0]))
 
 
 def test_a_folder_without_photographs_is_refused_before_anything_is_measured(

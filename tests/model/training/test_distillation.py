@@ -18,7 +18,7 @@ def encoder() -> Dinov2Model:
     return Dinov2Model(config)
 
 
-def dice(number: int = 0) -> torch.Generator:
+def generator(number: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(number)
 
 
@@ -36,8 +36,8 @@ def test_the_teacher_follows_slowly_and_is_not_trained(encoder: Dinov2Model) -> 
 def test_a_disturbed_view_is_hidden_in_part_and_repeatable(encoder: Dinov2Model) -> None:
     distillation = SelfDistillation(encoder, 32)
     pixels = torch.ones(64, 3, 64, 64)
-    seen = distillation.disturb(pixels, 16, dice())
-    torch.testing.assert_close(seen, distillation.disturb(pixels, 16, dice()))
+    seen = distillation.disturb(pixels, 16, generator())
+    torch.testing.assert_close(seen, distillation.disturb(pixels, 16, generator()))
     assert abs(float((seen == 0).float().mean()) - HIDDEN) < 0.1
 
 
@@ -48,7 +48,7 @@ def test_the_loss_falls_and_does_not_collapse(encoder: Dinov2Model) -> None:
     pixels = torch.randn(16, 3, 4, 4).repeat_interleave(16, 2).repeat_interleave(16, 3)
     losses = []
     for step in range(60):
-        loss = distillation(encoder, pixels, dice(step))
+        loss = distillation(encoder, pixels, generator(step))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -15,15 +15,15 @@ import pytest
 from model import SphinxForConditionalGeneration, SphinxProcessor
 from model.training.evaluate import (
     Conditions,
-    Exam,
-    Paper,
+    EvalQuestion,
+    EvalSet,
     answer,
     evaluate,
     figures,
     load,
     main,
-    photo_paper,
-    set_paper,
+    make_eval_set,
+    photo_eval_set,
     untrained,
 )
 from model.training.photos import load_photos
@@ -55,10 +55,10 @@ def sees(model: SphinxForConditionalGeneration, processor: SphinxProcessor) -> d
         (found[False][topic]["right"] - found[True][topic]["right"]) / 2
         for topic in ("is-there-present", "is-there-absent")
     )
-    paper = set_paper(SEED, COUNT, ["locate"])
-    answer(model, processor, paper, Conditions(views=views()))
-    still = best_constant_box([exam.qa.exact[0] for exam in paper.exams])
-    above["locate"] = figures(paper.exams)["locate"]["iou"] - still["iou"]
+    eval_set = make_eval_set(SEED, COUNT, ["locate"])
+    answer(model, processor, eval_set, Conditions(views=views()))
+    still = best_constant_box([question.qa.exact[0] for question in eval_set.questions])
+    above["locate"] = figures(eval_set.questions)["locate"]["iou"] - still["iou"]
     return above
 
 
@@ -80,17 +80,17 @@ def test_random_weights_do_not_pass_for_seeing() -> None:
 
 def test_training_seeds_are_refused() -> None:
     with pytest.raises(ValueError, match="may have been trained on"):
-        set_paper(999_999, 1, ["kind"])
+        make_eval_set(999_999, 1, ["kind"])
 
 
 def test_replies_do_not_depend_on_what_is_asked_beside_them() -> None:
     model, processor = load(CHECKPOINT, "cpu")
-    together = set_paper(SEED, 3, ["kind", "locate", "caption"])
+    together = make_eval_set(SEED, 3, ["kind", "locate", "caption"])
     answer(model, processor, together, Conditions(views=views()))
-    for exam in together.exams:
-        alone = Paper(together.pictures, [Exam(exam.qa, exam.picture, exam.style)])
+    for question in together.questions:
+        alone = EvalSet(together.pictures, [EvalQuestion(question.qa, question.picture, question.style)])
         answer(model, processor, alone, Conditions(views=views()))
-        assert alone.exams[0].reply == exam.reply != ""
+        assert alone.questions[0].reply == question.reply != ""
 
 
 def test_asking_in_two_processes_finds_the_same() -> None:
@@ -115,7 +115,7 @@ def test_photographs_are_asked_about_beside_the_world(
 
 
 def test_of_photographs_only_the_main_kinds_are_headlines(photos: Path) -> None:
-    paper = photo_paper(load_photos(photos, "train"))
-    largest = [exam for exam in paper.exams if exam.qa.topic == "largest"]
-    assert [exam.qa.answer for exam in largest] == ["dog", "cat", "person", "sheep"]
-    assert {exam.style for exam in paper.exams} == {"photo"}
+    eval_set = photo_eval_set(load_photos(photos, "train"))
+    largest = [question for question in eval_set.questions if question.qa.topic == "largest"]
+    assert [question.qa.answer for question in largest] == ["dog", "cat", "person", "sheep"]
+    assert {question.style for question in eval_set.questions} == {"photo"}

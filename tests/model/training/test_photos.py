@@ -17,8 +17,8 @@ from model.training.photos.colours import plain_colour
 from model.training.photos.dense_evaluate import best_f1, cells_of
 from model.training.photos.vary import SIDE, View, random_view, see, whole_view
 from model.training.photos.wording import photo_caption, unique_names
-from model.training.questions import exam, questions
-from model.training.quiz import Quiz
+from model.training.question_generator import QuestionGenerator
+from model.training.questions import eval_question, questions
 from model.training.scoring import iou, score
 from model.training.world.truth import Thing
 
@@ -179,8 +179,8 @@ def test_cells_of_a_photograph_leave_open_what_its_labels_do_not_tell(source: Ph
 def test_what_is_ignored_is_not_called_absent(source: PhotoSource) -> None:
     _, truth = source.plain(1)
     assert np.isnan(dense_targets(truth, WHOLE, 12).presence[CLASSES.index("person")])
-    quiz = Quiz(truth, random.Random(0), varied=False)
-    assert "person" not in {found[0] for _ in range(60) if (found := quiz.absent(bare=True))}
+    generator = QuestionGenerator(truth, random.Random(0), varied=False)
+    assert "person" not in {found[0] for _ in range(60) if (found := generator.absent(bare=True))}
 
 
 def test_the_middle_of_a_box_has_cells() -> None:
@@ -215,19 +215,19 @@ def test_captions_say_who_is_on_what() -> None:
 
 def test_questions_about_photographs_are_answered_by_their_labels(source: PhotoSource) -> None:
     _, truth = source.plain(0)
-    assert exam(truth, random.Random(0), "count-2").answer == "2"  # type: ignore[union-attr]
-    found = exam(truth, random.Random(0), "detect-several")
+    assert eval_question(truth, random.Random(0), "count-2").answer == "2"  # type: ignore[union-attr]
+    found = eval_question(truth, random.Random(0), "detect-several")
     assert found is not None
     assert len(found.exact) == 2
-    largest = exam(truth, random.Random(0), "largest")
+    largest = eval_question(truth, random.Random(0), "largest")
     assert largest is not None
     assert largest.answer == "dog"
-    grounded = exam(truth, random.Random(0), "grounded")
+    grounded = eval_question(truth, random.Random(0), "grounded")
     assert grounded is not None
     pieces = PROMPTS["grounded_caption"].read(grounded.answer)
     assert [len(piece.boxes) for piece in pieces if isinstance(piece, Group)] == [2, 1]
-    assert exam(truth, random.Random(0), "kind") is None
-    assert exam(truth, random.Random(0), "scene").answer == "photograph"  # type: ignore[union-attr]
+    assert eval_question(truth, random.Random(0), "kind") is None
+    assert eval_question(truth, random.Random(0), "scene").answer == "photograph"  # type: ignore[union-attr]
 
 
 def test_a_right_reply_about_a_photograph_gets_full_marks(source: PhotoSource) -> None:
@@ -246,6 +246,6 @@ def test_a_right_reply_about_a_photograph_gets_full_marks(source: PhotoSource) -
 def test_labels_that_tell_no_kind_whole_are_never_counted_or_missed(source: PhotoSource) -> None:
     _, truth = source.plain(2)
     for topic in ("count-0", "count-1", "is-there-absent", "locate-kind-absent", "caption", "detect"):
-        assert exam(truth, random.Random(0), topic) is None, topic
-    assert exam(truth, random.Random(0), "is-there-present") is not None
-    assert exam(replace(truth, known=("person", "dog")), random.Random(0), "caption") is not None
+        assert eval_question(truth, random.Random(0), topic) is None, topic
+    assert eval_question(truth, random.Random(0), "is-there-present") is not None
+    assert eval_question(replace(truth, known=("person", "dog")), random.Random(0), "caption") is not None

@@ -9,8 +9,8 @@ from functools import cache
 import pytest
 
 from model.prompts import JOINTS, NO_PERSON, PROMPTS, SHORT_ANSWER, Found, Group
-from model.training.questions import QA, TOPICS, exam, questions, texts
-from model.training.quiz import Quiz, fits, lies_on
+from model.training.question_generator import QuestionGenerator, fits, lies_on
+from model.training.questions import QA, TOPICS, eval_question, questions, texts
 from model.training.scoring import score
 from model.training.world import COLOURS, HELD_OUT_PAIRS, KINDS, draw
 from model.training.world.truth import Block, Chart, Element, Thing, Truth, Word
@@ -65,8 +65,8 @@ SCREEN = Truth(
 
 
 def asked(truth: Truth, topic: str, tries: int = 40) -> list[QA]:
-    """Exam questions of one topic with different seeds."""
-    found = [exam(truth, random.Random(seed), topic) for seed in range(tries)]
+    """EvalQuestion questions of one topic with different seeds."""
+    found = [eval_question(truth, random.Random(seed), topic) for seed in range(tries)]
     return [qa for qa in found if qa is not None]
 
 
@@ -219,10 +219,10 @@ def test_is_it_is_true_half_of_the_time() -> None:
 
 def test_training_is_looser_than_the_exam() -> None:
     box = (0.2, 0.2, 0.6, 0.6)
-    varied, plain = (Quiz(PARK, random.Random(1), varied=varied) for varied in (True, False))
-    jittered = [varied.jitter_box(box) for _ in range(20)]
-    assert any(found != box for found in jittered)
-    assert all(abs(a - b) < 0.03 for found in jittered for a, b in zip(found, box))
+    varied, plain = (QuestionGenerator(PARK, random.Random(1), varied=varied) for varied in (True, False))
+    jitter_box = [varied.jitter_box(box) for _ in range(20)]
+    assert any(found != box for found in jitter_box)
+    assert all(abs(a - b) < 0.03 for found in jitter_box for a, b in zip(found, box))
     assert {plain.jitter_box(box) for _ in range(20)} == {box}
     assert {plain.loosen("Is it?") for _ in range(20)} == {"Is it?"}
     assert {varied.loosen("Is it?") for _ in range(80)} == {"Is it?", "is it?", "Is it", "is it"}
@@ -287,14 +287,14 @@ def drawn(count: int = 50) -> tuple[Truth, ...]:
 
 def test_every_answer_reads_back_to_the_values_it_was_written_from(monkeypatch: pytest.MonkeyPatch) -> None:
     written: dict[str, object] = {}
-    original = Quiz.task
+    original = QuestionGenerator.task
 
-    def noting(self: Quiz, topic: str, ability: str, values: object, **rest: object) -> QA:
+    def noting(self: QuestionGenerator, topic: str, ability: str, values: object, **rest: object) -> QA:
         qa = original(self, topic, ability, values, **rest)  # type: ignore[arg-type]
         written[qa.answer] = values
         return qa
 
-    monkeypatch.setattr(Quiz, "task", noting)
+    monkeypatch.setattr(QuestionGenerator, "task", noting)
     seen = set()
     for i, truth in enumerate(drawn()):
         for qa in questions(truth, random.Random(i), per_picture=12):
@@ -332,13 +332,13 @@ def test_a_right_reply_gets_full_marks() -> None:
 def test_nothing_ambiguous_is_asked() -> None:
     """A phrase that is located fits one thing; one that is absent fits nothing."""
     for i, truth in enumerate(drawn()):
-        quiz = Quiz(truth, random.Random(i), varied=True)
-        for thing_ in quiz.seen:
-            for name in quiz.names(thing_):
-                kind_and_looks = [other for other in quiz.things if named(other, name)]
+        generator = QuestionGenerator(truth, random.Random(i), varied=True)
+        for thing_ in generator.seen:
+            for name in generator.names(thing_):
+                kind_and_looks = [other for other in generator.things if named(other, name)]
                 assert kind_and_looks == [thing_], name
         for near in (False, True):
-            if found := quiz.absent(near=near):
+            if found := generator.absent(near=near):
                 assert not [other for other in truth.things if named(other, found[0])]
 
 
@@ -379,7 +379,12 @@ def test_questions_are_different_and_repeatable() -> None:
 
 
 def test_every_topic_comes_up_in_some_picture() -> None:
-    found = {topic for i, t in enumerate(drawn(108)) for topic in TOPICS if exam(t, random.Random(i), topic)}
+    found = {
+        topic
+        for i, t in enumerate(drawn(108))
+        for topic in TOPICS
+        if eval_question(t, random.Random(i), topic)
+    }
     assert found == set(TOPICS) - {
         "largest",
         "locate-largest",
@@ -395,7 +400,7 @@ def test_exam_asks_in_sphinxs_own_sentence() -> None:
         )
     assert all(qa.question.endswith(SHORT_ANSWER) for qa in asked(PARK, "colour"))
     with pytest.raises(KeyError):
-        exam(PARK, random.Random(0), "weather")
+        eval_question(PARK, random.Random(0), "weather")
 
 
 # --- without a picture ---------------------------------------------------------------------------------

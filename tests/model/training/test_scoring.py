@@ -8,7 +8,7 @@ import pytest
 
 from model.prompts import Joint
 from model.training import scoring
-from model.training.quiz import QA
+from model.training.question_generator import QA
 
 A, B, C = (0.1, 0.1, 0.3, 0.3), (0.2, 0.1, 0.4, 0.3), (0.6, 0.6, 0.9, 0.9)
 

@@ -11,7 +11,7 @@ import torch
 
 from model import SphinxForConditionalGeneration
 from model.training import sphinx
-from model.training.data import Batches, Diet
+from model.training.data import Batches, DataMixture
 from model.training.sphinx import Plan
 
 
@@ -118,7 +118,7 @@ def test_a_blind_batch_shows_the_language_model_sub_images_only(
 
     monkeypatch.setattr(nano, "language_loss", look)
     for blind in (0.0, 1.0):
-        batch = Batches(Diet(2, single_view=0.0, blind=blind), processor, base=0, grid=12)[0]
+        batch = Batches(DataMixture(2, single_view=0.0, blind=blind), processor, base=0, grid=12)[0]
         nano(batch)
     seeing, blind = (tokens.unflatten(1, (5, -1))[:, :, 1:-1] for tokens in shown)
     assert not blind[:, 0].any()

@@ -72,7 +72,7 @@ def fits(
     )
 
 
-class Quiz:
+class QuestionGenerator:
     """Makes questions about one picture. `varied` chooses other wordings and sentence answers too."""
 
     def __init__(self, truth: Truth, rng: random.Random, *, varied: bool) -> None:

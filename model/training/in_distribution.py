@@ -40,7 +40,7 @@ def summaries(
     return torch.stack(rows)
 
 
-def teach(
+def fit(
     model: SphinxForConditionalGeneration,
     processor: SphinxProcessor,
     folder: Path,

@@ -1,0 +1,108 @@
+"""What a change is made to: its target is found whole and outlined, or the visitor is asked back."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+
+from pipelines.abilities import ABILITIES
+from pipelines.engine import Engine
+from pipelines.errors import DemoError
+from pipelines.interfaces import ReplyOptions
+from pipelines.language.lexicon import is_relation
+from pipelines.language.requests import AskBack, CutOut, Edit, Move, Outline, Resize, Target
+from pipelines.scene import Record, Scene
+from pipelines.tasks.converse import converse
+from pipelines.tasks.outline import outline
+from pipelines.tasks.regions import need_picture
+from pipelines.tasks.results import Listing, Question, TaskResult, Unmet, relay
+
+Change = Edit | CutOut | Move | Resize
+Targets = Generator[TaskResult, None, tuple[Scene, tuple[int, ...]] | None]
+NO_FOREGROUND = "What should stay as it is? Click it or outline it first, then change the background."
+
+
+def outline_targets(engine: Engine, scene: Scene, request: Change, options: ReplyOptions) -> Targets:
+    """Return the regions that are to change, with masks.
+
+    None where they were not found, or where several were that one of may be meant: the last result that was
+    yielded says so, and nothing is to be changed.
+    """
+    ids = request.target.region_ids
+    if ids and all((region := scene.region(number)) and region.mask for number in ids):
+        return replace(scene, selected=ids[0]), ids
+    target = request.target
+    if target.plain and means_one(target) and not engine.about.vocabulary.talks:
+        # a small checkpoint finds one of several without a word: whether there are more is asked first
+        target = replace(target, every=not is_relation(target.phrase))
+    found = yield from relay(outline(engine, scene, Outline(target), options))
+    ids = tuple(i for i in found.region_ids if (region := found.scene.region(i)) and region.mask)
+    if isinstance(found.outcome, Unmet):
+        if found.region_ids:
+            found = replace(found, suggestions=offers(request, found.region_ids))
+        yield replace(found, status="final")
+        return None
+    if not ids:
+        missing = Unmet(request.target) if isinstance(found.outcome, Listing) else found.outcome
+        yield replace(found, status="final", outcome=missing)
+        return None
+    if len(ids) > 1 and means_one(request.target):
+        yield ask_which(engine, found.scene, request, ids)
+        return None
+    return found.scene, ids
+
+
+def means_one(target: Target) -> bool:
+    """Whether a target's words name one thing."""
+    return not (target.every or target.but or target.region_ids)
+
+
+def ask_which(engine: Engine, scene: Scene, request: Change, ids: tuple[int, ...]) -> TaskResult:
+    """The question which one of several is meant, with each of them as an answer to press."""
+    question = AskBack((), "More than one is there: which one?")
+    record = Record("locate", engine.about.model)
+    scene = replace(scene, selected=None)
+    return TaskResult(scene, Question(question), record, region_ids=ids, suggestions=offers(request, ids))
+
+
+def offers(request: Change, ids: tuple[int, ...]) -> tuple[str, ...]:
+    """The request in words for each region: "remove #2"."""
+    return tuple(_words(request, number) for number in ids[:4])
+
+
+def _words(request: Change, number: int) -> str:
+    match request:
+        case Edit("remove"):
+            return f"remove #{number}"
+        case Edit("recolour", wish=wish):
+            return f"make #{number} {wish}"
+        case Edit(wish=wish):
+            return f"replace #{number} with a {wish}"
+        case CutOut():
+            return f"cut out #{number}"
+        case Move(direction=direction):
+            return f"move #{number} {direction}"
+        case Resize(factor=factor):
+            return f"make #{number} {'larger' if factor > 1 else 'smaller'}"
+
+
+def outline_foreground(
+    engine: Engine, scene: Scene, options: ReplyOptions
+) -> Generator[TaskResult, None, Scene]:
+    """Return a scene with masks of what stays: the page's regions, or else all that SPHINX names.
+
+    Raises:
+        DemoError: nothing is outlined, and SPHINX does not know pictures of this kind.
+    """
+    picture = need_picture(scene)
+    if not scene.regions:
+        if not engine.is_familiar(picture):
+            raise DemoError(NO_FOREGROUND)
+        dense = ABILITIES["dense"]
+        scene = (yield from relay(converse(engine, scene, dense, dense.fill(), options))).scene
+    for region in scene.regions:
+        if region.mask is None:
+            scene = scene.with_region(engine.outline(picture, region))
+    if not any(region.mask for region in scene.regions):
+        raise DemoError(NO_FOREGROUND)
+    return scene

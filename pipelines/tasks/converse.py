@@ -1,0 +1,59 @@
+"""One sentence to SPHINX, one reply, read as it grows: the way of most abilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+
+from pipelines.abilities import Ability
+from pipelines.engine import Engine
+from pipelines.interfaces import CutReply, ReplyOptions
+from pipelines.readings import Reading, read_without_picture
+from pipelines.scene import Record, Scene
+from pipelines.tasks.regions import merge
+from pipelines.tasks.results import Reply, Results, TaskResult
+
+
+def converse(
+    engine: Engine,
+    scene: Scene,
+    ability: Ability,
+    question: str,
+    options: ReplyOptions,
+    phrase: str = "",
+    history: Sequence[tuple[str, str]] = (),
+) -> Results:
+    """Put one sentence to SPHINX and read its reply as it grows.
+
+    Args:
+        question: SPHINX's full sentence.
+        phrase: what was asked for; names the boxes that come without words.
+        history: earlier questions with their raw answers, oldest first.
+    """
+    details = (("question", question), *((("phrase", phrase),) if phrase else ()))
+    record = Record(ability.name, engine.about.model, options.seed, details=details)
+    raw, tokens = "", 0
+    with closing(engine.stream(scene.picture, question, options, history)) as replies:
+        for grown in replies:
+            if raw and grown == raw:  # said again while the model is busy with others
+                continue
+            raw, tokens = grown, tokens + 1
+            result = _read(scene, ability, raw, phrase, replace(record, tokens=tokens), ended=False)
+            yield replace(result, status="partial")
+    result = _read(scene, ability, raw, phrase, replace(record, tokens=tokens), ended=True)
+    yield replace(result, repeated=isinstance(raw, CutReply))
+
+
+def _read(
+    scene: Scene, ability: Ability, raw: str, phrase: str, record: Record, *, ended: bool
+) -> TaskResult:
+    """Merge what a reply names into the scene. The first finding becomes the selected region."""
+    if scene.picture is None:
+        reading: Reading = read_without_picture(raw, ended)
+    else:
+        reading = ability.read(raw, scene.picture.size_wh, phrase, ended)
+    scene, ids = merge(scene, reading.findings)
+    if ids:
+        scene = replace(scene, selected=ids[0])
+    return TaskResult(scene, Reply(reading, ids), record, region_ids=tuple(dict.fromkeys(ids)), raw=raw)

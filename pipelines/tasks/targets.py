@@ -1,0 +1,187 @@
+"""Targets become regions: what a phrase leaves open is found, chosen, counted or turned round.
+
+The vision-language model is asked for a phrase alone. For "the largest fish", "both cats", "animals", "what
+is next to it" and "all but the fish" it is asked for everything that the target may be, and the target is
+resolved against what it found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+
+from pipelines.abilities import ABILITIES
+from pipelines.engine import Engine
+from pipelines.interfaces import ReplyOptions
+from pipelines.language.choosing import GENERIC, fitting, pick, resolve
+from pipelines.language.lexicon import is_relation
+from pipelines.language.nouns import plural, singular
+from pipelines.language.requests import Target
+from pipelines.readings import Finding
+from pipelines.scene import Record, Region, Scene
+from pipelines.tasks.converse import converse
+from pipelines.tasks.regions import merge, need_picture, need_region
+from pipelines.tasks.results import Listing, Results, TaskResult, Unmet, relay
+
+SAME_THING = 0.5  # intersection over union from which two boxes are taken for one thing
+
+Located = Generator[TaskResult, None, TaskResult]
+
+
+def locate(
+    engine: Engine, scene: Scene, target: Target, options: ReplyOptions, *, known: bool = True
+) -> Results:
+    """Find what a target points at. The last result names the regions, or is `Unmet`.
+
+    Args:
+        known: a thing that is on the page under that name is not looked for again.
+
+    Raises:
+        DemoError: nothing was pointed at, or a number that no region has.
+    """
+    target = resolve(target, scene) if known else target
+    if target.box:
+        scene, ids = merge(scene, (Finding("", target.box),), source="box")
+        yield _found(engine, scene, ids)
+    elif target.region_ids or not target:
+        for number in target.region_ids or (None,):
+            need_region(scene, number)
+        yield _found(engine, scene, target.region_ids)
+    elif target.but:
+        yield (yield from _all_but(engine, scene, target, options))
+    elif target.near:
+        yield (yield from _beside(engine, scene, target, options))
+    else:
+        yield (yield from _of_phrase(engine, scene, target, options))
+
+
+def _of_phrase(engine: Engine, scene: Scene, target: Target, options: ReplyOptions) -> Located:
+    """What a phrase names: one thing, all of a kind, so many of it, or the one that is chosen of them."""
+    if target.plain and not target.every and not is_generic(target):
+        result = yield from relay(_ask(engine, scene, target, options))
+        return result if result.region_ids else (yield from _named(engine, result, target, options))
+    result = yield from _all_of(engine, scene, target, options)
+    scene, ids = result.scene, result.region_ids
+    if not ids:
+        return result if isinstance(result.outcome, Unmet) else _unmet(engine, scene, target)
+    if target.pick:
+        chosen = pick(target.pick, ids, scene)
+        return _found(engine, scene, chosen) if chosen else _unmet(engine, scene, target, ids)
+    if target.count and len(ids) != target.count:
+        return _unmet(engine, scene, target, ids)
+    return result
+
+
+def _all_of(engine: Engine, scene: Scene, target: Target, options: ReplyOptions) -> Located:
+    """All things that fit a phrase; of general words, of those that are named on the whole picture."""
+    if target.kinds or is_generic(target):
+        named = yield from relay(_name_everything(engine, scene, options))
+        broad = replace(target, pick="", count=0)
+        ids = named.region_ids if target.phrase == GENERIC else fitting(broad, named.scene)
+        return _found(engine, *_only(scene, named.scene, ids)) if ids else _unmet(engine, scene, target)
+    kind = Target(target.phrase, every=True)
+    result = yield from relay(_ask(engine, scene, kind, options))
+    if result.region_ids:
+        return result
+    result = yield from relay(_ask(engine, scene, Target(target.phrase), options))
+    return result if result.region_ids else (yield from _named(engine, result, target, options))
+
+
+def _named(engine: Engine, missed: TaskResult, target: Target, options: ReplyOptions) -> Located:
+    """A thing that a small checkpoint did not find by its name may be among all that it names."""
+    if engine.about.vocabulary.talks or is_relation(target.phrase):
+        return missed
+    named = yield from relay(_name_everything(engine, missed.scene, options))
+    ids = fitting(Target(target.phrase), named.scene)
+    return _found(engine, *_only(missed.scene, named.scene, ids)) if ids else missed
+
+
+def _all_but(engine: Engine, scene: Scene, target: Target, options: ReplyOptions) -> Located:
+    """All things but those that are meant; where these are not found, nothing is."""
+    meant = replace(target, but=False, every=True, count=0) if target.phrase else replace(target, but=False)
+    kept = yield from relay(locate(engine, scene, meant, options))
+    if not kept.region_ids and not is_generic(target):
+        return _unmet(engine, kept.scene, meant)
+    named = yield from relay(_name_everything(engine, kept.scene, options))
+    scene = named.scene
+    keep = [region for region in scene.regions if region.id in kept.region_ids]
+    ids = tuple(region.id for region in scene.regions if not is_one_of(region, keep))
+    return _found(engine, scene, ids) if ids else _unmet(engine, scene, target)
+
+
+def _beside(engine: Engine, scene: Scene, target: Target, options: ReplyOptions) -> Located:
+    """The thing that stands so to another one: that one is found first, then all that it may be."""
+    assert target.near
+    near = yield from relay(locate(engine, scene, target.near, options))
+    if not near.region_ids:
+        return near if isinstance(near.outcome, Unmet) else _unmet(engine, near.scene, target.near)
+    anchors = near.region_ids[:1]
+    every = replace(target, near=None, relation="", pick="", every=True, count=0)
+    if not target.phrase:
+        every = replace(every, phrase=GENERIC)
+    result = yield from _all_of(engine, near.scene, every, options)
+    scene = result.scene
+    # the other thing may have been named a second time: that is not beside it
+    doubles = [region for region in scene.regions if region.id in anchors]
+    apart = [r for r in scene.regions if r.id in anchors or not is_one_of(r, doubles)]
+    phrase = "" if target.phrase == GENERIC else target.phrase
+    beside = replace(target, phrase=phrase, near=Target(region_ids=anchors))
+    found = resolve(beside, replace(scene, regions=tuple(apart)))
+    if not found.region_ids:
+        return _unmet(engine, near.scene, target)
+    return _found(engine, *_only(near.scene, scene, found.region_ids))
+
+
+def _name_everything(engine: Engine, scene: Scene, options: ReplyOptions) -> Results:
+    """Name every region of the picture; those that are on the page are among them."""
+    dense = ABILITIES["dense"]
+    named = yield from relay(converse(engine, scene, dense, dense.fill(), options))
+    yield replace(named, status="final", region_ids=tuple(region.id for region in named.scene.regions))
+
+
+def _ask(engine: Engine, scene: Scene, target: Target, options: ReplyOptions) -> Results:
+    """Give boxes for a target's phrase, by the ability that suits it."""
+    if target.every:
+        ability, asked, label = "detect", plural(target.phrase), singular(target.phrase)
+    else:
+        ability = "relation" if is_relation(target.phrase) else "locate"
+        asked = label = target.phrase
+    row = ABILITIES[ability]
+    return converse(engine, scene, row, row.fill(phrase=asked), options, label)
+
+
+def is_generic(target: Target) -> bool:
+    """Whether a phrase may be a thing of any kind ("red thing")."""
+    return target.phrase.split()[-1:] == [GENERIC]
+
+
+def is_one_of(region: Region, others: Sequence[Region]) -> bool:
+    """Whether a region is the same thing as one of others, perhaps under another name."""
+    return any(region.id == other.id or region.box.iou(other.box) >= SAME_THING for other in others)
+
+
+def _found(engine: Engine, scene: Scene, ids: Sequence[int]) -> TaskResult:
+    need_picture(scene)
+    if ids:
+        scene = replace(scene, selected=ids[0])
+    return TaskResult(scene, Listing("find"), Record("locate", engine.about.model), region_ids=tuple(ids))
+
+
+def _only(before: Scene, after: Scene, ids: Sequence[int]) -> tuple[Scene, tuple[int, ...]]:
+    """Bring to the page what was looked for, and nothing else that was named on the way.
+
+    Returns the scene, and the regions' numbers in it.
+    """
+    numbers: list[int] = []
+    for number in ids:
+        region = need_region(after, number)
+        if before.region(number) is None:
+            region = replace(region, id=before.next_id)
+        before = before.with_region(region)
+        numbers.append(region.id)
+    return before, tuple(numbers)
+
+
+def _unmet(engine: Engine, scene: Scene, target: Target, instead: Sequence[int] = ()) -> TaskResult:
+    outcome = Unmet(target, len(instead))
+    return TaskResult(scene, outcome, Record("locate", engine.about.model), region_ids=tuple(instead))
