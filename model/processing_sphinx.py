@@ -69,10 +69,6 @@ class SphinxProcessorKwargs(ProcessingKwargs, total=False):
 
     views: int | None
     encoders: Sequence[str] | None
-    return_tensors: str | TensorType | None
-    padding: bool | str
-    truncation: bool | str
-    max_length: int | None
 
 
 class SphinxProcessor(ProcessorMixin):
