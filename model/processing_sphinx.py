@@ -15,7 +15,6 @@ from PIL import Image
 from transformers.feature_extraction_utils import BatchFeature
 from transformers.processing_utils import MultiModalData, ProcessingKwargs, ProcessorMixin
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
-from transformers.utils.generic import TensorType
 
 from .configuration_sphinx import ENCODERS
 from .generation_sphinx import STOP

@@ -199,19 +199,19 @@ def _answers(
         timeline = timeline.push(scene)
     answers = []
     for words in given.words:
-        touched = None
+        holes: dict[Mask, None] = {}
         for grown in serve(assistant, timeline, words, options=ReplyOptions(seed=given.seed)):
-            timeline, touched = grown.timeline, grown.hole or touched
-        answers.append(_answer(assistant, timeline.scene, started, touched))
+            timeline = grown.timeline
+            holes |= {grown.hole: None} if grown.hole else {}
+        answers.append(_answer(assistant, timeline.scene, started, list(holes)))
         started = time.monotonic()
     return timeline, answers or [_answer(assistant, timeline.scene, started)]
 
 
-def _answer(
-    assistant: Assistant, scene: Scene, started: float, touched: Mask | None = None
-) -> dict[str, Any]:
-    """One answer as a JSON object. `touched`: the pixels that an edit may have changed; no other has."""
+def _answer(assistant: Assistant, scene: Scene, started: float, holes: Sequence[Mask] = ()) -> dict[str, Any]:
+    """One answer as a JSON object. `holes`: the pixels that edits may have changed; no others have."""
     from pipelines.export import region_json
+    from pipelines.mask_shapes import union
 
     answers = scene.answers
     turn = answers[-1] if answers else None
@@ -223,7 +223,7 @@ def _answer(
         "regions": [region_json(region, scene) for region in scene.regions],
         "notices": [turn.text for turn in scene.turns if turn.role == "notice"],
         "picture": None,
-        "touched": touched.rle(scene.picture.size_wh) if touched and scene.picture else None,
+        "touched": union(holes).rle(scene.picture.size_wh) if holes and scene.picture else None,
         "seconds": round(time.monotonic() - started, 3),
     }
 

@@ -16,7 +16,7 @@ MOST_STEPS = 400  # steps a visit may have before the oldest are forgotten
 class Growing(NamedTuple):
     """An answer on its way: the timeline as it stays if stopped here, and the scene to show now.
 
-    `hole`: the pixels that an edit may change, where one is under way.
+    `hole`: the pixels that an edit may change; no other will.
     """
 
     timeline: Timeline

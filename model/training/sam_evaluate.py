@@ -61,7 +61,7 @@ class Question:
 
 
 def scenes(count: int, seed: int = FIRST_SEED) -> Iterator[Question]:
-    """The things of `count` fresh scenes of the illustrated world."""
+    """The things of `count` fresh scenes of the illustrated world, from a seed on."""
     while count:
         pixels, truth = world.draw(seed)
         seed += 1

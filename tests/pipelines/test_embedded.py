@@ -323,7 +323,7 @@ def test_words_arrive_one_by_one_and_stop_at_once(assistant):
     passes = assistant.forward_passes
     steps.close()
     assert assistant.forward_passes <= passes + 1  # the one that was being computed
-    assert assistant.vlm.load().answering == 0
+    assert assistant.engine.vlm.load().answering == 0
     assert passes - began < 60
 
 

@@ -28,7 +28,7 @@ def test_masks_and_cut_outs(assistant, scene):
     assert (np.asarray(mask) == ball.mask.array((200, 200)) * 255).all()
     cut = Image.open(io.BytesIO(cut_out_png(assistant, scene, ball)))
     assert (cut.mode, cut.size) == ("RGBA", (40, 40))
-    assert cut.getpixel((22, 22)) == (220, 30, 30, 255)
+    assert cut.getpixel((20, 20)) == (220, 30, 30, 255)
     with pytest.raises(DemoError, match="no mask"):
         mask_png(scene, replace(cup, mask=None))
 
