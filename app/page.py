@@ -149,7 +149,7 @@ class Page:
         before: Scene | None = None
         try:
             with closing(actions.ask(self._startup.assistant(), timeline, words, options)) as growing:
-                for timeline, shown in growing:
+                for timeline, shown, _ in growing:
                     yield _draw(self._startup, timeline, before, shown=shown)
                     before = shown
         except DemoError as error:

@@ -293,9 +293,10 @@ def _verdict(report: EditReport, verification: Verification) -> str:
     tried = f", after {report.paintings} paintings" if report.paintings > 1 else ""
     if satisfied:
         return f"{seen}: the wish came true{tried}."
+    if verification.doubts:
+        return f"{seen}. By its pixels {' and '.join(verification.doubts)}{tried}: try a larger mask."
     if report.action == "remove":
-        doubts = f"; by its pixels {' and '.join(verification.doubts)}" if verification.doubts else ""
-        return f"{seen}: it may still be there{doubts}{tried}, try another seed."
+        return f"{seen}: it may still be there{tried}, try another seed."
     return f"{seen}: not what was wished for{tried}, try another seed."
 
 

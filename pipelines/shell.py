@@ -26,7 +26,7 @@ from pipelines.settings import Parser, Settings, settings_of, whole_number
 
 if TYPE_CHECKING:
     from pipelines.assistant import Assistant
-    from pipelines.scene import Scene, Timeline
+    from pipelines.scene import Mask, Scene, Timeline
 
 BAD_INPUT, INTERRUPTED = 2, 130  # exit status
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".ppm")
@@ -199,16 +199,19 @@ def _answers(
         timeline = timeline.push(scene)
     answers = []
     for words in given.words:
+        holes: dict[Mask, None] = {}
         for grown in serve(assistant, timeline, words, options=ReplyOptions(seed=given.seed)):
             timeline = grown.timeline
-        answers.append(_answer(assistant, timeline.scene, started))
+            holes |= {grown.hole: None} if grown.hole else {}
+        answers.append(_answer(assistant, timeline.scene, started, list(holes)))
         started = time.monotonic()
     return timeline, answers or [_answer(assistant, timeline.scene, started)]
 
 
-def _answer(assistant: Assistant, scene: Scene, started: float) -> dict[str, Any]:
-    """One answer as a JSON object."""
+def _answer(assistant: Assistant, scene: Scene, started: float, holes: Sequence[Mask] = ()) -> dict[str, Any]:
+    """One answer as a JSON object. `holes`: the pixels that edits may have changed; no others have."""
     from pipelines.export import region_json
+    from pipelines.mask_shapes import union
 
     answers = scene.answers
     turn = answers[-1] if answers else None
@@ -220,6 +223,7 @@ def _answer(assistant: Assistant, scene: Scene, started: float) -> dict[str, Any
         "regions": [region_json(region, scene) for region in scene.regions],
         "notices": [turn.text for turn in scene.turns if turn.role == "notice"],
         "picture": None,
+        "touched": union(holes).rle(scene.picture.size_wh) if holes and scene.picture else None,
         "seconds": round(time.monotonic() - started, 3),
     }
 

@@ -8,16 +8,20 @@ from typing import Literal, NamedTuple
 
 from pipelines.assistant import Assistant
 from pipelines.interfaces import ReplyOptions
-from pipelines.scene import Scene, Timeline, Turn
+from pipelines.scene import Mask, Scene, Timeline, Turn
 
 MOST_STEPS = 400  # steps a visit may have before the oldest are forgotten
 
 
 class Growing(NamedTuple):
-    """An answer on its way: the timeline as it stays if stopped here, and the scene to show now."""
+    """An answer on its way: the timeline as it stays if stopped here, and the scene to show now.
+
+    `hole`: the pixels that an edit may change; no other will.
+    """
 
     timeline: Timeline
     shown: Scene
+    hole: Mask | None = None
 
 
 def serve(
@@ -44,7 +48,7 @@ def serve(
                     same = event.step == step
                     timeline = timeline.amend(event.scene) if same else push(timeline, event.scene)
                     step = event.step
-                    yield Growing(timeline, event.shown)
+                    yield Growing(timeline, event.shown, event.hole)
         events = assistant.run(timeline.scene, following, options=options) if following else None
 
 

@@ -7,8 +7,9 @@ world, its questions and SPHINX's conversation; knows nothing of optimisers.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -118,8 +119,8 @@ class Conversations:
         self.prefix: list[int] = self.encode(whole.split(" Human:")[0])
         if self.encode(whole)[: len(self.prefix)] != self.prefix:
             raise ValueError(f"the system text does not stand alone in the tokenizer: {self.encode(whole)}")
-        self.digits = tokenizer.convert_tokens_to_ids(list("0123456789"))
-        self.openings = tokenizer.convert_tokens_to_ids(["[0.", ",0.", ";0."])
+        self.digits: Any = tokenizer.convert_tokens_to_ids(list("0123456789"))
+        self.openings: Any = tokenizer.convert_tokens_to_ids(["[0.", ",0.", ";0."])
 
     def segment(self, turns: Sequence[QA]) -> tuple[list[int], list[int]]:
         """Ids after the system text, and labels: the answer's ids and the stop, IGNORED elsewhere."""

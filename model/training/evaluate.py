@@ -165,9 +165,11 @@ class _Asking:
         numbers = sorted({e.picture for e in batch})
         for number in [n for n in numbers if n not in features]:
             pixels = processor.image_processor([Image.fromarray(self.pictures[number])], return_tensors="pt")
-            features[number] = model.get_image_features(
+            tokens = model.get_image_features(
                 pixels["pixel_values"].to(device, model.dtype), conditions.views, conditions.encoders
-            ).pooler_output[0]
+            ).pooler_output
+            assert tokens is not None
+            features[number] = tokens[0]
         words = [processor.tokenizer(processor.prompt([(e.qa.question, None)])).input_ids for e in batch]
         shown = len(features[numbers[0]])
         rows = [[*ids[:1], *[processor.image_token_id] * shown, *ids[1:]] for ids in words]
@@ -201,7 +203,7 @@ class _Asking:
             pad_token_id=pad,
         )
         return [
-            processor.tokenizer.decode(row, skip_special_tokens=True).split(STOP)[0].strip()
+            str(processor.tokenizer.decode(row, skip_special_tokens=True)).split(STOP)[0].strip()
             for row in made[:, length:].tolist()
         ]
 

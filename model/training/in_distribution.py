@@ -35,8 +35,9 @@ def summaries(
     rows = []
     for image in images:
         pixels: Any = processor.image_processor([image], return_tensors="pt")["pixel_values"]
-        tokens = model.get_image_features(pixels.to(model.device, model.dtype), views).pooler_output[0]
-        rows.append(summary(tokens.cpu()))
+        tokens = model.get_image_features(pixels.to(model.device, model.dtype), views).pooler_output
+        assert tokens is not None
+        rows.append(summary(tokens[0].cpu()))
     return torch.stack(rows)
 
 

@@ -60,9 +60,8 @@ class Question:
     target: np.ndarray
 
 
-def scenes(count: int) -> Iterator[Question]:
-    """The things of `count` fresh scenes of the illustrated world."""
-    seed = FIRST_SEED
+def scenes(count: int, seed: int = FIRST_SEED) -> Iterator[Question]:
+    """The things of `count` fresh scenes of the illustrated world, from a seed on."""
     while count:
         pixels, truth = world.draw(seed)
         seed += 1

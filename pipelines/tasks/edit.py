@@ -149,7 +149,7 @@ def _painted(job: EditJob, picture: Picture, report: EditReport, seed: int) -> T
             scene = scene.with_region(region)
     details = (("action", report.action), ("wish", job.wish), *job.options.inpainter.said())
     record = Record("edit", report.inpainter, seed, details=details)
-    return TaskResult(scene, report, record, region_ids=ids)
+    return TaskResult(scene, report, record, region_ids=ids, hole=job.hole)
 
 
 def _outline_replacement(job: EditJob, picture: Picture, region: Region) -> Region:

@@ -138,10 +138,11 @@ class SphinxVLM:
                 if kept is None:
                     kept = prefix_bytes(decoder.bytes_per_token, self.context, decoder.device)
                 log.info("%s keeps up to %.1f GB of conversations", self.name, kept / 1e9)
+                eos: Any = self._processor.tokenizer.eos_token_id
                 self._started = Batcher(
                     decoder,
                     Prefixes(kept),
-                    eos=self._processor.tokenizer.eos_token_id,
+                    eos=eos,
                     own_bytes=free_bytes(decoder.device) // RUNNING_SHARE,
                     **self._limits,
                 )
@@ -184,7 +185,9 @@ class SphinxVLM:
         inputs = self._processor(text="", images=[image], return_tensors="pt", views=views, encoders=encoders)
         given = {name: inputs[name] for name in ("pixel_values", "skipped_views") if name in inputs}
         given = {name: tensor.to(self._model.device) for name, tensor in given.items()}
-        return self._model.get_image_features(**given, views=views, encoders=encoders).pooler_output
+        features = self._model.get_image_features(**given, views=views, encoders=encoders).pooler_output
+        assert features is not None
+        return features
 
     def _common_words(self) -> list[int]:
         """The ids that every prompt begins with, whatever is asked."""

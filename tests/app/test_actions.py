@@ -28,13 +28,13 @@ def opened(assistant, drawing) -> Timeline:
 
 
 def last(growing) -> Timeline:
-    *_, (timeline, _) = growing
+    *_, (timeline, *_) = growing
     return timeline
 
 
 def test_an_answer_is_one_step_however_long_it_takes(assistant, opened):
     growing = [
-        timeline for timeline, _ in actions.ask(assistant, opened, " find the red ball ", ReplyOptions())
+        timeline for timeline, *_ in actions.ask(assistant, opened, " find the red ball ", ReplyOptions())
     ]
     assert len(growing) > 3
     assert {len(timeline.steps) for timeline in growing} == {len(opened.steps) + 1}
@@ -88,7 +88,7 @@ def test_a_refusal_keeps_its_question(assistant):
 def test_a_painting_that_was_stopped_or_broke_leaves_the_picture_as_it_was(assistant, opened):
     opened = last(actions.ask(assistant, opened, "segment the red ball", ReplyOptions()))
     answer = actions.ask(assistant, opened, "replace it with a star", ReplyOptions(steps=8))
-    for growing, shown in answer:  # noqa: B007
+    for growing, shown, _ in answer:  # noqa: B007
         if shown.picture != opened.scene.picture:
             break
     assert "Painting, step" in shown.turns[-1].text
@@ -101,7 +101,7 @@ def test_a_painting_that_was_stopped_or_broke_leaves_the_picture_as_it_was(assis
     assert broken.undo().scene == opened.scene
     # a painting that is done stays, even where what SPHINX thinks of it was not waited for
     growing = actions.ask(assistant, opened, "replace it with a star", ReplyOptions(steps=8))
-    *_, judged, whole = (timeline for timeline, _ in growing)
+    *_, judged, whole = (timeline for timeline, *_ in growing)
     assert judged.scene.turns[-1].unfinished
     assert actions.stopped(judged).scene.picture == whole.scene.picture != opened.scene.picture
 

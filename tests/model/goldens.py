@@ -1,3 +1,4 @@
+# pyright: reportOptionalMemberAccess=false, reportOptionalSubscript=false, reportArgumentType=false
 """Small recorded outputs of every variant, from weights that a formula gives: no file but goldens.json.
 
 They were written by this implementation on a day when it reproduced the original's recorded outputs

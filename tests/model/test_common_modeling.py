@@ -1,3 +1,4 @@
+# pyright: reportOptionalMemberAccess=false, reportOptionalSubscript=false, reportArgumentType=false
 """transformers' ModelTesterMixin over the dense, light, mixture and skip-token models, at tiny size."""
 
 from __future__ import annotations

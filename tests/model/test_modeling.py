@@ -1,3 +1,4 @@
+# pyright: reportOptionalMemberAccess=false, reportOptionalSubscript=false, reportArgumentType=false
 """What transformers' common tests ask of a model, and what is SPHINX's own: views, encoders, skip tokens."""
 
 from __future__ import annotations

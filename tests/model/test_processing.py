@@ -1,3 +1,4 @@
+# pyright: reportOptionalMemberAccess=false, reportOptionalSubscript=false, reportArgumentType=false
 """Pictures and words in, words and pixels out: the processor, the tokenizer, the padded square."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# pyright: reportOptionalMemberAccess=false, reportOptionalSubscript=false, reportArgumentType=false
 """A checkpoint with its code, in a fresh process of another folder: what a user of the Hub does next.
 
 Nothing of this repository can be imported there; `trust_remote_code` finds everything in the checkpoint.

@@ -42,7 +42,7 @@ def test_a_new_row_works_on_the_page(assistant, flags, drawing):
     assert 'data-words="List the flags" data-send="1"' in render.chips(suggestions())
     assert "doubt" in render.chips({"List the flags": suggestions()["List the flags"]}, {"flags"})
     timeline = Timeline().push(assistant.open(drawing))
-    *_, (timeline, _) = actions.ask(assistant, timeline, "Please list the flags.", ReplyOptions())
+    *_, (timeline, *_) = actions.ask(assistant, timeline, "Please list the flags.", ReplyOptions())
     assert [region.label for region in timeline.scene.regions] == ["red flag"]
     assert render.chat(timeline.scene)[-1]["content"].startswith('<span class="region region-1')
     assert render.canvas(timeline.scene, assistant.path)["regions"][0]["label"] == "red flag"

@@ -158,7 +158,7 @@ def test_a_thing_becomes_larger_about_its_middle_and_may_leave_the_picture_in_pa
     after, cut = effects.move_thing(image, mask, green, by=(70, 0))
     assert cut.box.x2 == 160
     assert np.abs(np.asarray(after, int)[60, 159] - RED).max() < 25
-    for kwargs in ({"by": (400, 0)}, {"scale": 0.001}, {"scale": 1000}):
+    for by, scale in (((400, 0), 1), ((0, 0), 0.001), ((0, 0), 1000)):
         with pytest.raises(DemoError):
-            effects.move_thing(image, mask, green, **kwargs)
+            effects.move_thing(image, mask, green, by=by, scale=scale)
     assert effects.moved(mask, 500, 0, SIZE) == m.EMPTY

@@ -36,6 +36,16 @@ def run(capsys, *arguments: object) -> tuple[int, str, str]:
     return status, out, err
 
 
+def test_the_json_of_an_edit_says_what_it_may_have_touched(shelled, park, capsys):
+    answer = json.loads(run(capsys, park, "remove the red ball", "--json")[1])
+    touched = coco.decode(answer["touched"]).astype(bool)
+    before, after = np.asarray(Image.open(park).convert("RGB")), np.asarray(Image.open(answer["picture"]))
+    changed = (before != after).any(axis=2)
+    assert changed.any()
+    assert not (changed & ~touched).any()
+    assert json.loads(run(capsys, park, "segment the red ball", "--json")[1])["touched"] is None
+
+
 def test_the_json_object(shelled, park, capsys):
     status, out, err = run(
         capsys, park, "segment the red ball", "--json", "--seed", 5, "--model", "sphinx-1k"

@@ -14,14 +14,16 @@ import numpy as np
 from .canvas import Canvas
 from .charts import chart
 from .holdouts import HELD_OUT_PAIRS, HELD_OUT_RELATIONS, HELD_OUT_WORDS
+from .odd import odd_one_out
 from .pages import document
 from .palette import COLOURS
 from .people import ACTIONS
 from .phrases import RELATIONS
-from .scenes import COMPOSED, Stage, composed, crowd, damaged, odd_one_out, sign
+from .scenes import COMPOSED, Stage, composed, crowd, damaged
 from .screens import screen
 from .several import several
 from .shapes import PATTERNS, THING_KINDS
+from .signs import sign
 from .style import STYLES, photograph
 from .truth import Block, Chart, Element, Thing, Truth, Word
 

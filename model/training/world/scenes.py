@@ -12,15 +12,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from . import people
-from .backdrops import BACKDROPS, Ground, studio
-from .canvas import Canvas, rectangle
+from .backdrops import BACKDROPS, Ground
+from .canvas import Canvas
 from .holdouts import HELD_OUT_PAIRS, HELD_OUT_RELATIONS, HELD_OUT_WORDS, is_held_out
-from .lettering import text_width, write
-from .palette import COLOUR_RGB, COLOURS, FIXED_RGB, RGB, darker, lighter
-from .phrases import COUNTS, Described, article, caption, name, phrases, relation, sentence, size_word
-from .shapes import SHAPES, THING_KINDS, Look, draw_thing
+from .palette import COLOUR_RGB, COLOURS, RGB
+from .phrases import Described, caption, phrases, relation, size_word
+from .pools import BULK, CHANCE, GROUND_KINDS, RIDERS, SKY_KINDS, SUPPORTS
+from .shapes import SHAPES, Look, draw_thing
 from .truth import XYXY, Thing, Truth, Word
-from .vocabulary import sign_text
 
 COMPOSED = ("park", "street", "room", "beach", "table")
 MIN_VISIBLE = 0.5  # of a thing's area; a picture that hides more is drawn again
@@ -28,43 +27,6 @@ SMALL_SHARE = 0.12  # of composed scenes that hold small things
 SMALL_SIDE = (0.062, 0.095)  # of the picture's shorter side
 DAMAGE_GAP = 0.13  # of the thing's side, the jagged gap of a broken thing
 PERSON_SHARE = 0.12  # of composed outdoor scenes with somebody in them
-
-GROUND_KINDS: dict[str, tuple[str, ...]] = {
-    "park": ("tree", "bench", "dog", "cat", "ball", "flower", "mushroom", "umbrella", "guitar", "hat", "box",
-             "bird", "apple", "house", "book", "star"),
-    "street": ("car", "bus", "house", "tree", "dog", "cat", "bench", "box", "umbrella", "lamp"),
-    "room": ("chair", "desk", "lamp", "box", "cat", "dog", "ball", "guitar", "book", "clock", "hat",
-    "umbrella",
-             "star", "rocket", "teapot", "bottle", "heart", "cup"),
-    "beach": ("ball", "umbrella", "boat", "bird", "dog", "hat", "bottle", "star", "chair", "box", "fish",
-              "guitar", "cup"),
-    "table": ("cup", "bottle", "book", "lamp", "clock", "teapot", "apple", "box", "hat", "flower", "heart",
-              "fish", "mushroom", "rocket"),
-}  # fmt: skip
-SKY_KINDS: dict[str, tuple[str, ...]] = {
-    "park": ("kite", "balloon", "butterfly", "bird", "heart"),
-    "street": ("balloon", "bird", "rocket", "butterfly", "kite"),
-    "room": ("balloon", "clock", "star", "heart", "butterfly"),
-    "beach": ("kite", "balloon", "bird", "butterfly", "rocket"),
-    "table": ("butterfly", "balloon", "heart"),
-}
-# How often a kind is chosen from a pool, so that all come out about equally often over the scenes.
-CHANCE = {
-    "house": 3.2, "tree": 2.6, "car": 3.4, "bus": 3.4, "boat": 4.0, "mushroom": 2.2, "fish": 2.4,
-    "umbrella": 1.3,
-    "guitar": 1.5, "desk": 3.0, "cup": 1.2, "lamp": 1.2, "cat": 1.4, "dog": 1.4, "flower": 1.6, "box": 0.4,
-    "butterfly": 0.7, "balloon": 0.7, "bird": 0.6, "heart": 0.6, "star": 0.8, "kite": 1.5, "chair": 1.3,
-    "apple": 1.2,
-}  # fmt: skip
-# Side relative to the others in a scene.
-BULK = {
-    "house": 1.5, "tree": 1.5, "bus": 1.5, "car": 1.25, "bench": 1.25, "desk": 1.4, "chair": 1.25,
-    "umbrella": 1.15,
-    "guitar": 1.15, "boat": 1.25, "dog": 1.05, "lamp": 1.1, "rocket": 1.1, "bird": 0.9, "butterfly": 0.9,
-    "apple": 0.85, "mushroom": 0.9, "cup": 0.9, "heart": 0.9, "star": 0.9, "hat": 0.9,
-}  # fmt: skip
-RIDERS = ("cat", "ball", "cup", "book", "apple", "hat", "bird", "star", "teapot", "clock", "bottle", "flower")
-SUPPORTS = tuple(k for k, s in SHAPES.items() if s.top is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +221,7 @@ def _order(items: list[Item]) -> list[int]:
     return sky + sorted(rest, key=depth)
 
 
-def _look(stage: Stage, item: Item) -> Look:
+def look_of(stage: Stage, item: Item) -> Look:
     u = stage.canvas.unit
     return Look(
         item.kind, item.colour, stage.shade(item.colour), item.pattern, item.x, item.foot,
@@ -328,7 +290,7 @@ def draw_items(stage: Stage, items: list[Item], shadows: bool = True) -> None:
                     item.x + 0.04 * bw, item.foot - 0.01 * bh, bw * 0.56, max(2.0, 0.07 * bw + 0.02 * bh), 0.3
                 )
             before = canvas.image.copy() if item.damaged else canvas.image
-            draw_thing(canvas, _look(stage, item), ident)
+            draw_thing(canvas, look_of(stage, item), ident)
             if item.damaged:
                 _break(canvas, before, item, ident, stage.rng)
         pixels[i] = canvas.count(ident)
@@ -520,154 +482,3 @@ def crowd(stage: Stage, seed: int) -> Truth | None:
         return None
     draw_items(stage, items)
     return finish(stage, seed, "people", ground)
-
-
-def sign(stage: Stage, seed: int) -> Truth | None:
-    """One or two boards with words on them, in some place."""
-    rng, canvas = stage.rng, stage.canvas
-    w, h, u = canvas.width, canvas.height, canvas.unit
-    place = rng.choice(("park", "street", "beach"))
-    ground = BACKDROPS[place](canvas, rng)
-    count = 2 if rng.random() < 0.15 else 1
-    words: list[Word] = []
-    items: list[Item] = []
-    outlines = []
-    forced = stage.held_out and rng.random() < 0.75
-    for k in range(count):
-        lines = [sign_text(rng, held_out=forced and k == 0)]
-        if count == 1 and rng.random() < 0.3:
-            lines.append(sign_text(rng, held_out=False))
-        room = (0.86 if count == 1 else 0.42) * w
-        tall = rng.uniform(0.11, 0.2) * u if count == 1 else rng.uniform(0.08, 0.12) * u
-        longest = max(text_width(t, 1.0) for t in lines)
-        tall = min(tall, (room - 0.1 * u) / longest, 0.24 * h / len(lines))
-        wide = max(longest * tall + 1.5 * tall, 2.6 * tall)
-        high = len(lines) * tall * 1.5 + 0.9 * tall
-        middle = w * ((0.5 if count == 1 else 0.26 + 0.48 * k) + rng.uniform(-0.02, 0.02))
-        if count == 1:
-            slack = max(0.0, w / 2 - wide / 2 - 0.03 * w)
-            middle = w / 2 + rng.uniform(-slack, slack)
-        top = rng.uniform(0.08, 0.22) * h
-        colour = pick_colour(rng, "sign", held_out=stage.held_out, besides=tuple(i.colour for i in items))
-        rgb = stage.shade(colour)
-        light = colour in ("white", "yellow", "pink", "orange")
-        text = FIXED_RGB["ink"] if light else (255, 255, 255)
-        ident = len(items) + 1
-        foot = min(0.95 * h, max((ground.top + rng.uniform(0.1, 0.24)) * h, top + high + 0.12 * h))
-        post = (178, 180, 186) if rng.random() < 0.5 else FIXED_RGB["wood"]
-        for off in (-0.3, 0.3) if wide > 0.5 * u else (0.0,):
-            x = middle + off * wide
-            canvas.shadow(x, foot, 0.07 * u, 0.018 * u, 0.35)
-            leg = rectangle(x - 0.016 * u, top + high * 0.5, x + 0.016 * u, foot)
-            canvas.fill(leg, post, ident)
-            canvas.line(leg, darker(post, 0.45), max(1.0, 0.006 * u), ident, closed=True)
-        board = rectangle(middle - wide / 2, top, middle + wide / 2, top + high, 0.035 * u)
-        canvas.fill(board, rgb, ident)
-        canvas.line(board, darker(rgb, 0.55), max(1.0, 0.012 * u), ident, closed=True)
-        rim = rectangle(
-            middle - wide / 2 + 0.02 * u,
-            top + 0.02 * u,
-            middle + wide / 2 - 0.02 * u,
-            top + high - 0.02 * u,
-            0.022 * u,
-        )
-        canvas.line(
-            rim, lighter(rgb, 0.55) if not light else darker(rgb, 0.3), max(1.0, 0.007 * u), closed=True
-        )
-        for n, line in enumerate(lines):
-            start = middle - text_width(line, tall) / 2
-            y = top + 0.45 * tall + (n + 0.25) * 1.5 * tall - 0.375 * tall + 0.25 * tall
-            for piece in line.split(" "):
-                words.append(
-                    Word(
-                        piece, write(canvas.image, piece, start, y, tall, text, weight=rng.uniform(0.15, 0.2))
-                    )
-                )
-                start += text_width(piece + " -", tall) - text_width("-", tall)
-        items.append(Item("sign", colour, "plain", "fixed", wide / u, x=middle, foot=foot))
-        outlines.append((middle - wide / 2, top, middle + wide / 2, foot))
-        stage.drawn.append((items[-1], canvas.count(ident)))
-    if len({i.colour for i in items}) < len(items) or len({w.text for w in words}) < len(words):
-        return None
-    extra = None
-    if rng.random() < 0.5 or (stage.held_out and not forced):
-        pool = tuple(k for k in GROUND_KINDS[place] if BULK.get(k, 1.0) < 1.2)
-        pairs = sorted(p for p in HELD_OUT_PAIRS if p[1] in pool)
-        if stage.held_out and not forced:
-            colour, kind = rng.choice(pairs)
-            extra = replace(new_item(stage, kind, "ground", 4), colour=colour)
-        else:
-            extra = new_item(stage, choose_kind(rng, pool), "ground", 4)
-        bw, bh = extra.extent(u)
-        for _ in range(20):
-            x, y = rng.uniform(bw / 2 + 4, w - bw / 2 - 4), rng.uniform(ground.top, ground.bottom) * h
-            new = replace(extra, x=x, foot=y)
-            if y - bh > 2 and all(overlap(new.box(u), o) <= 0.02 for o in outlines):
-                ident = len(items) + 1
-                canvas.shadow(x, y, bw * 0.56, max(2.0, 0.07 * bw), 0.3)
-                draw_thing(canvas, _look(stage, new), ident)
-                stage.drawn.append((new, canvas.count(ident)))
-                break
-    said = [article(name(Described(i.kind, i.colour, None, None, (0, 0, 0, 0)))) for i, _ in stage.drawn]
-    text = _sign_caption(said, items, words, ground.place)
-    return finish(stage, seed, "sign", ground, words=words, text=text)
-
-
-def _sign_caption(said: list[str], items: list[Item], words: list[Word], place: str) -> str:
-    written = " ".join(w.text for w in words)
-    if len(items) == 1:
-        first = f'{said[0]} that says "{written}"'
-        return sentence(first + (f" and {said[1]}" if len(said) > 1 else "") + f" {place}")
-    return sentence(", ".join(said[:-1]) + f" and {said[-1]} {place}")
-
-
-def odd_one_out(stage: Stage, seed: int) -> Truth | None:
-    """A grid of the same thing with one that differs in colour, kind, pattern or is broken."""
-    rng, canvas = stage.rng, stage.canvas
-    w, h, u = canvas.width, canvas.height, canvas.unit
-    ground = studio(canvas, rng)
-    wide = w >= h
-    columns, rows = rng.choice(((3, 2), (3, 3), (3, 2), (2, 2), (4, 3)) if wide else ((2, 3), (3, 3), (2, 2)))
-    total = columns * rows
-    plain_kind = rng.choice(THING_KINDS)
-    base = new_item(stage, plain_kind, "grid", 3)
-    odd = replace(base)
-    way = rng.choices(("colour", "kind", "pattern", "damage"), (0.36, 0.34, 0.15, 0.15))[0]
-    if stage.held_out:
-        colour, kind = rng.choice(sorted(p for p in HELD_OUT_PAIRS if p[1] in THING_KINDS))
-        base = replace(base, kind=kind, colour=pick_colour(rng, kind, held_out=False))
-        odd = replace(base)
-        if way == "colour":
-            odd = replace(base, colour=colour)
-        else:
-            base = odd = replace(base, colour=colour)
-    elif way == "colour":
-        odd = replace(base, colour=pick_colour(rng, base.kind, held_out=False, besides=(base.colour,)))
-    if way == "kind":
-        others = [k for k in THING_KINDS if k != base.kind and (base.colour, k) not in HELD_OUT_PAIRS]
-        odd = replace(base, kind=rng.choice(others))
-    elif way == "pattern":
-        odd = replace(
-            base, pattern=rng.choice([p for p in ("plain", "striped", "dotted") if p != base.pattern])
-        )
-    elif way == "damage":
-        odd = replace(base, damaged=True)
-    where = rng.randrange(total)
-    margin = 0.06 * u
-    cell_w, cell_h = (w - 2 * margin) / columns, (h - 2 * margin) / rows
-    items = []
-    for i in range(total):
-        like = odd if i == where else base
-        ex, ey = SHAPES[like.kind].extent
-        side = 0.78 * min(cell_w / ex, cell_h / ey, 0.52 * u) / u
-        cx, cy = margin + (i % columns + 0.5) * cell_w, margin + (i // columns + 0.5) * cell_h
-        item = replace(like, side=side, stretch=1.0, turn=0.0, flip=base.flip)
-        item = replace(item, x=cx + rng.uniform(-0.03, 0.03) * cell_w, foot=cy + item.extent(u)[1] / 2)
-        items.append(item)
-    draw_items(stage, items, shadows=False)
-    common = Described(base.kind, base.colour, base.pattern, None, (0, 0, 0, 0))
-    different = Described(odd.kind, odd.colour, odd.pattern, None, (0, 0, 0, 0), damaged=odd.damaged)
-    show = way == "pattern"
-    alike, other = name(common, pattern=show, many=True), article(name(different, pattern=show))
-    text = sentence(f"{COUNTS[total - 1]} {alike} and {other}")
-    return finish(stage, seed, "odd", ground, unique=False, text=text, odd=where)

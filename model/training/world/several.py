@@ -13,11 +13,9 @@ from .backdrops import BACKDROPS, Ground
 from .canvas import rectangle
 from .holdouts import HELD_OUT_PAIRS
 from .palette import FIXED_RGB, darker
+from .pools import BULK, GROUND_KINDS, SKY_KINDS
 from .scenes import (
-    BULK,
     COMPOSED,
-    GROUND_KINDS,
-    SKY_KINDS,
     Item,
     Stage,
     choose_kind,

@@ -77,7 +77,7 @@ def test_a_correction_adds_what_is_missing_and_takes_away_what_is_too_much() -> 
 def test_a_loose_box_stays_on_the_picture_and_near_the_thing() -> None:
     rng = np.random.default_rng(0)
     for _ in range(50):
-        x1, y1, x2, y2 = sam.loose_box(disc(8, 40, 14), rng)
+        x1, y1, x2, y2 = sam.jitter_box(disc(8, 40, 14), rng)
         assert 0 <= x1 < x2 <= 64
         assert 0 <= y1 < y2 <= 64
         assert abs(x2 - 23) < 14
