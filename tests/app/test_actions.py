@@ -46,7 +46,7 @@ def test_an_answer_is_one_step_however_long_it_takes(assistant, opened):
 def test_closing_an_answer_stops_the_vlm(assistant, vlm, opened):
     growing = actions.ask(assistant, opened, "find the red ball", ReplyOptions())
     for _ in range(3):
-        timeline, _ = next(growing)
+        timeline, *_ = next(growing)
     growing.close()
     assert vlm.closed == 1
     assert actions.stopped(timeline).scene.turns[-1].unfinished
