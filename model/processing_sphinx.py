@@ -7,7 +7,7 @@ model expects its tokens (right after BOS) and knows how many they are; what the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import torch
@@ -70,6 +70,19 @@ class SphinxProcessorKwargs(ProcessingKwargs, total=False):
 
     views: int | None
     encoders: Sequence[str] | None
+
+
+if TYPE_CHECKING:
+
+    class SphinxCallKwargs(SphinxProcessorKwargs, total=False):
+        """What a call takes beside them, for type checkers."""
+
+        return_tensors: str | None
+        padding: bool | str
+        truncation: bool | str
+        max_length: int | None
+else:
+    SphinxCallKwargs = SphinxProcessorKwargs
 
 
 class SphinxProcessor(ProcessorMixin):
@@ -196,7 +209,7 @@ class SphinxProcessor(ProcessorMixin):
         text: str | Sequence[str] | None = None,
         videos: None = None,
         audio: None = None,
-        **kwargs: Unpack[SphinxProcessorKwargs],
+        **kwargs: Unpack[SphinxCallKwargs],
     ) -> BatchFeature:
         """Make a model's inputs from prompts and pictures.
 

@@ -182,7 +182,7 @@ def test_layouts(assistant):
         ("odd", "what is odd here?", "odd"),
         ("park", "describe the picture in detail", "detail"),
         ("park", "describe the picture with boxes", "grounded_caption"),
-        ("park", "what is left of the tree?", "short"),
+        ("park", "is the tree small or large?", "short"),
         ("table", "the cup left of the ball", "relation"),
     ],
 )
