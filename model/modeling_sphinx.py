@@ -496,8 +496,10 @@ class SphinxForConditionalGeneration(SphinxPreTrainedModel, GenerationMixin):
         inputs = parent.prepare_inputs_for_generation(
             input_ids, inputs_embeds=inputs_embeds, is_first_iteration=is_first_iteration, **kwargs
         )
-        if is_first_iteration and all(inputs.get(n) is None for n in ("pixel_values", "image_features")):
-            refuse_placeholders(input_ids == self.config.image_token_id)
+        computed = inputs.get("input_ids")  # without those that the cache holds
+        if is_first_iteration and computed is not None:
+            if all(inputs.get(name) is None for name in ("pixel_values", "image_features")):
+                refuse_placeholders(computed == self.config.image_token_id)
         if not is_first_iteration and inputs.get("use_cache", True):
             for name in PICTURE_INPUTS:
                 inputs.pop(name, None)

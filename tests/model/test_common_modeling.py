@@ -115,7 +115,7 @@ class ModelChecks(common.ModelTesterMixin, common.GenerationTesterMixin):
             output_hidden_states=True,
         )  # fmt: skip
         assert len(made.scores) == len(made.logits) == len(made.hidden_states) == 4
-        assert torch.equal(torch.stack(made.logits, dim=1).argmax(-1), made.sequences[:, -4:])
+        assert torch.equal(torch.stack(made.scores, dim=1).argmax(-1), made.sequences[:, -4:])
         assert made.past_key_values.get_seq_length() == made.sequences.shape[1] - 1
 
     def test_beams_contain_the_best_continuation(self) -> None:
@@ -143,7 +143,6 @@ class ModelChecks(common.ModelTesterMixin, common.GenerationTesterMixin):
         first = model.generate(**inputs, max_new_tokens=3, return_dict_in_generate=True, **options)
         ids = first.sequences
         mask = torch.ones_like(ids)
-        options["max_new_tokens"] = 3
         rest = model.generate(
             input_ids=ids,
             attention_mask=mask,
@@ -164,6 +163,9 @@ class LightTest(ModelChecks, unittest.TestCase):
 
 class MixtureTest(ModelChecks, unittest.TestCase):
     kind: dict[str, Any] = {"experts": True}
+
+    def test_model_rope_scaling_frequencies(self) -> None:
+        self.skipTest("a Mixtral's configuration leaves the rotary base to its own default")
 
 
 class SkipTokensTest(ModelChecks, unittest.TestCase):
