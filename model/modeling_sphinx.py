@@ -497,9 +497,9 @@ class SphinxForConditionalGeneration(SphinxPreTrainedModel, GenerationMixin):
             input_ids, inputs_embeds=inputs_embeds, is_first_iteration=is_first_iteration, **kwargs
         )
         computed = inputs.get("input_ids")  # without those that the cache holds
-        if is_first_iteration and computed is not None:
-            if all(inputs.get(name) is None for name in ("pixel_values", "image_features")):
-                refuse_placeholders(computed == self.config.image_token_id)
+        pictured = any(inputs.get(name) is not None for name in ("pixel_values", "image_features"))
+        if is_first_iteration and computed is not None and not pictured:
+            refuse_placeholders(computed == self.config.image_token_id)
         if not is_first_iteration and inputs.get("use_cache", True):
             for name in PICTURE_INPUTS:
                 inputs.pop(name, None)
