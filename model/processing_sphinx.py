@@ -239,11 +239,10 @@ class SphinxProcessor(ProcessorMixin):
             raise ValueError("text is needed: a full prompt, as `prompt` makes it")
         options: Any = {"tokenizer_init_kwargs": self.tokenizer.init_kwargs, **kwargs}
         merged: dict[str, Any] = self._merge_kwargs(**options)
-        views, encoders = merged.get("views"), merged.get("encoders")
-        self._check(views, encoders)
+        self._check(views := merged.get("views"), encoders := merged.get("encoders"))
         prompts = None if text is None else _prompts(text)
-        fetched = self.image_processor.fetch_images(images)
-        pictures = _one_each(fetched, None if prompts is None else len(prompts))
+        count = None if prompts is None else len(prompts)
+        pictures = _one_each(self.image_processor.fetch_images(images), count)
         layout = merged["images_kwargs"].get("input_data_format")
         pictures = [p if p is None else self.image_processor.process_image(p, None, layout) for p in pictures]
         skips = [self._skipped(p.size)[:views] if p is not None else None for p in pictures]
