@@ -96,7 +96,7 @@ def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> st
     Raises:
         OSError: the port is taken.
     """
-    from app import mcp_tools, scripts, ui
+    from app import mcp_tools, scripts, serving, ui
 
     _, address, _ = page.launch(
         server_port=port,
@@ -105,14 +105,14 @@ def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> st
         head=ui.head(),
         allowed_paths=[str(EXAMPLES)],
         max_file_size=ui.FILE,
-        state_session_capacity=ui.VISITORS,
         run_history=False,
         enable_monitoring=False,
         ssr_mode=False,
         mcp_server=True,
-        app_kwargs={"routes": [scripts.route()]},
+        app_kwargs={"routes": [scripts.route()], "middleware": [serving.door_of(page)]},
     )
     assert page.mcp_server, "requirements.txt asks for gradio[mcp]; without it Gradio leaves MCP off"
+    serving.take_over(page)
     mcp_tools.answer_in_json(page)
     if wait:
         threading.Event().wait()

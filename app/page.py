@@ -10,15 +10,16 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from app import actions, mending, render
-from app.downloads import Downloads, export, export_region, export_state
+from app.downloads import export, export_region, export_state
 from app.events import as_gradio_error, data, index_of, point, whole
+from app.serving import Keeping, address, key_of
 from app.startup import Startup
 from pipelines.abilities import suggestions
 from pipelines.assistant import Assistant
@@ -39,13 +40,13 @@ Begun = tuple[Timeline, str, Any, Any]
 class Page:
     """The events of one page. Holds no visitor's data: that comes in as a Timeline and goes out as one.
 
-    `examples`: the pictures offered, by name.
+    `examples`: the pictures offered, by name. `keeping`: where what comes and goes is kept.
     """
 
-    def __init__(self, startup: Startup, examples: Mapping[str, Path]) -> None:
+    def __init__(self, startup: Startup, examples: Mapping[str, Path], keeping: Keeping) -> None:
         self._startup = startup
         self._examples = examples
-        self._downloads = Downloads()
+        self._keeping = keeping
 
     async def welcome(self) -> AsyncIterator[tuple[Any, ...]]:
         """What the visitor reads about the models: state, empty chat, what they understand, suggestions.
@@ -73,12 +74,11 @@ class Page:
             ),
         )
 
-    def intake(self, timeline: Timeline, event: gr.EventData) -> Drawn:
-        """A file was uploaded, dropped, pasted or taken; the event says where it lies."""
-        folder = Path(get_upload_folder()).resolve()
-        path = Path(str(data(event).get("path", ""))).resolve()
-        # the path comes from the browser: nothing but what was uploaded may be opened by it
-        return self._open(timeline, path if path.is_relative_to(folder) and path.is_file() else None)
+    def intake(self, timeline: Timeline, event: gr.EventData, request: gr.Request) -> Drawn:
+        """A file was uploaded, dropped, pasted or taken; the event has the token that it got."""
+        token = str(data(event).get("token"))
+        with self._keeping.uploads.opened(key_of(request), token) as path:
+            return self._open(timeline, path)
 
     def example(self, timeline: Timeline, event: gr.EventData) -> Drawn:
         """One of the example pictures was chosen."""
@@ -207,7 +207,7 @@ class Page:
             index = whole(event, "index")
         return self._do(timeline, lambda assistant: actions.choose_painting(assistant, timeline, index))
 
-    def export(self, timeline: Timeline, event: gr.EventData) -> dict[str, Any]:
+    def export(self, timeline: Timeline, event: gr.EventData, request: gr.Request) -> dict[str, Any]:
         """A file for the visitor, as the export drawer takes it."""
         sent = data(event)
         kind, region_id = str(sent.get("kind")), sent.get("id")
@@ -216,7 +216,12 @@ class Page:
                 name, content = export_region(self._startup.assistant(), timeline, kind, region_id)
             else:
                 name, content = export(self._startup.assistant(), timeline, kind)
-        return export_state(self._downloads.save(name, content))
+            owner = key_of(request)
+            if owner is None:
+                raise DemoError("This browser keeps no cookie for this page: allow it, then reload.")
+            return export_state(
+                name, self._keeping.downloads.save(owner, name, content, timeline.scene.picture)
+            )
 
     def remove_region(self, timeline: Timeline, event: gr.EventData) -> Drawn:
         with as_gradio_error():
@@ -269,6 +274,11 @@ def _begin(timeline: Timeline, words: str) -> Begun:
     return timeline, words, render.chat(asked, live=True), gr.Textbox(submit_btn=False, stop_btn=True)
 
 
+def draw(startup: Startup, timeline: Timeline) -> Drawn:
+    """Everything that the page shows of a timeline."""
+    return _draw(startup, timeline, None)
+
+
 def _draw(startup: Startup, timeline: Timeline, before: Scene | None, *, shown: Scene | None = None) -> Drawn:
     """What the widgets show.
 
@@ -298,7 +308,7 @@ def _canvas(startup: Startup, timeline: Timeline, scene: Scene) -> dict[str, Any
     states = {step: timeline.steps[step].scene.picture for step in mending.states(timeline)}
     return render.canvas(
         scene,
-        startup.assistant().path,
+        partial(address, startup.assistant().pictures),
         before=_unedited(timeline),
         states={step: picture for step, picture in states.items() if picture},
     )

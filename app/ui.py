@@ -17,17 +17,20 @@ from gradio import themes
 
 from app import api, render, scripts
 from app.actions import LONGEST_MESSAGE
-from app.downloads import export_state
-from app.page import Page
+from app.downloads import Downloads, export_state
+from app.page import Page, draw
+from app.returning import Returning
+from app.serving import Keeping, keep_for
+from app.sessions import Sessions
 from app.startup import Startup
+from app.uploads import Uploads
+from app.visits import Plain, Visits
 from pipelines.abilities import suggestions
 from pipelines.interfaces import MAX_NEW_TOKENS, STEPS, TRIES
 from pipelines.scene import Timeline
 
 QUEUE = 32  # visitors' requests that may wait
-CACHE = (600, 3600)  # seconds: how often old files are looked for, and how old they are
-STATE = 1800  # seconds a closed page's timeline is kept
-VISITORS = 100  # timelines kept at once
+CACHE = (60, 600)  # seconds: how often files that an endpoint was sent are looked for, and how old they are
 FILE = "50mb"  # of an upload
 LIGHT: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 HEAVY: dict[str, Any] = {
@@ -110,9 +113,14 @@ class Options:
 
 def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
     """The page. `examples`: pictures to begin with, by name."""
-    on = Page(startup, examples)
+    visits = Visits(Plain)
+    startup.when_ready(lambda assistant: visits.watch(assistant.pictures))
+    public = tuple(examples.values())
+    keeping = Keeping(visits, Uploads(), Downloads(), lambda: startup.assistant().pictures, public)
+    gr.set_static_paths(list(public))  # served from where they are
+    on = Page(startup, examples, keeping)
     with gr.Blocks(title=render.NAME, fill_width=True, delete_cache=CACHE, analytics_enabled=False) as page:
-        timeline = gr.State(Timeline(), time_to_live=STATE)
+        timeline = gr.State(Timeline())
         top = _top()
         with gr.Row(elem_id="main"):
             with gr.Column(elem_id="left"):
@@ -122,7 +130,7 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
                 buttons = _buttons()
                 exported = _export_drawer()
                 options = _options_drawer()
-                understands = _about_drawer()
+                understands, keeper = _about_drawer()
         drawn = [timeline, talk.chat, canvas.picture, buttons.undo, buttons.redo]
 
         _wire_drawers(buttons)
@@ -137,10 +145,14 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
         answers = _wire_answers(on, timeline, talk, options, drawn)
         _wire_canvas(on, timeline, canvas, talk, drawn, answers)
         _wire_timeline(on, timeline, buttons, talk, drawn, answers)
+        _wire_return(
+            page, Returning(keeping, examples, lambda state: draw(startup, state.timeline)), keeper, drawn
+        )
         exported.take(on.export, [timeline], [exported], **LIGHT)
         api.declare(startup, HEAVY)
 
     page.queue(max_size=QUEUE, default_concurrency_limit=1)
+    keep_for(page, keeping, Sessions(timeline, visits))
     return page
 
 
@@ -219,10 +231,11 @@ def _buttons() -> Buttons:
 def _export_drawer() -> Any:
     with gr.Column(elem_id="export", elem_classes="drawer"):
         return gr.HTML(
-            export_state(None),
+            export_state(),
             html_template=_file("export.html"),
             js_on_load=_file("export.js"),
             apply_default_css=False,
+            modules=scripts.entry(),
         )
 
 
@@ -243,12 +256,26 @@ def _options_drawer() -> Options:
     return Options(inputs, views, encoders)
 
 
-def _about_drawer() -> gr.Markdown:
+def _about_drawer() -> tuple[gr.Markdown, Any]:
+    """What the models understand, and what is kept of a visit."""
     with gr.Column(elem_id="about", elem_classes="drawer"):
-        return gr.Markdown()
+        return gr.Markdown(), gr.HTML(
+            {"kept": False},
+            html_template=_file("visit.html"),
+            js_on_load=_file("visit.js"),
+            apply_default_css=False,
+        )
 
 
 # --- events --------------------------------------------------------------------------------------------
+
+
+def _wire_return(page: gr.Blocks, on: Returning, keeper: Any, drawn: list[Any]) -> None:
+    """The page is loaded, again or for the first time; it is left; what it keeps is forgotten."""
+    tab = gr.Textbox(visible=False)
+    page.load(on.enter, [tab], [keeper, *drawn], js=_file("enter.js"), **LIGHT)
+    page.unload(on.leave)
+    keeper.forget(on.forget, None, [keeper, *drawn], **LIGHT)
 
 
 def _wire_drawers(buttons: Buttons) -> None:
