@@ -8,7 +8,8 @@ function field() { return document.querySelector("#words textarea"); }
 
 function write(storage, name, value) {
   try {
-    storage()[value ? "setItem" : "removeItem"](name, value);
+    storage().setItem(name, value);
+    if (!value) storage().removeItem(name);
     return true;
   } catch {
     return false; // a frame may be allowed no storage
