@@ -48,7 +48,7 @@ class Returning:
             drawn = list(self._draw(state))
             # the first value, which has the examples, may not have been drawn yet
             drawn[CANVAS] = {**drawn[CANVAS], "examples": self._examples}
-            return {"kept": True}, *drawn
+            return {"kept": True, "waiting": state.asked is not None}, *drawn
         lost = had and all(visit.blank for visit in visits.of(owner))
         return self._said(GONE) if lost else ({"kept": True}, *[gr.skip()] * 5)
 

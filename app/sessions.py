@@ -27,13 +27,12 @@ class Session(SessionState):
 
     def __getitem__(self, key: int) -> Any:
         if key == self._held and (state := self._visits.state(self._page)) is not None:
-            return state.timeline
+            return state
         return super().__getitem__(key)
 
     def __setitem__(self, key: int, value: Any) -> None:
-        if key == self._held and (state := self._visits.state(self._page)) is not None:
-            state.timeline = value
-        else:
+        # a visit is changed, never replaced: one that comes back late, after it was forgotten, stays away
+        if key != self._held or self._visits.state(self._page) is None:
             super().__setitem__(key, value)
 
 

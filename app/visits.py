@@ -35,25 +35,14 @@ MOST_PAGES = 8  # pages of one visit that are remembered, closed ones included
 
 
 class State(Protocol):
-    """What a page works on: it has a timeline, and can be told to stop what runs."""
+    """What a page works on: it has a timeline, and can be told to end what runs and to forget it."""
 
     timeline: Timeline
 
     @property
     def answering(self) -> bool: ...
 
-    def stop(self) -> None: ...
-
-
-@dataclass(eq=False)
-class Plain:
-    """A state that is a timeline and no more."""
-
-    timeline: Timeline
-    answering: bool = False
-
-    def stop(self) -> None:
-        """Nothing runs here."""
+    def abandon(self) -> None: ...
 
 
 StateT = TypeVar("StateT", bound=State)
@@ -235,7 +224,7 @@ class Visits(Generic[StateT]):
     def _put_away(self, visit: Kept[StateT]) -> None:
         """End what runs in a visit, and delete its file."""
         if visit.state:
-            visit.state.stop()
+            visit.state.abandon()
         if visit.file:
             visit.file.unlink(missing_ok=True)
         visit.state, visit.file, visit.size, visit.names, visit.bare = None, None, 0, frozenset(), True

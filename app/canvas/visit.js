@@ -58,4 +58,7 @@ function again() {
   write(() => sessionStorage, DRAFT, "");
 }
 
-watch("value", again);
+watch("value", () => {
+  again();
+  if (props.value && props.value.waiting) trigger("resume"); // messages that were sent before the reload
+});

@@ -165,5 +165,5 @@ def test_110_calls_evict_no_open_page(browser_of, serve, assistant):
         assert sessions[f"later-{number}"]
     assert "page" not in sessions
     # and still the visit is there, for when the page comes back
-    assert sessions["page"][sessions._held].scene == scene
+    assert sessions["page"][sessions._held].timeline.scene == scene
     assert keeping.visits.owns(key, scene.picture.digest)

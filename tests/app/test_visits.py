@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from app import visits as module
-from app.visits import Plain, Visits
+from app.visits import Visits
+from app.writing import Visit
 from pipelines.pictures import Pictures
 from pipelines.scene import Mask, Region, Scene, Timeline, Turn
 
@@ -34,8 +35,8 @@ def clock(monkeypatch):
 
 
 @pytest.fixture
-def visits(clock) -> Visits[Plain]:
-    return Visits(Plain)
+def visits(clock) -> Visits[Visit]:
+    return Visits(Visit)
 
 
 @pytest.fixture
