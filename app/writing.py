@@ -236,7 +236,7 @@ class Visit:
                 self._asked = None
 
     def abandon(self) -> None:
-        """End what runs and what waits, and forget everything: who still holds this visit finds nothing in it."""
+        """End what runs and what waits, and forget all: who still holds this visit finds nothing in it."""
         with self._lock:
             self._waiting.clear()
             self.stop()
