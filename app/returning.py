@@ -12,13 +12,11 @@ import gradio as gr
 
 from app import render
 from app.serving import Keeping, key_of
+from app.sessions import GONE
+from app.visits import State
 
 CANVAS = 2  # the place of the canvas among what is drawn
 TAB = re.compile(r"[0-9a-f]{32}")  # what `canvas/enter.js` calls a tab
-GONE = (
-    "What you did here before is no longer kept: it was closed for more than a day, its room was needed, or "
-    "the page was started anew. Save a session to keep one for longer."
-)
 FORGOTTEN = "Your pictures, conversations and exports are deleted."
 NO_COOKIE = (
     "This browser keeps no cookie for this page, so that pictures cannot be shown to you alone: "
@@ -36,14 +34,21 @@ class Returning:
         self._examples = render.examples(examples)
         self._draw = draw
 
-    def enter(self, facts: str, request: gr.Request) -> tuple[Any, ...]:
-        """The page was loaded: bring the visit back. `facts`: what the tab says of itself, as JSON."""
+    def enter(self, facts: str, begun: State, request: gr.Request) -> tuple[Any, ...]:
+        """The page was loaded: bring the visit back.
+
+        Args:
+            facts: what the tab says of itself, as JSON.
+            begun: what a quick visitor did before this came.
+        """
         owner, page = key_of(request), request.session_hash
         if owner is None or page is None:
             return self._said(NO_COOKIE, kept=False)
         tab, fresh, had = _read(facts)
         visits = self._keeping.visits
         state = visits.enter(page, owner, tab, fresh=fresh)
+        if state.timeline.blank:
+            state.timeline = begun.timeline
         if not state.timeline.blank:
             drawn = list(self._draw(state))
             # the first value, which has the examples, may not have been drawn yet

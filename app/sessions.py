@@ -15,6 +15,10 @@ from gradio.state_holder import SessionState, StateHolder
 
 from app.visits import Visits
 
+GONE = (
+    "What you did here before is no longer kept: it was closed for more than a day, its room was needed, or "
+    "the page was started anew. Save a session to keep one for longer."
+)
 MOST_SESSIONS = 100  # of Gradio's, beside those of the pages that stand open
 
 
@@ -24,10 +28,16 @@ class Session(SessionState):
     def __init__(self, blocks: Blocks, page: str, held: int, visits: Visits[Any]) -> None:
         super().__init__(blocks)
         self._page, self._held, self._visits = page, held, visits
+        self._entered = False
 
     def __getitem__(self, key: int) -> Any:
-        if key == self._held and (state := self._visits.state(self._page)) is not None:
-            return state
+        if key == self._held:
+            state = self._visits.state(self._page)
+            self._entered = self._entered or state is not None
+            if state is not None:
+                return state
+            if self._entered:  # a computer that slept for long, for example
+                raise gr.Error(GONE, title="Reload the page", duration=None, print_exception=False)
         return super().__getitem__(key)
 
     def __setitem__(self, key: int, value: Any) -> None:

@@ -196,9 +196,7 @@ class Pictures:
 
     def _write(self, path: Path, write: Callable[[Path], None]) -> None:
         """Write a file whole or not at all."""
-        handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
-        os.close(handle)
-        part = Path(name)
+        part = self.folder / f"{secrets.token_hex(8)}.part"
         try:
             write(part)
             os.replace(part, path)

@@ -18,5 +18,5 @@
       // as above
     }
   }
-  return [JSON.stringify({ tab: name, fresh, had })];
+  return [JSON.stringify({ tab: name, fresh, had }), null];
 }
