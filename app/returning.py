@@ -49,7 +49,7 @@ class Returning:
         state = visits.enter(page, owner, tab, fresh=fresh)
         if state.timeline.blank:
             state.timeline = begun.timeline
-        if not state.timeline.blank:
+        if not state.timeline.blank or state.asked:
             drawn = list(self._draw(state))
             # the first value, which has the examples, may not have been drawn yet
             drawn[CANVAS] = {**drawn[CANVAS], "examples": self._examples}
