@@ -17,6 +17,7 @@ from app.main import EXAMPLES
 from pipelines.scene import Timeline
 
 OTHER = "B" * 43
+PATIENCE = 60  # seconds; slow machines are not a fault
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def browser_of(assistant, serve):
     address, opened = serve(assistant, {"people": EXAMPLES / "03-people.png"}), []
 
     def browser_of(**headers: str) -> httpx.Client:
-        client = httpx.Client(base_url=address, headers=headers)
+        client = httpx.Client(base_url=address, headers=headers, timeout=PATIENCE)
         opened.append(client)
         client.get("/")
         return client
@@ -48,12 +49,14 @@ def test_a_browser_gets_a_key_that_no_script_reads_and_keeps_it(browser_of):
     assert len(key) == 43
     assert key != second.cookies[serving.COOKIE]
     assert "set-cookie" not in first.get("/").headers
-    set_cookie = httpx.get(first.base_url).headers["set-cookie"]
+    set_cookie = httpx.get(first.base_url, timeout=PATIENCE).headers["set-cookie"]
     assert "HttpOnly" in set_cookie
     assert "SameSite=Lax" in set_cookie
-    framed = httpx.get(first.base_url, headers={"x-forwarded-proto": "https"}).headers["set-cookie"]
+    framed = httpx.get(first.base_url, timeout=PATIENCE, headers={"x-forwarded-proto": "https"}).headers[
+        "set-cookie"
+    ]
     assert "SameSite=None; Secure; Partitioned" in framed
-    invented = httpx.get(first.base_url, headers={"cookie": f"{serving.COOKIE}=me"}).headers
+    invented = httpx.get(first.base_url, timeout=PATIENCE, headers={"cookie": f"{serving.COOKIE}=me"}).headers
     assert "set-cookie" in invented
 
 
@@ -80,7 +83,7 @@ def test_a_caller_fetches_the_picture_that_its_call_returned(browser_of, picture
     address = str(browser_of().base_url)
     client = Client(address, verbose=False, download_files=False)
     said = client.predict(picture=handle_file(picture), wish="remove the red ball", api_name="/edit")
-    fetched = httpx.get(said["picture"]["url"])
+    fetched = httpx.get(said["picture"]["url"], timeout=PATIENCE)
     assert fetched.status_code == 200
     assert fetched.headers["content-type"] == "image/png"
     # it can be asked about, and no two calls share an address
@@ -92,7 +95,9 @@ def test_a_caller_fetches_the_picture_that_its_call_returned(browser_of, picture
 
 def test_an_upload_is_its_senders_and_is_gone_when_it_was_opened(browser_of, picture, tmp_path):
     client = browser_of()
-    assert httpx.post(f"{client.base_url}kept/upload", content=b"x").status_code == 403  # without a key
+    assert (
+        httpx.post(f"{client.base_url}kept/upload", content=b"x", timeout=PATIENCE).status_code == 403
+    )  # without a key
     kept = uploads.Uploads()
     folder = Path(kept._folder.name)
 
