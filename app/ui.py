@@ -18,6 +18,7 @@ from gradio import themes
 from app import api, render, scripts
 from app.actions import LONGEST_MESSAGE
 from app.downloads import export_state
+from app.lab import Lab
 from app.page import Page
 from app.startup import Startup
 from app.writing import Visit
@@ -93,6 +94,7 @@ class Buttons:
     redo: gr.Button
     clear: gr.Button
     export: gr.Button
+    lab: gr.Button
     options: gr.Button
     about: gr.Button
 
@@ -121,13 +123,14 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
                 exported = _export_drawer()
                 options = _options_drawer()
                 understands = _about_drawer()
+        compared = Lab(startup, buttons.lab, visit, HEAVY)
         drawn = [visit, talk.chat, canvas.picture, buttons.undo, buttons.redo]
 
         _wire_drawers(buttons)
         page.load(
             on.welcome,
             None,
-            [top, talk.chat, understands, talk.chips, options.views, options.encoders],
+            [top, talk.chat, understands, talk.chips, options.views, options.encoders, compared.ways],
             concurrency_limit=None,
             show_progress="hidden",
             api_visibility="private",
@@ -215,6 +218,7 @@ def _buttons() -> Buttons:
             redo=gr.Button("Redo", size="sm", interactive=False, elem_id="redo"),
             clear=gr.Button("Clear", size="sm", elem_id="clear"),
             export=gr.Button("Export", size="sm", elem_classes="right"),
+            lab=gr.Button("Compare", size="sm"),
             options=gr.Button("Options", size="sm"),
             about=gr.Button("About", size="sm"),
         )
