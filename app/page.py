@@ -162,7 +162,8 @@ class Page:
         """Answer the messages of a visit, one after the other, until none waits."""
         if not visit.claim():
             # the one who answers already comes to this message, too; without a yield, Gradio would empty all
-            yield visit, *(gr.skip(),) * 5, _queue(visit)
+            skip = gr.skip()
+            yield visit, skip, skip, skip, skip, skip, _queue(visit)
             return
         try:
             while message := visit.next_message():

@@ -38,7 +38,8 @@ def background(engine: Engine, scene: Scene, request: Background, options: Reply
             return
         scene, ids = targets
     else:
-        foreground = yield from outline_foreground(engine, scene, options)
+        erases = request.effect not in ("blur", "grey")
+        foreground = yield from outline_foreground(engine, scene, options, whole=erases)
         if foreground is None:
             return
         scene = foreground

@@ -113,19 +113,22 @@ def _words(request: Change, number: int) -> str:
 
 
 def outline_foreground(
-    engine: Engine, scene: Scene, options: ReplyOptions
+    engine: Engine, scene: Scene, options: ReplyOptions, *, whole: bool = True
 ) -> Generator[TaskResult, None, Scene | None]:
     """Return a scene with masks of what stays: the page's regions, and all that SPHINX names beside them.
 
     None where the picture is of a kind that SPHINX does not know: nothing says then whether the page's
     regions are all that should stay, and the visitor is asked, once, with these lit up.
 
+    Args:
+        whole: what is left out is lost, so that all things must be found; otherwise the page's regions
+            suffice where there are any.
     Raises:
         DemoError: nothing is outlined, and SPHINX does not know pictures of this kind.
     """
     picture = need_picture(scene)
     familiar = engine.is_familiar(picture)
-    if familiar:
+    if familiar and (whole or not scene.regions):
         dense = ABILITIES["dense"]
         named = (yield from relay(converse(engine, scene, dense, dense.fill(), options))).scene
         doubles = [r.id for r in named.regions if not scene.region(r.id) and is_one_of(r, scene.regions)]
@@ -136,7 +139,7 @@ def outline_foreground(
     kept = tuple(region.id for region in scene.regions if region.mask)
     if not kept:
         raise DemoError(NO_FOREGROUND)
-    if not familiar and not _was_asked(scene):
+    if whole and not familiar and not _was_asked(scene):
         record = Record(FOREGROUND, engine.about.model)
         asked = Question(AskBack((), IS_THAT_ALL))
         yield TaskResult(scene, asked, record, region_ids=kept, suggestions=("outline everything",))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-import pytest
-
 from pipelines.line import Line, Waiting
 
 
@@ -43,7 +41,17 @@ def test_who_leaves_the_line_does_no_work():
     next(second)
     second.close()
     third = line.take_turn(work("c"))
-    assert next(third) == Waiting(1, pytest.approx(10.0))
+    told = next(third)
+    assert isinstance(told, Waiting)
+    assert told.before == 1
     assert list(first) == ["b"]
     assert list(third) == ["c"]
     assert done == []
+
+
+def test_one_whose_reader_takes_nothing_is_passed_over():
+    line = Line(patience_s=0.05)
+    first, second = line.take_turn(work("a", "b", "c")), line.take_turn(work("x", "y"))
+    assert next(first) == "a"
+    assert [told for told in second if not isinstance(told, Waiting)] == ["x", "y"]
+    assert list(first) == ["b", "c"]  # it goes on when it is read again
