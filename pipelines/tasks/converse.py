@@ -36,9 +36,10 @@ def converse(
     raw, tokens = "", 0
     with closing(engine.stream(scene.picture, question, options, history)) as replies:
         for grown in replies:
-            if grown == raw:  # said again while the model is busy with others
-                if not raw and (place := engine.waiting()):
-                    yield TaskResult(scene, Queued("question", *place), record, "partial")
+            if raw and grown == raw:  # said again while the model is busy with others
+                continue
+            if not grown and (place := engine.waiting()):
+                yield TaskResult(scene, Queued("question", *place), record, "partial")
                 continue
             raw, tokens = grown, tokens + 1
             result = _read(scene, ability, raw, phrase, replace(record, tokens=tokens), ended=False)
