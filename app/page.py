@@ -170,8 +170,9 @@ class Page:
                 with closing(self._answer(visit, message)) as drawn:
                     for one in drawn:
                         yield *one, gr.skip(), _queue(visit)
-        finally:
-            visit.release()
+        except BaseException:
+            visit.release()  # the page was closed: nobody reads on
+            raise
         yield *self._drawn(visit), _field(visit), _queue(visit)
 
     def _answer(self, visit: Visit, message: Message) -> Generator[Drawn]:
