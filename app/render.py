@@ -145,9 +145,12 @@ def _record(turn: Turn) -> str:
         parts.append(f"seed {turn.record.seed}")
     if int(details.get("views", "1")) > 1:
         parts.append(f"{details['views']} views")
-    if encoders := details.get("encoders"):
-        parts.append(" + ".join(ENCODER_NAMES.get(name, name) for name in encoders.split(", ")))
+    encoders = [ENCODER_NAMES.get(name, name) for name in details.get("encoders", "").split(", ") if name]
+    if encoders:
+        parts.append(" + ".join(encoders) if len(encoders) < 3 else f"{len(encoders)} encoders")
     said = escape(" · ".join(parts))
+    if len(encoders) > 2:
+        said = f'<span title="{escape(" + ".join(encoders))}">{said}</span>'
     if why := details.get("guess"):
         said = f'<span class="guess" title="{escape(why)}">a guess</span> {said}'
     return said

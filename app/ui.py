@@ -191,23 +191,24 @@ def _conversation() -> Conversation:
         js_on_load=_file("chips.js"),
         apply_default_css=False,
     )
-    queue = gr.HTML(
-        {"waiting": [], "editing": None},
-        elem_id="queue",
-        html_template='<div class="queue"></div>',
-        js_on_load=_file("queue.js"),
-        apply_default_css=False,
-    )
-    words = gr.Textbox(
-        elem_id="words",
-        show_label=False,
-        container=False,
-        placeholder="Ask, or name what to find. #3 means region 3.",
-        lines=1,
-        max_lines=5,
-        max_length=LONGEST_MESSAGE,
-        submit_btn=True,
-    )
+    with gr.Column(elem_id="saying"):
+        queue = gr.HTML(
+            {"waiting": [], "editing": None},
+            elem_id="queue",
+            html_template='<div class="queue"></div>',
+            js_on_load=_file("queue.js"),
+            apply_default_css=False,
+        )
+        words = gr.Textbox(
+            elem_id="words",
+            show_label=False,
+            container=False,
+            placeholder="Ask, or name what to find. #3 means region 3.",
+            lines=1,
+            max_lines=5,
+            max_length=LONGEST_MESSAGE,
+            submit_btn=True,
+        )
     return Conversation(chat, chips, queue, words)
 
 
