@@ -41,7 +41,7 @@ WAITING = 64  # requests that may wait for a deployment; more are refused
 PICTURES = 64  # pictures that a replica is known to have seen; later questions about them go there
 VERBS = {"speaker": ("stream", "in_distribution"), "outliner": ("outline",), "painter": ("paint",)}
 METRIC = re.compile(r"(# (HELP|TYPE) )?ray_sphinx_")
-SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)  # bounds of the histogram of first words
+SECONDS: list[float] = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60]  # bounds of the histogram of first words
 
 
 class Replicas(BaseModel):
@@ -58,9 +58,9 @@ class Replicas(BaseModel):
     speakers: str = "1"
     outliners: str = "1"
     painters: str = "1"
-    cpus: float = Field(1.0, ge=0)
-    gpus: float = Field(0.0, ge=0)
-    port: int = Field(main.FIRST_PORT, ge=1, le=65535)
+    cpus: float = Field(default=1.0, ge=0)
+    gpus: float = Field(default=0.0, ge=0)
+    port: int = Field(default=main.FIRST_PORT, ge=1, le=65535)
 
     def settings(self) -> Settings:
         """What is loaded."""
@@ -138,7 +138,7 @@ class Model:
     def __init__(self, kind: str, settings: Settings, load: Load) -> None:
         self._model, self._about = load(kind, settings)
         self._models = dict.fromkeys(VERBS[kind], self._model)
-        tags = ("model", "verb")
+        tags: Any = ("model", "verb")
         self._running = 0
         self._queue = metrics.Gauge(
             "sphinx_requests_at_work", "Requests that a replica works on.", ("model",)
@@ -147,9 +147,7 @@ class Model:
         self._first = metrics.Histogram(
             "sphinx_first_answer_seconds", "From a request to the first of its answer.", SECONDS, tags
         )
-        self._errors = metrics.Counter(
-            "sphinx_errors_total", "Requests that failed.", ("model", "verb", "type")
-        )
+        self._errors = metrics.Counter("sphinx_errors_total", "Requests that failed.", (*tags, "type"))
 
     def tell(self) -> tuple[str, bool, About | None]:
         """The model's name, whether it is for photographs, and what is known of SPHINX."""
@@ -163,7 +161,8 @@ class Model:
     async def serve(self, verb: str, *given: Any, **named: Any) -> AsyncIterator[Any]:
         """Carry out a verb; a request that is cancelled is gone at its next token or step."""
         if digest := serve.get_multiplexed_model_id():
-            await self.seen(digest)
+            seen: Any = self.seen
+            await seen(digest)
         tags = {"model": self._model.name, "verb": verb}
         began, before = time.monotonic(), None
         self._count(1)
@@ -197,7 +196,8 @@ def served(handle: DeploymentHandle) -> remote.Served:
         digest = given[1] if len(given) > 1 and isinstance(given[1], str) else ""
         call = handle.options(stream=True, multiplexed_model_id=digest).serve
         for last in (False, True):
-            began, answers = False, call.remote(verb, *given, **named)
+            answers: Any = call.remote(verb, *given, **named)
+            began = False
             try:
                 for answer in answers:
                     began = True
