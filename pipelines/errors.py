@@ -13,6 +13,14 @@ class MissingCapability(DemoError):
     """The loaded checkpoint, the weights or the memory for the request are not there."""
 
 
+class ModelLost(DemoError):
+    """The process that answered ended in the middle of it: what it said stays, and another takes over."""
+
+
+class TooBusy(DemoError):
+    """More requests wait for a model than may wait."""
+
+
 def loading_failed(what: str, error: BaseException) -> MissingCapability:
     """Return what is to be said where weights or a tokenizer cannot be read: one line in any case."""
     lines = str(error).strip().splitlines() or ["no reason given"]
