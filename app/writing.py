@@ -240,6 +240,8 @@ class Visit:
         with self._lock:
             self._waiting.clear()
             self.stop()
+            if self._writer:
+                self.end(self._writer)
             self.timeline, self.editing = Timeline(), None
 
     def patch(self, patch: Patch, *, step: bool = True) -> None:
