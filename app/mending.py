@@ -27,6 +27,7 @@ def rename(timeline: Timeline, region_id: int, name: str) -> Timeline:
     """
     scene = timeline.scene
     region = find_region(scene, region_id)
+    name = name.encode("utf-8", "replace").decode()
     return push(timeline, scene.with_region(replace(region, label=" ".join(name.split())[:NAME])))
 
 

@@ -18,7 +18,9 @@ from gradio import themes
 from app import api, render, scripts
 from app.actions import LONGEST_MESSAGE
 from app.downloads import export_state
+from app.limits import Limits
 from app.page import Page
+from app.refusals import Answering
 from app.startup import Startup
 from pipelines.abilities import suggestions
 from pipelines.interfaces import MAX_NEW_TOKENS, STEPS, TRIES
@@ -37,6 +39,8 @@ HEAVY: dict[str, Any] = {
     "api_visibility": "private",
 }
 """Settings of events that touch no model, and of those that do: the latter wait for one another."""
+EXPORTS: dict[str, Any] = {**HEAVY, "concurrency_id": "exports", "concurrency_limit": 2}
+"""Of events that write a visit's files, which may take as much memory as its pictures."""
 
 GREETING = "Choose a picture, then ask about it or click a thing on it."
 SENT = """(timeline, words) => {
@@ -108,10 +112,10 @@ class Options:
     encoders: gr.CheckboxGroup
 
 
-def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
-    """The page. `examples`: pictures to begin with, by name."""
+def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None = None) -> gr.Blocks:
+    """The page. `examples`: pictures to begin with, by name; `limits`: what a call may ask for."""
     on = Page(startup, examples)
-    with gr.Blocks(title=render.NAME, fill_width=True, delete_cache=CACHE, analytics_enabled=False) as page:
+    with Answering(title=render.NAME, fill_width=True, delete_cache=CACHE, analytics_enabled=False) as page:
         timeline = gr.State(Timeline(), time_to_live=STATE)
         top = _top()
         with gr.Row(elem_id="main"):
@@ -137,10 +141,10 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
         answers = _wire_answers(on, timeline, talk, options, drawn)
         _wire_canvas(on, timeline, canvas, talk, drawn, answers)
         _wire_timeline(on, timeline, buttons, talk, drawn, answers)
-        exported.take(on.export, [timeline], [exported], **LIGHT)
-        api.declare(startup, HEAVY)
+        exported.take(on.export, [timeline], [exported], **EXPORTS)
+        api.declare(startup, HEAVY, limits or Limits())
 
-    page.queue(max_size=QUEUE, default_concurrency_limit=1)
+    page.queue(max_size=QUEUE, default_concurrency_limit=1, api_open=False)
     return page
 
 
