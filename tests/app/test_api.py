@@ -8,6 +8,7 @@ import contextlib
 import io
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -146,7 +147,8 @@ def visited(address, calls):
             results = [await session.call_tool(tools[name].name, values) for name, values in calls]
             return tools, results
 
-    return asyncio.run(visit())
+    with ThreadPoolExecutor(1) as thread:  # in the tests' own thread the browser's event loop is running
+        return thread.submit(asyncio.run, visit()).result()
 
 
 def test_mcp_lists_and_calls_every_endpoint(address, shown):
