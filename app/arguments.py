@@ -50,9 +50,11 @@ BoxRow = tuple[Pixel, Pixel, Pixel, Pixel]
 Rows = BeforeValidator(lambda given: _tuples(given))
 
 
-def _tuples(given: Any) -> Any:
-    """JSON's lists as tuples, which strict types ask for."""
-    return tuple(_tuples(item) for item in given) if isinstance(given, list) else given
+def _tuples(given: Any, depth: int = 2) -> Any:
+    """JSON's lists as tuples, which strict types ask for; no deeper than any argument goes."""
+    if not isinstance(given, list) or not depth:
+        return given
+    return tuple(_tuples(item, depth - 1) for item in given)
 
 
 class _Arguments(BaseModel):
@@ -89,7 +91,7 @@ class Edit(_Arguments):
     wish: Words
     seed: Seed
     steps: Annotated[int, _none_is(20), _Whole, Field(ge=1, le=MOST_STEPS)]
-    guidance: Annotated[float, _none_is(0.0), BeforeValidator(float), Field(ge=0, le=MOST_GUIDANCE)]
+    guidance: Annotated[float, _none_is(0.0), Field(ge=0, le=MOST_GUIDANCE, allow_inf_nan=False)]
     negative: Words
 
 
@@ -120,8 +122,6 @@ def check(model: type[Arguments], **given: Any) -> Arguments:
         return model(**given)
     except ValidationError as error:
         name = str(error.errors(include_url=False, include_input=False)[0]["loc"][0])
-    except (TypeError, ValueError, OverflowError, RecursionError):  # of a number that is none
-        name = next(iter(given))
     raise BadArgument(f"The argument {name} must be {RIGHT[name]}.")
 
 

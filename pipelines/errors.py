@@ -1,9 +1,21 @@
 """Errors that a visitor may see, each saying what was wrong and what would work."""
 
+import errno
 import logging
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 log = logging.getLogger(__name__)
+
+SHORTAGE = (
+    "out of memory",  # CUDA, MPS
+    "not enough memory",  # PyTorch on Windows
+    "can't allocate memory",  # PyTorch's DefaultCPUAllocator
+    "alloc_failed",  # cuBLAS, cuDNN
+    "insufficient memory",  # OpenCV
+)
+"""What allocators say whose errors have no type of their own."""
 
 
 class DemoError(Exception):
@@ -38,8 +50,40 @@ def fault(error: BaseException) -> Fault:
 
 def loading_failed(what: str, error: BaseException) -> MissingCapability:
     """Return what is to be said where weights or a tokenizer cannot be read: one line in any case."""
+    if is_shortage(error):
+        return MissingCapability(
+            f"The memory does not suffice to load {what}: choose smaller ones, or --dtype nf4 on a GPU."
+        )
     lines = str(error).strip().splitlines() or ["no reason given"]
     return MissingCapability(
         f"{what} cannot be loaded ({type(error).__name__}: {lines[0][:200]}): its files are damaged or "
         "incomplete, fetch or convert them again."
     )
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether an error means that memory could not be had: on a GPU, by PyTorch on a CPU, NumPy or OpenCV."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    allocates = isinstance(error, RuntimeError) or type(error).__module__ == "cv2"
+    return allocates and any(words in str(error).lower() for words in SHORTAGE)
+
+
+@contextmanager
+def explained(who: str, remedy: str = "give a smaller picture, or ask for less") -> Iterator[None]:
+    """Say in one line that the memory did not suffice.
+
+    Args:
+        who: what needed it.
+        remedy: what would work, as the end of a sentence.
+    Raises:
+        MissingCapability: in place of any allocator's error.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, DemoError) or not is_shortage(error):
+            raise
+        raise MissingCapability(f"The memory does not suffice for {who}: {remedy}.") from None

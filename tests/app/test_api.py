@@ -360,7 +360,8 @@ def test_the_work_of_a_caller_who_left_ends_within_a_step(address, vlm, segmente
                 await asyncio.wait_for(session.call_tool("ask", {"words": "tell me a long story"}), 3)
             assert vlm.forward_passes > before
 
-    asyncio.run(leave_mcp())
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, leave_mcp()).result()
     assert_quiet(vlm)
 
     slow, original = [], segmenter.outline

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import runpy
 import signal
@@ -12,6 +13,8 @@ import time
 from pathlib import Path
 from types import ModuleType
 
+import httpx
+import psutil
 import pytest
 
 from app import main, ui
@@ -108,6 +111,32 @@ def test_the_end_is_quick_and_clean_while_models_compute(tmp_path, sent, status)
     assert list(tmp_path.glob("sphinx-live-*")) == []
 
 
+def test_ctrl_c_ends_the_real_page_at_once_while_it_paints(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    picture = base64.b64encode((main.EXAMPLES / "05-table.png").read_bytes()).decode()
+    wish = [f"data:image/png;base64,{picture}", "replace the fish with a blue star", 0, 100, 0, ""]
+    log = tmp_path / "log"
+    with log.open("w") as said, subprocess.Popen(
+        [sys.executable, "app.py", "--port", str(port)],
+        env={**os.environ, "TMPDIR": str(tmp_path)}, cwd=ROOT, stdout=said, stderr=said,
+    ) as page:  # fmt: skip
+        while "ready after" not in log.read_text():
+            assert page.poll() is None
+            time.sleep(0.2)
+        httpx.post(f"http://127.0.0.1:{port}/gradio_api/call/edit", json={"data": wish}).raise_for_status()
+        time.sleep(2)
+        assert psutil.Process(page.pid).cpu_percent(0.5) > 20  # a hundred steps take longer
+        began = time.monotonic()
+        page.send_signal(signal.SIGINT)
+        assert page.wait(10) == 130
+        assert time.monotonic() - began < 2
+    assert "Traceback" not in log.read_text()
+    assert "terminate" not in log.read_text()
+    assert list(tmp_path.glob("sphinx-live-*")) == []
+
+
 def test_a_start_sweeps_what_a_killed_one_left(tmp_path, monkeypatch):
     monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
     code = "from pipelines.scratch import scratch_folder as f; (f() / 'x').touch(); "
@@ -173,8 +202,6 @@ def test_a_lent_gpu_wants_the_models_loaded_before_the_page_is_served(monkeypatc
 
 
 def test_files_beside_the_pictures_are_not_served(assistant, serve):
-    import httpx
-
     address = serve(assistant)
     for path in ("/etc/passwd", str(main.EXAMPLES.parent.parent / "pyproject.toml")):
         assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
