@@ -22,11 +22,14 @@ import pipelines
 from app.limits import Limits, add_limits, limits_of
 from app.startup import Startup
 from pipelines.errors import DemoError
+from pipelines.quiet import quieten, quieten_bars
 from pipelines.scratch import clean_up, scratch_folder
 from pipelines.settings import Parser, Settings, settings_of, whole_number
 
 if TYPE_CHECKING:
     import gradio as gr
+
+    from pipelines.assistant import Assistant
 
 EXAMPLES = Path(__file__).parent.parent / "assets" / "examples"
 FIRST_PORT, PORTS = 7860, 100  # where Gradio begins to look for a free one, and how many it tries
@@ -142,6 +145,7 @@ def main(words: Sequence[str] | None = None, *, gpu: Callable[..., Any] | None =
 
     `gpu`: decorates calls that need a GPU, and wants the models loaded before anything else.
     """
+    quieten()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         signal.signal(signal.SIGTERM, lambda *_: end(TERMINATED))
@@ -166,7 +170,11 @@ def _refuse(error: Exception) -> int:
 def _serve(chosen: Settings, port: int | None, limits: Limits, gpu: Callable[..., Any] | None) -> None:
     from app import ui
 
-    startup = Startup(lambda: pipelines.load(chosen, gpu=gpu), chosen.model)
+    def load() -> Assistant:
+        quieten_bars()
+        return pipelines.load(chosen, gpu=gpu)
+
+    startup = Startup(load, chosen.model)
     if gpu:
         startup.run()
     page = ui.build(startup, example_pictures(), limits)

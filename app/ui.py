@@ -277,7 +277,7 @@ def _wire_answers(on: Page, visit: gr.State, talk: Conversation, options: Option
     for event in beginnings:
         event.success(on.answer, [visit], [*drawn, talk.words, talk.queue], trigger_mode="multiple", **HEAVY)
     talk.words.stop(on.stop, [visit], drawn, **LIGHT)
-    talk.queue.reword(on.edit, [visit], [talk.queue, talk.words], **LIGHT)
+    talk.queue.reword(on.reword, [visit], [talk.queue, talk.words], **LIGHT)
     talk.queue.take_back(
         on.take_back, [visit, talk.words], [talk.queue, talk.words], trigger_mode="multiple", **LIGHT
     )

@@ -151,6 +151,13 @@ def visited(address, calls):
         return thread.submit(asyncio.run, visit()).result()
 
 
+def text_of(result: CallToolResult) -> str:
+    """What a call said."""
+    (text,) = result.content
+    assert isinstance(text, TextContent)
+    return text.text
+
+
 def test_mcp_lists_and_calls_every_endpoint(address, shown):
     calls = {
         "ask": {"picture": shown, "words": "convert the chart to a table"},
@@ -267,9 +274,8 @@ def test_what_is_wrong_is_said_with_its_type_over_http_and_mcp(address, brought,
         return  # no MCP client can write it
     _, (result,) = visited(address, [(name, {**picture, **needed, **given})])
     assert result.isError
-    assert isinstance(result.content[0], TextContent)
-    assert says in result.content[0].text
-    assert result.structuredContent == {"type": kind, "error": result.content[0].text}
+    assert says in text_of(result)
+    assert result.structuredContent == {"type": kind, "error": text_of(result)}
 
 
 def test_calls_that_are_none_are_told_so(address):
@@ -289,7 +295,7 @@ def test_calls_that_are_none_are_told_so(address):
 
 def test_mcp_says_which_argument_is_missing_or_unknown(address):
     _, results = visited(address, [("edit", {}), ("pose", {"size": 3}), ("ask", {"words": "hello"})])
-    texts = [result.content[0].text for result in results]
+    texts = [text_of(result) for result in results]
     assert "needs the argument picture" in texts[0]
     assert "no argument 'size'" in texts[1]
     assert not results[2].isError  # a picture may be left out, as is said
@@ -334,7 +340,7 @@ def test_a_fault_of_ours_is_a_sentence_and_a_number_that_the_log_has(address, se
     assert any(number in record.getMessage() and record.exc_info for record in caplog.records)
     _, (result,) = visited(address, [("outline", {"picture": shown, "clicks": [[70, 100]]})])
     assert result.isError
-    assert "not foreseen" in result.content[0].text
+    assert "not foreseen" in text_of(result)
 
 
 # --- who leaves, and who asks too much -------------------------------------------------------------------
@@ -415,7 +421,7 @@ def test_limits_are_one_line_each(assistant, serve, vlm, shown):
         client.predict(picture=None, words="hello", api_name="/ask")
     _, (result,) = visited(address, [("ask", {"words": "hello"})])
     assert result.isError
-    assert "2 calls waiting or at work already" in result.content[0].text
+    assert "2 calls waiting or at work already" in text_of(result)
     vlm.pause = 0
     for _ in range(60):
         last = httpx.post(f"{address}gradio_api/call/pose", json={"data": [None]})
