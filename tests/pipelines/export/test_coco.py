@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import ExifTags, Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from pipelines.export import coco, region_json
 from pipelines.export.coco import edge_polygon
-from pipelines.scene import Mask
+from pipelines.scene import Mask, Region, Scene
 
 ROOT = Path(__file__).parents[3]
 RUNS: Any = coco_mask.frPyObjects  # whose stubs know no polygons
@@ -176,6 +177,56 @@ def test_fiftyone(scene, tmp_path):
     for region, area in zip(scene.regions, found["areas"]):
         wanted = region.mask.area if region.mask else region.box.area
         assert abs(area - wanted) <= 0.02 * wanted
+
+
+def outlined(assistant, drawing, plane: np.ndarray) -> Scene:
+    """The drawing with one region of a mask."""
+    mask = Mask.from_array(plane)
+    return replace(assistant.open(drawing), regions=(Region(1, "dot", mask.box, mask=mask),), next_id=2)
+
+
+PLANES = {
+    "a pixel": [(10, 10, 11, 11)],
+    "two pixels": [(10, 10, 12, 11)],
+    "a line": [(10, 10, 11, 60)],
+    "a corner": [(199, 199, 200, 200)],
+    "two parts": [(10, 10, 30, 30), (100, 100, 140, 120)],
+    "two parts that touch at a corner": [(10, 10, 20, 20), (20, 20, 30, 30)],
+    "the whole picture": [(0, 0, 200, 200)],
+}
+
+
+@pytest.mark.parametrize("parts", PLANES.values(), ids=PLANES)
+def test_masks_of_any_shape_are_read_as_they_are(assistant, drawing, tmp_path, parts):
+    # supervision #1085: an IndexError of masks below three pixels; #1209: a ValueError of masks in parts
+    supervision = pytest.importorskip("supervision")
+    plane = np.zeros((200, 200), bool)
+    for x1, y1, x2, y2 in parts:
+        plane[y1:y2, x1:x2] = True
+    drawing.save(tmp_path / "picture.png")
+    path = tmp_path / "regions.json"
+    path.write_text(json.dumps(coco(outlined(assistant, drawing, plane))))
+    with contextlib.redirect_stdout(io.StringIO()):
+        data = COCO(str(path))
+    ((_, row),) = data.anns.items()
+    assert (data.annToMask(row).astype(bool) == plane).all()
+    assert row["area"] == plane.sum()
+    ((_, _, found),) = supervision.DetectionDataset.from_coco(str(tmp_path), str(path), force_masks=True)
+    assert (found.mask[0] & plane).sum() == plane.sum()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_coordinates_are_those_of_the_file_that_is_exported(assistant, drawing, tmp_path, orientation):
+    # X-AnyLabeling #1098, labelme #1529: labels of a turned photograph lie elsewhere in the exported one
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    drawing.resize((120, 80)).save(tmp_path / "turned.jpg", exif=exif)
+    scene = assistant.open(tmp_path / "turned.jpg")
+    (row,) = coco(scene)["images"]
+    with Image.open(assistant.pictures.original(scene.picture)) as exported:
+        assert exported.size == (row["width"], row["height"])
+        assert exported.getexif().get(ExifTags.Base.Orientation, 1) == 1
+        assert exported.size == ((120, 80) if orientation < 5 else (80, 120))
 
 
 def test_an_empty_scene_is_a_data_set_too(assistant, drawing):
