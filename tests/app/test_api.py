@@ -9,6 +9,7 @@ import io
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -24,6 +25,7 @@ from PIL import Image
 from app.api import ANSWER
 from app.limits import Limits
 
+post = partial(httpx.post, timeout=60)
 NAMES = {"ask", "outline", "describe", "pose", "edit"}
 
 
@@ -233,7 +235,7 @@ def values(name: str, given: dict) -> list:
 def called(address: str, name: str, data: list) -> tuple[str, object]:
     """Call an endpoint over plain HTTP: the kind of its last event, and what that brings."""
     body = json.dumps({"data": data})
-    joined = httpx.post(
+    joined = post(
         f"{address}gradio_api/call/{name}", content=body, headers={"Content-Type": "application/json"}
     )
     if joined.status_code != 200:
@@ -286,7 +288,7 @@ def test_calls_that_are_none_are_told_so(address):
         ("call/v2/ask", {"words": "hi", "colour": 1}),
         ("queue/join", {"data": [], "fn_index": 999, "session_hash": "x"}),
     ):
-        answer = httpx.post(f"{address}gradio_api/{path}", json=body)
+        answer = post(f"{address}gradio_api/{path}", json=body)
         assert answer.status_code == 422
         assert "no call of this page" in answer.json()["error"]
     kind, output = called(address, "ask", [])
@@ -350,7 +352,7 @@ def test_the_work_of_a_caller_who_left_ends_within_a_step(address, vlm, segmente
     vlm.pause = 0.1
     vlm.otherwise = "word " * 400
     body = {"data": values("ask", {"words": "tell me a long story"})}
-    joined = httpx.post(f"{address}gradio_api/call/ask", json=body).json()
+    joined = post(f"{address}gradio_api/call/ask", json=body).json()
     with httpx.stream("GET", f"{address}gradio_api/call/ask/{joined['event_id']}", timeout=60):
         eventually(lambda: vlm.forward_passes > 3)
     assert_quiet(vlm)
@@ -379,7 +381,7 @@ def test_the_work_of_a_caller_who_left_ends_within_a_step(address, vlm, segmente
 
     segmenter.outline = outline
     data = values("outline", {"picture": shown, "clicks": [[70, 100]] * 60})
-    joined = httpx.post(f"{address}gradio_api/call/outline", json={"data": data}).json()
+    joined = post(f"{address}gradio_api/call/outline", json={"data": data}).json()
     with httpx.stream("GET", f"{address}gradio_api/call/outline/{joined['event_id']}", timeout=60):
         eventually(lambda: len(slow) > 2)
     time.sleep(1)
@@ -411,9 +413,9 @@ def test_limits_are_one_line_each(assistant, serve, vlm, shown):
     assert output["error"] == "One call takes 2 clicks at most, and 3 came."
     vlm.pause = 0.2
     story = {"data": values("ask", {"words": "tell me a story"})}
-    waiting = [httpx.post(f"{address}gradio_api/call/ask", json=story) for _ in range(2)]
+    waiting = [post(f"{address}gradio_api/call/ask", json=story) for _ in range(2)]
     assert [answer.status_code for answer in waiting] == [200, 200]
-    full = httpx.post(f"{address}gradio_api/call/ask", json=story)
+    full = post(f"{address}gradio_api/call/ask", json=story)
     assert full.status_code == 429
     assert "2 calls waiting or at work already" in full.json()["error"]
     client = Client(address, verbose=False)
@@ -424,11 +426,11 @@ def test_limits_are_one_line_each(assistant, serve, vlm, shown):
     assert "2 calls waiting or at work already" in text_of(result)
     vlm.pause = 0
     for _ in range(60):
-        last = httpx.post(f"{address}gradio_api/call/pose", json={"data": [None]})
+        last = post(f"{address}gradio_api/call/pose", json={"data": [None]})
     assert last.status_code == 429
     assert "more than 40 calls in a minute" in last.json()["error"]
     assert last.headers["retry-after"] == "60"
 
 
 def test_the_queue_cannot_be_gone_round(address):
-    assert httpx.post(f"{address}gradio_api/run/pose", json={"data": [None]}).status_code == 404
+    assert post(f"{address}gradio_api/run/pose", json={"data": [None]}).status_code == 404
