@@ -14,7 +14,6 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -111,10 +110,9 @@ def launch(
 
     from app import mcp_tools, scripts, ui
     from app.doors import Doors
-    from app.refusals import HANDLERS, busy
+    from app.refusals import HANDLERS, limit_places
 
     limits = limits or Limits()
-    at_work = partial(busy, page)
     _, address, _ = page.launch(
         server_port=port,
         prevent_thread_lock=True,
@@ -129,12 +127,13 @@ def launch(
         mcp_server=True,
         app_kwargs={
             "routes": [scripts.route()],
-            "middleware": [Middleware(Doors, limits=limits, busy=at_work)],
+            "middleware": [Middleware(Doors, limits=limits)],
             "exception_handlers": HANDLERS,
         },
     )
     assert page.mcp_server, "requirements.txt asks for gradio[mcp]; without it Gradio leaves MCP off"
-    mcp_tools.answer_in_json(page, limits)
+    mcp_tools.answer_in_json(page)
+    limit_places(page, limits)
     if wait:
         threading.Event().wait()
     return address

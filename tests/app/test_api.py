@@ -11,19 +11,24 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import jsonschema
 import pytest
+from gradio.data_classes import PredictBodyInternal
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from mcp.types import CallToolResult, TextContent, Tool
 from PIL import Image
+from starlette.requests import Request
 
 from app.api import ANSWER
 from app.limits import Limits
+from pipelines.errors import TooMuch
 
 post = partial(httpx.post, timeout=60)
 NAMES = {"ask", "outline", "describe", "pose", "edit"}
@@ -430,6 +435,31 @@ def test_limits_are_one_line_each(assistant, serve, vlm, shown):
     assert last.status_code == 429
     assert "more than 40 calls in a minute" in last.json()["error"]
     assert last.headers["retry-after"] == "60"
+
+
+async def join(page, index: int) -> Any:
+    request = Request(
+        {"type": "http", "client": ("1.2.3.4", 5), "headers": [], "path": "/", "query_string": b""}
+    )
+    body = PredictBodyInternal(data=[], fn_index=index, session_hash="s", request=request)
+    return await page._queue.push(body=body, request=request, username=None)
+
+
+def test_what_does_not_wait_is_never_refused(assistant, serve):
+    serve(assistant, limits=Limits(places=1))
+    (page,) = serve.pages
+    waits, stops = (
+        next(fn._id for fn in page.fns.values() if fn.name == name) for name in ("answer", "stop")
+    )
+    request = Request({"type": "http", "client": ("1.2.3.4", 1)})
+    page._queue.active_jobs = [[SimpleNamespace(request=request, progress_pending=False)]]
+
+    def refused(index: int) -> bool:
+        with ThreadPoolExecutor(1) as thread:
+            error = thread.submit(asyncio.run, join(page, index)).exception()
+        return isinstance(error, TooMuch)
+
+    assert (refused(waits), refused(stops)) == (True, False)
 
 
 def test_the_queue_cannot_be_gone_round(address):

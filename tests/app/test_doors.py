@@ -75,7 +75,7 @@ def test_calls_are_counted_for_each_address_and_minute(monkeypatch):
         if message["type"] == "http.response.start":
             said.append(message["status"])
 
-    doors = Doors(inner, limits=Limits(calls=2), busy=lambda client: 0)
+    doors = Doors(inner, limits=Limits(calls=2))
 
     async def call(client: str, path: str = "/gradio_api/upload", method: str = "POST") -> None:
         scope = {
