@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pipelines
-from app.limits import Limits, add_limits, limits_of
+from app.limits import Limits, add_limits, from_environment, limits_of
 from app.startup import Startup
 from pipelines.errors import DemoError
 from pipelines.quiet import quieten, quieten_bars
@@ -112,7 +112,7 @@ def launch(
     from app.doors import Doors
     from app.refusals import HANDLERS, limit_places
 
-    limits = limits or Limits()
+    limits = limits or from_environment()
     _, address, _ = page.launch(
         server_port=port,
         prevent_thread_lock=True,

@@ -18,7 +18,7 @@ from gradio import themes
 from app import api, render, scripts
 from app.actions import LONGEST_MESSAGE
 from app.downloads import export_state
-from app.limits import Limits
+from app.limits import Limits, from_environment
 from app.page import Page
 from app.refusals import Answering
 from app.startup import Startup
@@ -140,7 +140,7 @@ def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None 
         _wire_canvas(on, visit, canvas, drawn)
         _wire_timeline(on, visit, buttons, talk, drawn)
         exported.take(on.export, [visit], [exported], **FILES)
-        api.declare(startup, CALLS, limits or Limits())
+        api.declare(startup, CALLS, limits or from_environment())
 
     page.queue(max_size=QUEUE, default_concurrency_limit=1, api_open=False)
     return page

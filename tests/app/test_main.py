@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from app import main, ui
-from app.limits import Limits
+from app.limits import Limits, from_environment
 from pipelines import Settings, scratch
 from pipelines.settings import BadArguments
 
@@ -40,6 +40,7 @@ def test_the_environment_becomes_settings(monkeypatch):
     monkeypatch.setenv("SPHINX_MODEL", "sphinx-tiny")
     monkeypatch.setenv("SPHINX_PORT", "8001")
     monkeypatch.setenv("SPHINX_CALLS", "77")
+    assert from_environment() == Limits(calls=77)
     assert main.settings([]) == (Settings("sphinx-tiny"), 8001, Limits(calls=77))
     assert main.settings(["--port", "8000", "--model", "sphinx"])[:2] == (Settings("sphinx"), 8000)
     monkeypatch.setenv("SPHINX_PORT", "many")
