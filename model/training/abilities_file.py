@@ -62,7 +62,6 @@ def _understands(photo_kinds: Sequence[str]) -> str:
     ]
     if photo_kinds:
         words.append(f"In **photographs** it knows {', '.join(photo_kinds)}.")
-    words.append("Try the example pictures.")
     return " ".join(words)
 
 
