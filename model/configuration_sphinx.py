@@ -104,6 +104,18 @@ class SphinxConfig(PreTrainedConfig):
         """Names of the encoders that are there, in the order of ENCODERS."""
         return tuple(name for name in ENCODERS if getattr(self, f"{name}_config") is not None)
 
+    def used_encoders(self, encoders: Sequence[str] | None) -> tuple[str, ...]:
+        """Return the names among `encoders` in the order of ENCODERS; None is all that are there.
+
+        Raises:
+            ValueError: for an encoder that this model does not have, or for none at all.
+        """
+        if encoders is None:
+            return self.encoders
+        if set(encoders) - set(self.encoders) or not encoders:
+            raise ValueError(f"encoders must be some of {self.encoders}, got {tuple(encoders)}")
+        return tuple(name for name in self.encoders if name in encoders)
+
     @property
     def num_views(self) -> int:
         """The global view and the crops."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from . import people
+from . import figure, people
 from .backdrops import BACKDROPS, Ground
 from .canvas import Canvas
 from .holdouts import HELD_OUT_PAIRS, HELD_OUT_RELATIONS, HELD_OUT_WORDS, is_held_out
@@ -279,9 +279,9 @@ def draw_items(stage: Stage, items: list[Item], shadows: bool = True) -> None:
                 0.3,
             )
             if how.action == "sitting":
-                people.stool(canvas, how, item.x, item.foot, height, (196, 164, 124))
-            wear = people.dress(stage.shade(item.colour), stage.rng)
-            stage.joints[i] = people.draw_person(
+                figure.stool(canvas, how, item.x, item.foot, height, (196, 164, 124))
+            wear = figure.dress(stage.shade(item.colour), stage.rng)
+            stage.joints[i] = figure.draw_person(
                 canvas, stage.body, how, wear, item.x, item.foot, height, ident
             )
         else:

@@ -12,7 +12,7 @@ import torch
 from model import SphinxForConditionalGeneration
 from model.training import sphinx
 from model.training.data import Batches, DataMixture
-from model.training.sphinx import Plan
+from model.training.recipe import Plan
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +96,22 @@ def test_a_plan_is_kept_whole_and_gives_its_time_away() -> None:
     assert Plan(**asdict(warm)).stages() == warm.stages() != Plan(10, warm=True).stages()
     with pytest.raises(ValueError, match="gives no time to language"):
         Plan(10, warm=True, only=("language",)).stages()
+
+
+def test_everything_may_be_trained_in_one_stage(
+    tmp_path: Path, tokenizer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for warm in (False, True):
+        stages = Plan(10, warm=warm, recipe="one-stage").stages()
+        assert sum(stage.share for stage in stages) == pytest.approx(1)
+        assert stages[-1].name == "all"
+        assert stages[-1].mixture.abilities is None
+    monkeypatch.setattr(sphinx, "BATCH_LIMIT", 2)
+    monkeypatch.setattr(sphinx, "CURVE_EVERY", 1)
+    folder = started(tmp_path / "one", tokenizer)
+    run(folder, "--recipe", "one-stage", "--steps", "2", "--stages", "all")
+    assert len(losses(folder, "all")) == 2
+    assert SphinxForConditionalGeneration.from_pretrained(folder / "checkpoint").num_parameters() > 1_000_000
 
 
 def test_a_warm_run_goes_slower_and_slowest_through_the_encoders() -> None:
