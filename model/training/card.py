@@ -74,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:  # before hours of measuring
         strangers = photographs(arguments.strangers) if arguments.strangers else []
         library = load_photos(arguments.photos, "val", arguments.limit) if arguments.photos else None
+        trained = load_photos(arguments.photos, "train", arguments.fitted) if arguments.photos else None
     except ValueError as error:
         parser.error(str(error))
     if arguments.workers > 1:
@@ -89,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     model, processor = load(folder)
     found = measure(
         model, processor, folder,
-        effort=effort, views=arguments.views, library=library, strangers=strangers,
+        effort=effort, views=arguments.views, library=library, trained=trained, strangers=strangers,
     )  # fmt: skip
     write(folder, found, training)
     return 0

@@ -164,11 +164,14 @@ class _Run:
                 "locate": {"n": len(boxes), **best_constant_box(boxes)}
             }
 
-    def familiarity(self, folder: Path, pictures: dict[str, list[Image.Image]]) -> None:
+    def familiarity(
+        self, folder: Path, pictures: dict[str, list[Image.Image]], trained: PhotoLibrary | None
+    ) -> None:
         """Fit familiarity to these weights and count what is taken for a stranger."""
         fitted = fit(
-            self.model, self.processor, folder, views=self.found.views, pictures=self.found.effort.fitted
-        )
+            self.model, self.processor, folder,
+            views=self.found.views, pictures=self.found.effort.fitted, photographs=trained,
+        )  # fmt: skip
         self.found.noticed = {
             name: noticed(fitted, self.model, self.processor, images, self.found.views)
             for name, images in pictures.items()
@@ -184,6 +187,7 @@ def measure(
     effort: Effort,
     views: int | None = None,
     library: PhotoLibrary | None = None,
+    trained: PhotoLibrary | None = None,
     strangers: Sequence[Path] = (),
 ) -> Measurement:
     """Measure everything; `figures.json` in the folder is written after every step.
@@ -191,6 +195,7 @@ def measure(
     Args:
         folder: of the checkpoint; `familiarity.safetensors` is fitted anew there.
         library: labelled photographs of the validation split, if it was trained on photographs.
+        trained: those that it was trained on, which are familiar.
         strangers: photographs that the checkpoint should notice to be outside its training.
     """
     found = Measurement(effort, views)
@@ -201,9 +206,11 @@ def measure(
     run.held_out()
     run.controls(eval_set)
     pictures = {"fresh scenes": [Image.fromarray(array) for array in eval_set.pictures[:FRESH]]}
+    if library is not None:
+        pictures["photographs kept back"] = [Image.fromarray(array) for array in library.pixels[:FRESH]]
     if strangers:
-        pictures["photographs"] = [Image.open(file).convert("RGB") for file in strangers]
-    run.familiarity(folder, pictures)
+        pictures["strangers"] = [Image.open(file).convert("RGB") for file in strangers]
+    run.familiarity(folder, pictures, trained)
     torch.set_num_threads(os.cpu_count() or 1)
     found.speed = speed(model, processor, Image.fromarray(eval_set.pictures[0]), views)
     run.save()
