@@ -17,6 +17,7 @@ from torch import Tensor
 
 FILE = "familiarity.safetensors"
 SHRINKAGE = 0.02  # of the covariance towards its diagonal
+DRAWN = 0  # index of the drawn world among the sources
 ACCEPTED = 0.95  # of a source's pictures count as familiar
 
 
@@ -28,7 +29,7 @@ def summary(tokens: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Familiarity:
-    """Of K sources: means (K, F), whitening matrices (K, F, F), and thresholds (K,).
+    """Of K sources, the drawn world first: means (K, F), whitening matrices (K, F, F), and thresholds (K,).
 
     A threshold is the Mahalanobis distance, divided by the square root of F, within which a picture belongs
     to its source.
@@ -45,11 +46,20 @@ class Familiarity:
         means, whitening, thresholds = zip(*fitted, strict=True)
         return cls(torch.stack(means), torch.stack(whitening), torch.stack(thresholds))
 
-    def distance(self, vector: Tensor) -> Tensor:
-        """Distance of a summary (F,) from the nearest source, as a share of that source's threshold."""
+    def distances(self, vector: Tensor) -> Tensor:
+        """Distances (K,) of a summary (F,) from the sources, each as a share of the source's threshold."""
         offsets = vector.float() - self.means
         distances = _length(torch.einsum("kij,kj->ki", self.whitening, offsets))
-        return (distances / self.thresholds.clamp_min(1e-9)).min()
+        return distances / self.thresholds.clamp_min(1e-9)
+
+    def distance(self, vector: Tensor) -> Tensor:
+        """Distance of a summary (F,) from the nearest source, as a share of that source's threshold."""
+        return self.distances(vector).min()
+
+    def is_drawn(self, tokens: Tensor) -> bool:
+        """Whether a picture's visual tokens (N, D) look like the drawn world's, more than like others'."""
+        distances = self.distances(summary(tokens))
+        return int(distances.argmin()) == DRAWN and float(distances[DRAWN]) <= 1
 
     def is_familiar(self, tokens: Tensor) -> bool:
         """Whether a picture's visual tokens (N, D) look like those of a source."""

@@ -45,7 +45,13 @@ def run_on_zero_gpu(
     gpu: GpuDecorator, vlm: VisionLanguageModel, segmenter: Segmenter, inpainter: Inpainter
 ) -> tuple[VisionLanguageModel, Segmenter, Inpainter]:
     """Wrap the three models so that every call runs under the GPU decorator."""
-    models = {"stream": vlm, "in_distribution": vlm, "outline": segmenter, "paint": inpainter}
+    models = {
+        "stream": vlm,
+        "in_distribution": vlm,
+        "is_drawn": vlm,
+        "outline": segmenter,
+        "paint": inpainter,
+    }
 
     @gpu(duration=seconds)
     def serve(verb: str, *given: Any, **named: Any) -> Generator[Any, None, None]:
@@ -115,6 +121,10 @@ class _RemoteVLM:
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
         (known,) = _answers(self._serve("in_distribution", image, digest))
         return known
+
+    def is_drawn(self, image: Image.Image, digest: str) -> bool:
+        (drawn,) = _answers(self._serve("is_drawn", image, digest))
+        return drawn
 
 
 class _RemoteSegmenter:
