@@ -28,7 +28,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from model.replies import read_reply, write_box, write_boxes, write_points
+from model.replies import Group, read_reply, write_box, write_boxes, write_points
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
@@ -68,15 +68,6 @@ _MARK = re.compile(
 _RULE = re.compile(r"^\s*\|?(?:\s*:?-{2,}:?\s*\|)+(?:\s*:?-{2,}:?\s*)?$")  # a Markdown table's second line
 _NO_CELL = re.compile(r"[|\n\r]|###|^:?-{2,}:?$")
 _MARKUP = re.compile(r"</?p>|\[|\]|\n|###")
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A phrase and where it is. `notes` say what was mended in reading and do not count for equality."""
-
-    phrase: str
-    boxes: tuple[Box, ...] = ()
-    notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ class SphinxVLM:
         return self._familiarity is None or self._familiarity.is_familiar(self._tokens(image, digest))
 
     def is_drawn(self, image: Image.Image, digest: str) -> bool:
-        """Whether the picture looks like the drawn world of the embedded checkpoints; False where not known."""
+        """Whether the picture looks like the embedded checkpoints' drawn world; False where not known."""
         return self._familiarity is not None and self._familiarity.is_drawn(self._tokens(image, digest))
 
     def _tokens(self, image: Image.Image, digest: str) -> torch.Tensor:
