@@ -22,7 +22,7 @@ ACCEPTED = 0.95  # of a source's pictures count as familiar
 
 
 def summary(tokens: Tensor) -> Tensor:
-    """One vector for a picture: mean and spread of its visual tokens. (N, D) -> (2 * D,)."""
+    """Return one vector for a picture: mean and spread of its visual tokens. (N, D) -> (2 * D,)."""
     tokens = tokens.float()
     return torch.cat([tokens.mean(dim=0), tokens.std(dim=0)])
 
@@ -57,12 +57,12 @@ class Familiarity:
         return self.distances(vector).min()
 
     def is_drawn(self, tokens: Tensor) -> bool:
-        """Whether a picture's visual tokens (N, D) look like the drawn world's, more than like others'."""
+        """Return whether visual tokens (N, D) look like the drawn world's, more than like others'."""
         distances = self.distances(summary(tokens))
         return int(distances.argmin()) == DRAWN and float(distances[DRAWN]) <= 1
 
     def is_familiar(self, tokens: Tensor) -> bool:
-        """Whether a picture's visual tokens (N, D) look like those of a source."""
+        """Return whether a picture's visual tokens (N, D) look like those of a source."""
         return float(self.distance(summary(tokens))) <= 1
 
     def save(self, folder: Path) -> None:
@@ -76,7 +76,7 @@ class Familiarity:
 
     @classmethod
     def load(cls, folder: Path) -> Familiarity | None:
-        """The one of that checkpoint, or None where it has none; files of one source had no leading K."""
+        """Return that checkpoint's, or None where it has none; files of one source had no leading K."""
         if not (folder / FILE).exists():
             return None
         state = load_file(folder / FILE)
@@ -89,7 +89,7 @@ class Familiarity:
 
 
 def _fit(vectors: Tensor, accepted: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean (F,), whitening (F, F) and threshold () of one source's summaries (pictures, F)."""
+    """Return mean (F,), whitening (F, F) and threshold () of one source's summaries (pictures, F)."""
     kept, spare = vectors[: len(vectors) * 4 // 5].double(), vectors[len(vectors) * 4 // 5 :]
     covariance = kept.T.cov()
     covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * covariance.diagonal().diag()

@@ -72,7 +72,7 @@ def read_reply(raw: str) -> list[Group]:
 def plain_text(
     raw: str, groups: Sequence[Group], *, ended: bool = False
 ) -> tuple[str, list[tuple[int, int]]]:
-    """The reply as people read it: no tags, no lists of numbers, nothing half-written at its end.
+    """Return the reply as people read it: no tags, no lists of numbers, nothing half-written at its end.
 
     Args:
         raw: the reply.
@@ -112,13 +112,13 @@ def _holds_positions(written: str) -> bool:
 
 
 def _items(written: str) -> list[list[str]]:
-    """The numbers of each item of a bracket list, as written."""
+    """Return the numbers of each item of a bracket list, as written."""
     flat = re.sub(r"\]\s*[,;]?\s*\[", ";", written).replace("[", "").replace("]", "")
     return [_NUMBER.findall(item) for item in flat.split(";") if item.strip()]
 
 
 def _read_list(written: str) -> tuple[tuple[XYXY, ...], tuple[XY, ...], tuple[str, ...]]:
-    """Boxes, points and notes of a bracket list."""
+    """Return boxes, points and notes of a bracket list."""
     boxes: list[XYXY] = []
     points: list[XY] = []
     notes: list[str] = []
@@ -153,7 +153,7 @@ def _write(values: Iterable[float]) -> str:
 
 
 def write_box(box: Sequence[float]) -> str:
-    """A box as SPHINX writes it: (0.41, 0.37, 0.58, 0.72) -> "[0.41,0.37,0.58,0.72]"."""
+    """Return a box as SPHINX writes it: (0.41, 0.37, 0.58, 0.72) -> "[0.41,0.37,0.58,0.72]"."""
     return write_boxes([box])
 
 
@@ -163,7 +163,7 @@ def write_boxes(boxes: Iterable[Sequence[float]]) -> str:
 
 
 def write_points(points: Iterable[Sequence[float]]) -> str:
-    """One or several points: "[x,y]", "[x,y;x,y]"."""
+    """Return one or several points: "[x,y]", "[x,y;x,y]"."""
     return f"[{';'.join(_write(point) for point in points)}]"
 
 

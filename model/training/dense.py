@@ -98,20 +98,20 @@ class _View:
     grid: int
 
     def local(self, points: object) -> np.ndarray:
-        """Picture pixels (N * 2) -> (N, 2), 0..1 of the view."""
+        """Return picture pixels (N * 2) -> (N, 2), 0..1 of the view."""
         square = _square(self.truth, np.asarray(points, float).reshape(-1, 2))
         return (square - self.origin) / self.extent
 
 
 def _square(truth: Truth, points: np.ndarray) -> np.ndarray:
-    """Picture pixels (N, 2) -> 0..1 of the padded square."""
+    """Return picture pixels (N, 2) -> 0..1 of the padded square."""
     width, height = truth.size_wh
     side = max(width, height)
     return (points + np.array([(side - width) // 2, (side - height) // 2])) / side
 
 
 def dense_targets(truth: Truth, view: tuple[float, float, float, float], grid: int) -> DenseTargets:
-    """What a G x G grid over `view` (xyxy in 0..1 of the padded square) is to say."""
+    """Return what a G x G grid over `view` (xyxy in 0..1 of the padded square) is to say."""
     seen = _View(truth, np.array(view[:2]), np.array(view[2:]) - np.array(view[:2]), grid)
     things = [(thing.kind, thing.box, thing.outline, thing) for thing in truth.things]
     blocks = [(block.kind, block.box, None, None) for block in truth.blocks]
@@ -140,7 +140,7 @@ def dense_targets(truth: Truth, view: tuple[float, float, float, float], grid: i
 
 
 def _owners(view: _View, found: Sequence[Found]) -> np.ndarray:
-    """Which thing each cell belongs to, int16 (G * G,): from 1 on in their order, 0 for none."""
+    """Return which thing each cell belongs to, int16 (G * G,): from 1 on in their order, 0 for none."""
     grid = view.grid
     raster = np.zeros((grid * RASTER, grid * RASTER), np.int16)
     for number, (_, box, outline, _) in enumerate(found, 1):
@@ -215,7 +215,7 @@ def _rectangle(box: Box) -> tuple[tuple[float, float], ...]:
 
 
 def middle_part(box: Box) -> Box:
-    """The middle of a box, MIDDLE of its sides to each side."""
+    """Return the middle of a box, MIDDLE of its sides to each side."""
     x1, y1, x2, y2 = box
     cx, cy, reach_x, reach_y = (x1 + x2) / 2, (y1 + y2) / 2, MIDDLE * (x2 - x1), MIDDLE * (y2 - y1)
     return cx - reach_x, cy - reach_y, cx + reach_x, cy + reach_y
@@ -263,7 +263,7 @@ def _leave_open(
 
 
 def _corners(truth: Truth, found: Sequence[Found], origin: np.ndarray, extent: np.ndarray) -> np.ndarray:
-    """Points (N, POINTS, 2) in 0..1 of the view, NaN but for the two corners of each thing found.
+    """Return points (N, POINTS, 2) in 0..1 of the view, NaN but for the two corners of each thing found.
 
     The smallest comes last, since it tells where it lies in a cell of several corners; but a word, which
     shares its corners with the title or the button that it stands on, comes before everything else.
@@ -326,7 +326,7 @@ class DenseHeads(nn.Module):
     def forward(
         self, patches: Tensor, summary: Tensor, targets: dict[str, Tensor]
     ) -> tuple[Tensor, dict[str, float]]:
-        """The weighted loss and figures to watch. Shapes: patches (V, G * G, D), summary (V, D)."""
+        """Return the weighted loss and figures to watch. Shapes: patches (V, G * G, D), summary (V, D)."""
         parts = self.cell(patches.float()).split([*self.sizes, 4, 34], dim=-1)
         loss = patches.new_zeros((), dtype=torch.float32)
         figures: dict[str, float] = {}
@@ -369,7 +369,7 @@ class DenseHeads(nn.Module):
         return loss, figures
 
     def _located(self, patches: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        """The loss of which points lie in a cell, of where, and of the digits of where."""
+        """Return the loss of which points lie in a cell, of where, and of the digits of where."""
         places, told = targets["places"], targets["lies"] != UNKNOWN
         importance = torch.tensor(LIES_IMPORTANCE, device=patches.device)
         loss = patches.new_zeros((), dtype=torch.float32)
@@ -399,7 +399,7 @@ class DenseHeads(nn.Module):
 
 
 def _anywhere_loss(kinds: Tensor, presence: Tensor) -> Tensor:
-    """The loss of each kind being there at all: it is where any cell says so (noisy or).
+    """Return the loss of each kind being there at all: it is where any cell says so (noisy or).
 
     Args: kinds, logits (V, G * G, classes); presence (V, classes), NaN where it is not known.
     """
@@ -424,7 +424,7 @@ class PlacedHeads(nn.Module):
         self.digits = nn.Linear(width, 2 * 10 * (4 + 2 * GROUPS))
 
     def forward(self, states: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        """The loss of tens and units, and the share of sub-images' tens that are right.
+        """Return the loss of tens and units, and the share of sub-images' tens that are right.
 
         Shapes: states (V, G * G, D).
         """

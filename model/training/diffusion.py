@@ -96,7 +96,7 @@ def pieces(pictures: Sequence[Sequence[Wish]], rng: random.Random) -> list[np.nd
 
 
 def drawn(first: int, count: int | None, workers: int) -> Iterator[list[Wish]]:
-    """The wishes of pictures `first`, `first` + 1, ..., a list a picture."""
+    """Return the wishes of pictures `first`, `first` + 1, ..., a list a picture."""
     numbers = range(first, first + count if count else 1 << 30)
     return iter(
         DataLoader(
@@ -111,7 +111,7 @@ def _as_it_is(wishes: list[Wish]) -> list[Wish]:
 
 
 def pool(painter: Painter, recipe: Recipe, folder: Path) -> dict[str, Tensor]:
-    """The encoded wishes of a run, made once and kept in `folder`; latents scaled to a spread of one."""
+    """Return a run's encoded wishes, made once and kept in `folder`; latents have a spread of one."""
     file = folder / "wishes.pt"
     if not file.exists() and place()[0] == 0:
         parts: list[dict[str, Tensor]] = []
@@ -143,7 +143,7 @@ class Run:
     halted: bool = False
 
     def go(self, resumed: dict[str, Any] | None) -> dict[str, float]:
-        """The stages that are left. Returns the last running averages."""
+        """Run the stages that are left; return the last running averages."""
         averages: dict[str, float] = {}
         left = self.recipe.stages
         if resumed:
@@ -291,7 +291,7 @@ def train(
 
 
 def main(argv: Sequence[str]) -> int:
-    """The command line; returns an exit status."""
+    """Run the command line; return an exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m model.training diffusion", description="Train diffusion-nano."
     )

@@ -110,7 +110,7 @@ def new_tokenizer() -> CLIPTokenizer:
 
 
 def _merged(pieces: list[str], merges: dict[tuple[str, str], int]) -> list[str]:
-    """A word's pieces after all merges that apply, the earliest first, as byte-pair encoding does it."""
+    """Apply all merges to a word's pieces, the earliest first, as byte-pair encoding does it."""
     while known := [pair for pair in itertools.pairwise(pieces) if pair in merges]:
         first = min(known, key=merges.__getitem__)
         at = next(i for i, pair in enumerate(itertools.pairwise(pieces)) if pair == first)
@@ -158,14 +158,14 @@ class Painter:
         )  # fmt: skip
 
     def state(self) -> dict[str, Any]:
-        """All weights and the latents' scale."""
+        """Return all weights and the latents' scale."""
         return {
             "vae": self.vae.state_dict(), "averaged": self.averaged.state_dict(),
             "trained": self.trained.state_dict(), "scale": self.vae.config.scaling_factor,
         }  # fmt: skip
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """The opposite of `state`."""
+        """Take what `state` gave."""
         self.vae.load_state_dict(state["vae"])
         self.vae.register_to_config(scaling_factor=state["scale"])
         self.trained.load_state_dict(state["trained"])
@@ -190,7 +190,7 @@ class Painter:
         pipeline.save_pretrained(folder, safe_serialization=True)
 
     def ids(self, wishes: Sequence[str]) -> Tensor:
-        """Tokens (B, WORDS), as the pipeline makes them."""
+        """Return tokens (B, WORDS), as the pipeline makes them."""
         asked = self.tokenizer(
             list(wishes), padding="max_length", max_length=WORDS, truncation=True, return_tensors="pt"
         )
@@ -244,7 +244,7 @@ class Painter:
         }
 
     def said(self, batch: dict[str, Tensor], left_out: Tensor) -> Tensor:
-        """Tokens (B, WORDS) of what the painter is told. Args: left_out (B,) in 0..1: by which words go."""
+        """Return the painter's tokens (B, WORDS). Args: left_out (B,) in 0..1, by which words go."""
         ids, kindless = batch["ids"].long(), batch["vague"].long()
         bare = self.ids([THING]).to(ids.device)
         tells_kind = (ids != kindless).any(1)

@@ -28,7 +28,7 @@ SYMBOLS = ("\n", "###", "<p>", "</p>", "[0.", ",0.", ";0.", "[", "]", ";")
 
 
 def nano_config(vocabulary: int = VOCABULARY, view: int = VIEW) -> SphinxConfig:
-    """The configuration of `sphinx-nano`: SPHINX-1k's structure at 10.6 million parameters.
+    """Return the configuration of `sphinx-nano`: SPHINX-1k's structure at 10.6 million parameters.
 
     Args:
         view: pixels, side of one view: a run may begin with smaller ones, which cost less (see growth.py).

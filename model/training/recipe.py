@@ -109,7 +109,7 @@ class Plan:
     recipe: str = "two-stage"  # a name of RECIPES
 
     def stages(self) -> tuple[Stage, ...]:
-        """Every stage, with the share, rates and first picture it has in this run.
+        """Return every stage, with the share, rates and first picture it has in this run.
 
         Raises:
             ValueError: the stages that are named have no share of it.

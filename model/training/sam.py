@@ -66,7 +66,7 @@ class Recipe:
 
 
 def encode(sam: Sam, pictures: torch.Tensor, *, autocast: bool) -> torch.Tensor:
-    """Embeddings (B, dim, cells, cells), float32, of pictures 0..255 (B, 3, S, S)."""
+    """Return embeddings (B, dim, cells, cells), float32, of pictures 0..255 (B, 3, S, S)."""
     mean, std = (
         torch.tensor(value, device=pictures.device).view(-1, 1, 1) for value in (PIXEL_MEAN, PIXEL_STD)
     )
@@ -79,7 +79,7 @@ def encode(sam: Sam, pictures: torch.Tensor, *, autocast: bool) -> torch.Tensor:
 def decode(
     sam: Sam, embeddings: torch.Tensor, asked: Asked, before: torch.Tensor | None = None, *, autocast: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """All four masks' logits (B, 4, S/2, S/2) and predicted IoUs (B, 4) for one question a picture.
+    """Return all four masks' logits (B, 4, S/2, S/2) and predicted IoUs (B, 4) for one question a picture.
 
     The decoder repeats one picture for many questions; here every question has its own picture, which
     therefore travels in the dense prompts. The positional code stays out of autocast: bf16 cannot hold it.
@@ -100,7 +100,7 @@ def decode(
 def answer_loss(
     logits: torch.Tensor, ious: torch.Tensor, targets: torch.Tensor, *, single: bool
 ) -> tuple[torch.Tensor, dict[str, float], torch.Tensor]:
-    """The loss, its figures, and the index 1..3 of the candidate predicted best (B,).
+    """Return the loss, its figures, and the index 1..3 of the candidate predicted best (B,).
 
     Args:
         targets: float (B, h, w) in 0..1, at the logits' size.
@@ -135,7 +135,7 @@ def answer_loss(
 def step_loss(
     sam: Sam, pictures: Batch, rng: np.random.Generator, *, autocast: bool
 ) -> tuple[torch.Tensor, dict[str, float]]:
-    """The loss of one batch over its questions, and figures by kind of question."""
+    """Return the loss of one batch over its questions, and figures by kind of question."""
     device = next(sam.parameters()).device
     embeddings = encode(sam, pictures.pictures.to(device), autocast=autocast)
     planes = pictures.targets.numpy()
@@ -167,7 +167,7 @@ def step_loss(
 
 
 def draw_pictures(folder: Path, recipe: Recipe, *, processes: int) -> list[tuple[Pool, float]]:
-    """The pools of a run, drawn into `folder` where they do not lie there yet."""
+    """Return the pools of a run, drawn into `folder` where they do not lie there yet."""
     wanted = [("collage", recipe.pictures, 1 - WORLD_SHARE), ("world", recipe.world_pictures, WORLD_SHARE)]
     pools = []
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as executor:
@@ -261,7 +261,7 @@ def train(
 
 
 def main(argv: Sequence[str]) -> int:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m model.training sam", description="Train sam-nano.")
     parser.add_argument(
         "--minutes", type=float, default=60.0, help="of training, pictures drawn before not counted"

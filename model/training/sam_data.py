@@ -90,7 +90,7 @@ def _palette(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def _shape(rng: np.random.Generator) -> np.ndarray:
-    """An outline in -1..1, float (N, 2)."""
+    """Return an outline in -1..1, float (N, 2)."""
     kind = rng.integers(6)
     if kind == 0:  # ellipse to rounded box
         t = np.linspace(0, 2 * np.pi, 40, endpoint=False)
@@ -124,7 +124,7 @@ def _shape(rng: np.random.Generator) -> np.ndarray:
 
 
 def _limb(rng: np.random.Generator) -> np.ndarray:
-    """A bent stroke of changing width as an outline, float (N, 2), about -1..1."""
+    """Return a bent stroke of changing width as an outline, float (N, 2), about -1..1."""
     knots = np.cumsum(rng.normal(0, 0.6, (4, 2)) + rng.normal(0, 0.8, 2), 0)
     t = np.linspace(0, 3, 18)
     spine = np.stack([np.interp(t, range(4), knots[:, i]) for i in (0, 1)], 1)
@@ -150,12 +150,12 @@ def _place(
 
 
 def _fixed(points: np.ndarray) -> np.ndarray:
-    """Points as cv2 wants them with shift=3."""
+    """Return points as cv2 wants them with shift=3."""
     return np.round(points * 8).astype(np.int32)
 
 
 def _texture(rng: np.random.Generator, h: int, w: int, flat: float) -> np.ndarray:
-    """A surface, float32 (h, w, 3) in 0..255; with probability `flat` of one colour."""
+    """Return a surface, float32 (h, w, 3) in 0..255; with probability `flat` of one colour."""
     draw = rng.random()
     colours = _palette(rng, 4).astype(np.float32)
     if draw < flat:
@@ -336,7 +336,7 @@ def _thing(canvas: _Canvas, number: int | None, centre: np.ndarray, radius: floa
 def _outlines(
     rng: np.random.Generator, centre: np.ndarray, radius: float, radii: tuple[float, float], upright: bool
 ) -> list[list[np.ndarray]]:
-    """The outlines of a thing's parts, the back one first: a shape, a stroke, or a body with parts."""
+    """Return the outlines of a thing's parts, the back one first: a shape, a stroke, or a body with parts."""
     kind = rng.random()
     if kind < 0.42:  # one piece
         outline = [_place(_shape(rng), centre, radii, rng, upright)]
@@ -379,7 +379,7 @@ def _details(rng: np.random.Generator, plane: np.ndarray, upright: bool) -> np.n
 
 
 def collage(seed: int) -> Sample:
-    """The collage of that number, SIDE x SIDE; the same number always gives the same picture."""
+    """Return the collage of that number, SIDE x SIDE; the same number always gives the same picture."""
     rng = np.random.default_rng((1, seed))
     flat = float(rng.choice([0.05, 0.3, 0.75]))
     canvas = _Canvas(rng, flat)
@@ -422,7 +422,7 @@ def _photograph(colour: np.ndarray, rng: np.random.Generator, flat: float) -> np
 
 
 def world(seed: int) -> Sample:
-    """A picture of the illustrated world with things in it, SIDE x SIDE; parts and things are the same."""
+    """Draw a picture of the illustrated world, SIDE x SIDE; parts and things are the same."""
     kinds = [kind for kind in illustrated.KINDS if kind not in THINGLESS]
     number = illustrated.TRAINING_SEEDS[seed]
     image, truth = illustrated.draw(number, kind=kinds[seed % len(kinds)], size_wh=(SIDE, SIDE))

@@ -37,7 +37,7 @@ class Batch:
 def view(
     sample: Sample, rng: np.random.Generator, side: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """A crop of the picture, float (side, side, 3) in 0..255, and two targets on it, bool (side, side).
+    """Cut a crop, float (side, side, 3) in 0..255, and choose two targets on it, bool (side, side).
 
     None where the crop holds nothing to ask for.
     """
@@ -73,7 +73,7 @@ def view(
 
 
 def _crop(things: np.ndarray, rng: np.random.Generator) -> tuple[int, int, int, int] | None:
-    """Left, top, width and height of a crop; half of the time around one thing."""
+    """Return left, top, width and height of a crop; half of the time around one thing."""
     ids, counts = np.unique(things[things > 0], return_counts=True)
     ids = ids[counts >= SMALLEST]
     if not len(ids):
@@ -97,7 +97,7 @@ def _crop(things: np.ndarray, rng: np.random.Generator) -> tuple[int, int, int, 
 
 
 def _targets(things: np.ndarray, parts: np.ndarray, rng: np.random.Generator) -> list[np.ndarray] | None:
-    """Two things of a crop, or now and then a part of one: bool (H, W) each. None where there is no thing."""
+    """Choose two things of a crop, or now and then a part of one: bool (H, W). None where there is none."""
     ids, counts = np.unique(things[things > 0], return_counts=True)
     keep = counts >= SMALLEST
     if not keep.any():
@@ -129,7 +129,7 @@ def batch(pools: Sequence[tuple[Pictures, float]], rng: np.random.Generator, siz
 
 
 def inner_point(plane: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
-    """A pixel (x, y) of a plane that is not empty: half the time its deepest, else rather a deep one."""
+    """Choose a pixel (x, y) of a plane that is not empty: its deepest half the time, else a deep one."""
     depth = cv2.distanceTransform(np.pad(plane, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
     if rng.random() < 0.5:
         at = int(depth.argmax())
@@ -141,7 +141,7 @@ def inner_point(plane: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
 
 
 def jitter_box(plane: np.ndarray, rng: np.random.Generator) -> tuple[float, float, float, float]:
-    """The box of a plane as SPHINX or a hand might draw it: xyxy, each side off by some per cent."""
+    """Return the box of a plane as SPHINX or a hand might draw it: xyxy, each side off by some per cent."""
     ys, xs = np.flatnonzero(plane.any(1)), np.flatnonzero(plane.any(0))
     x1, y1, x2, y2 = xs[0], ys[0], xs[-1] + 1, ys[-1] + 1
     off = rng.normal(0, rng.choice([0.01, 0.03, 0.08]), 4)
@@ -160,7 +160,7 @@ class Asked:
     boxes: np.ndarray | None
 
     def with_click(self, points: np.ndarray, labels: np.ndarray) -> Asked:
-        """The same with one click more a picture: (B, 2), (B,)."""
+        """Return the same with one click more a picture: (B, 2), (B,)."""
         if self.points is None or self.labels is None:
             return Asked(points[:, None], labels[:, None], self.boxes)
         return Asked(
@@ -171,7 +171,7 @@ class Asked:
 
 
 def ask_clicks(targets: np.ndarray, rng: np.random.Generator) -> Asked:
-    """One click a target, or now and then two or three of both signs, for planes bool (B, S, S)."""
+    """Return one click a target, or now and then two or three of both signs, for planes bool (B, S, S)."""
     count = int(rng.choice([1, 1, 1, 2, 3]))
     points, labels = [], []
     for target in targets:
@@ -199,7 +199,7 @@ def ask_clicks(targets: np.ndarray, rng: np.random.Generator) -> Asked:
 
 
 def ask_boxes(targets: np.ndarray, rng: np.random.Generator) -> Asked:
-    """A loose box a target, with a click in it now and then."""
+    """Return a loose box a target, with a click in it now and then."""
     boxes = np.array([jitter_box(target, rng) for target in targets], np.float32)
     asked = Asked(None, None, boxes)
     if rng.random() < 0.12:
@@ -209,7 +209,7 @@ def ask_boxes(targets: np.ndarray, rng: np.random.Generator) -> Asked:
 
 
 def correct(asked: Asked, answers: np.ndarray, targets: np.ndarray, rng: np.random.Generator) -> Asked:
-    """One click more where the answers (bool, as targets) are most wrong: adding, or taking away."""
+    """Return one click more where the answers (bool, as targets) are most wrong: adding, or taking away."""
     points, labels = [], []
     for answer, target in zip(answers, targets, strict=True):
         missing, extra = target & ~answer, answer & ~target

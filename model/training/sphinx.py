@@ -168,7 +168,7 @@ class Run:
         return parts
 
     def _loader(self, stage: Stage, first: int) -> DataLoader[dict[str, Any]]:
-        """The stage's batches from number `first` on."""
+        """Return the stage's batches from number `first` on."""
         batches = Batches(
             replace(stage.mixture, pictures=min(stage.mixture.pictures, BATCH_LIMIT)),
             self.processor,
@@ -228,7 +228,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns an exit status."""
+    """Run the command line; return an exit status."""
     parser = _parser()
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -272,7 +272,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
-    """What the command line asks for."""
+    """Return what the command line asks for."""
     return Plan(
         arguments.minutes,
         arguments.steps,
@@ -286,7 +286,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
 
 def _load(folder: Path, plan: Plan, start: Path | None, resumed: dict[str, Any] | None) -> Nano:
-    """A new network, or one with the weights of a checkpoint, of another run, or of this one.
+    """Return a new network, or one with the weights of a checkpoint, of another run, or of this one.
 
     Args:
         folder: of the run; holds the tokenizer.
@@ -307,12 +307,12 @@ def _load(folder: Path, plan: Plan, start: Path | None, resumed: dict[str, Any] 
 
 
 def new_config(folder: Path, view: int = VIEW) -> SphinxConfig:
-    """The nano configuration for the vocabulary of the tokenizer in `folder`."""
+    """Return the nano configuration for the vocabulary of the tokenizer in `folder`."""
     return nano_config(len(SphinxTokenizer(str(folder / "tokenizer.model"))), view)
 
 
 def new_processor(folder: Path, config: SphinxConfig) -> SphinxProcessor:
-    """The processor for that tokenizer and configuration."""
+    """Return the processor for that tokenizer and configuration."""
     return SphinxProcessor(
         SphinxImageProcessor(image_size=config.image_size),
         SphinxTokenizer(str(folder / "tokenizer.model")),

@@ -162,10 +162,11 @@ class LightTest(ModelChecks, unittest.TestCase):
 
 
 class MixtureTest(ModelChecks, unittest.TestCase):
-    kind: dict[str, Any] = {"experts": True}
-
-    def test_model_rope_scaling_frequencies(self) -> None:
-        self.skipTest("a Mixtral's configuration leaves the rotary base to its own default")
+    # A converted mixture says its rotary base; without one, a Mixtral's configuration holds none.
+    kind: dict[str, Any] = {
+        "experts": True,
+        "text": {"rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
+    }
 
 
 class SkipTokensTest(ModelChecks, unittest.TestCase):

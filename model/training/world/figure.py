@@ -42,7 +42,7 @@ _CAP = np.linspace(-math.pi / 2, math.pi / 2, 7)
 
 
 def _limb(a: np.ndarray, b: np.ndarray, wide: float, narrow: float) -> POINTS:
-    """A capsule from `a` (radius `wide`) to `b` (radius `narrow`)."""
+    """Return a capsule from `a` (radius `wide`) to `b` (radius `narrow`)."""
     angle = math.atan2(b[1] - a[1], b[0] - a[0])
     far, near = _CAP + angle, _CAP + angle + math.pi
     return np.concatenate(
@@ -279,7 +279,7 @@ class _Figure:
 
 
 def stool(canvas: Canvas, how: Pose, x: float, foot: float, height: float, rgb: RGB) -> None:
-    """What a sitting figure sits on, as backdrop; drawn before the figure."""
+    """Draw what a sitting figure sits on, as backdrop, before the figure."""
     j = joints(how) * height + (x, foot)
     hip = (j[LHIP] + j[RHIP]) / 2
     top = hip[1] + 0.045 * height

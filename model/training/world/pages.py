@@ -53,7 +53,7 @@ def _paragraph(
     size: float,
     indent: float = 0.0,
 ) -> XYXY:
-    """Lines of small print from x1 to x2; the last one ends early. Returns the tight box."""
+    """Return lines of small print from x1 to x2; the last one ends early. Returns the tight box."""
     boxes = []
     for n in range(lines):
         room = (x2 - x1) * (rng.uniform(0.35, 0.75) if n == lines - 1 and lines > 1 else 1.0) - indent
@@ -72,7 +72,7 @@ def _paragraph(
 
 
 def _figure(stage: Stage, x1: float, y1: float, x2: float, y2: float, ident: int) -> str:
-    """A framed picture of one thing. Returns what it shows."""
+    """Return a framed picture of one thing. Returns what it shows."""
     canvas, rng = stage.canvas, stage.rng
     tone = rng.choice(((214, 230, 240), (238, 228, 210), (222, 236, 214), (238, 222, 226)))
     canvas.fill(rectangle(x1, y1, x2, y2), tone)
@@ -251,7 +251,7 @@ def _sheet(stage: Stage) -> _Page:
 
 
 def document(stage: Stage, seed: int) -> Truth | None:
-    """A page with a title, then text, lists, tables and figures with captions in one or two columns."""
+    """Draw a page: a title, then text, lists, tables and figures with captions in one or two columns."""
     page = _sheet(stage)
     title = stage.rng.choice(allowed(TITLES, held_out=stage.held_out))
     words, tall = page.title(title)

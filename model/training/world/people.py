@@ -64,7 +64,7 @@ class _Sampler:
         return middle + self.rng.uniform(-spread, spread)
 
     def hanging(self) -> tuple[float, float]:
-        """An arm that hangs down, or now and then a hand on the hip."""
+        """Return an arm that hangs down, or now and then a hand on the hip."""
         upper = self.about(14)
         if self.rng.random() < 0.18:
             return self.about(42), self.about(-48, 8)
@@ -75,7 +75,7 @@ class _Sampler:
         return upper, upper + self.about(0, 3)
 
     def either(self, limbs: Limbs) -> Limbs:
-        """The limbs, or left and right exchanged."""
+        """Return the limbs, or left and right exchanged."""
         return (limbs[1], limbs[0]) if self.swap else limbs
 
 
@@ -153,7 +153,7 @@ ACTIONS = tuple(_POSES)
 
 
 def pose(action: str, rng: random.Random) -> Pose:
-    """A pose of `action` with a little of everybody's own.
+    """Return a pose of `action` with a little of everybody's own.
 
     Raises:
         ValueError: there is no such action.
@@ -165,7 +165,7 @@ def pose(action: str, rng: random.Random) -> Pose:
 
 @lru_cache(maxsize=32)
 def joints(how: Pose) -> np.ndarray:
-    """The 17 joints of a figure 1 high that stands on (0, 0), y down: float (17, 2), read-only."""
+    """Return the 17 joints of a figure 1 high that stands on (0, 0), y down: float (17, 2), read-only."""
     face = how.facing
     width = SIDE_ON if face else 1.0
     lean = math.radians(how.lean) * (face or 1)
