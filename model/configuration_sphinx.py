@@ -149,7 +149,7 @@ class SphinxConfig(PreTrainedConfig):
         return self.image_size == max(self.crops_per_side, 1) * self.convnext_size
 
     def view_tokens(self, view: int, encoders: Sequence[str] | None = None) -> int:
-        """Return tokens of one view, its start and end included.
+        """Return how many tokens one view has, its start and end included.
 
         Args:
             view: 0 is the global view, 1 .. are the crops.
@@ -161,7 +161,7 @@ class SphinxConfig(PreTrainedConfig):
         return fused + (self.num_query_tokens if "qformer" in used else 0) + 2
 
     def image_tokens(self, views: int | None = None, encoders: Sequence[str] | None = None) -> int:
-        """Return tokens of a picture none of whose views is skipped.
+        """Return how many tokens a picture takes that has no skipped view.
 
         Args:
             views: how many views are used, the global one first; None is all.

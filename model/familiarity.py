@@ -89,7 +89,7 @@ class Familiarity:
 
 
 def _fit(vectors: Tensor, accepted: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Return mean (F,), whitening (F, F) and threshold () of one source's summaries (pictures, F)."""
+    """Fit mean (F,), whitening (F, F) and threshold () of one source's summaries (pictures, F)."""
     kept, spare = vectors[: len(vectors) * 4 // 5].double(), vectors[len(vectors) * 4 // 5 :]
     covariance = kept.T.cov()
     covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * covariance.diagonal().diag()

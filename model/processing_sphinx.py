@@ -189,7 +189,7 @@ class SphinxProcessor(ProcessorMixin):
         encoders: Sequence[str] | None = None,
         skipped: Sequence[bool] | None = None,
     ) -> int:
-        """Return tokens of a picture.
+        """Return how many tokens a picture has.
 
         Args:
             views: how many views are used, the global one first; None is all.

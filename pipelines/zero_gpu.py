@@ -103,17 +103,9 @@ class _RemoteVLM:
         self.forward_passes = 0  # as far as is seen from here: pieces that arrived
         self._serve = serve
 
-    def stream(
-        self,
-        image: Image.Image | None,
-        digest: str | None,
-        turns: Sequence[tuple[str, str]],
-        question: str,
-        *,
-        options: GenerationOptions,
-    ) -> Replies:
-        served = self._serve("stream", image, digest, tuple(turns), question, options=options)
-        with closing(_answers(served)) as replies:
+    def stream(self, *given: Any, **named: Any) -> Replies:
+        """Forward what `VisionLanguageModel.stream` takes."""
+        with closing(_answers(self._serve("stream", *given, **named))) as replies:
             for raw in replies:
                 self.forward_passes += 1
                 yield raw

@@ -98,13 +98,13 @@ class _View:
     grid: int
 
     def local(self, points: object) -> np.ndarray:
-        """Return picture pixels (N * 2) -> (N, 2), 0..1 of the view."""
+        """Turn picture pixels (N * 2) into (N, 2), 0..1 of the view."""
         square = _square(self.truth, np.asarray(points, float).reshape(-1, 2))
         return (square - self.origin) / self.extent
 
 
 def _square(truth: Truth, points: np.ndarray) -> np.ndarray:
-    """Return picture pixels (N, 2) -> 0..1 of the padded square."""
+    """Turn picture pixels (N, 2) into 0..1 of the padded square."""
     width, height = truth.size_wh
     side = max(width, height)
     return (points + np.array([(side - width) // 2, (side - height) // 2])) / side

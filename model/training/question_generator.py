@@ -103,7 +103,7 @@ class QuestionGenerator:
         return ((x1 + x2) / 2, (y1 + y2) / 2)
 
     def reading_order(self, boxes: Sequence[XYXY]) -> list[int]:
-        """Return indices of the boxes from top to bottom; what starts at about one height, left to right."""
+        """Order boxes by index from top to bottom; what starts at about one height, left to right."""
         left, line = sorted(range(len(boxes)), key=lambda i: boxes[i][1]), []
         order: list[int] = []
         for i in left:

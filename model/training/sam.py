@@ -66,7 +66,7 @@ class Recipe:
 
 
 def encode(sam: Sam, pictures: torch.Tensor, *, autocast: bool) -> torch.Tensor:
-    """Return embeddings (B, dim, cells, cells), float32, of pictures 0..255 (B, 3, S, S)."""
+    """Encode into embeddings (B, dim, cells, cells), float32, of pictures 0..255 (B, 3, S, S)."""
     mean, std = (
         torch.tensor(value, device=pictures.device).view(-1, 1, 1) for value in (PIXEL_MEAN, PIXEL_STD)
     )

@@ -193,7 +193,7 @@ def _shadow(pixels: np.ndarray, box: XYXY, rng: random.Random) -> None:
 
 
 def _hidden(thing: Thing, raster: np.ndarray) -> float:
-    """Return share of a thing's outline, or of its box, that cut-outs cover."""
+    """Return the share of a thing's outline, or of its box, that cut-outs cover."""
     height, width = raster.shape
     x1, y1, x2, y2 = thing.box
     left, top = max(0, int(x1)), max(0, int(y1))

@@ -198,7 +198,7 @@ def erase(pixels: np.ndarray, things: list[Thing], rng: random.Random) -> list[T
 
 
 def _covered(box: XYXY, block: XYXY) -> float:
-    """Return share of a box that lies under a block."""
+    """Return the share of a box that lies under a block."""
     wide = min(box[2], block[2]) - max(box[0], block[0])
     high = min(box[3], block[3]) - max(box[1], block[1])
     area = max(1e-6, (box[2] - box[0]) * (box[3] - box[1]))

@@ -53,7 +53,7 @@ def _paragraph(
     size: float,
     indent: float = 0.0,
 ) -> XYXY:
-    """Return lines of small print from x1 to x2; the last one ends early. Returns the tight box."""
+    """Write lines of small print from x1 to x2, the last one shorter; return their tight box."""
     boxes = []
     for n in range(lines):
         room = (x2 - x1) * (rng.uniform(0.35, 0.75) if n == lines - 1 and lines > 1 else 1.0) - indent

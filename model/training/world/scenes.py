@@ -401,7 +401,7 @@ def _force(
 def composed(
     stage: Stage, seed: int, kind: str, *, damage: bool = False, scene: str | None = None
 ) -> Truth | None:
-    """Return two to six things in a place; with `damage` one of them is broken and is the odd one."""
+    """Draw two to six things in a place; with `damage` one of them is broken and is the odd one."""
     rng, canvas = stage.rng, stage.canvas
     place = scene or kind
     ground = BACKDROPS[place](canvas, rng)

@@ -36,7 +36,7 @@ TRIES = 30  # places tried for each loose thing
 
 
 def several(stage: Stage, seed: int) -> Truth | None:
-    """Return two to six of a kind in a place, with up to three other things."""
+    """Draw two to six of a kind in a place, with up to three other things."""
     rng = stage.rng
     place = rng.choice(COMPOSED)
     ground = BACKDROPS[place](stage.canvas, rng)
