@@ -22,7 +22,7 @@ sequence; a global view and 2 x 2 sub-images; a six-layer LLaMA. Trained from no
 
 * **Data**: the illustrated world of `model/training/world`, drawn while training (seeds below 1,000,000);
   {pairs} colour-kind pairs are never shown. {photographs}
-* **Recipe**: `model/training/sphinx.py`: language, encoders on dense targets, stage one on real-style and
+* **Recipe**: `model/training/recipe.py`: language, encoders on dense targets, stage one on real-style and
   then synthetic pictures with the language models mixed at beta 0.3, stage two on the task mix.
 * **Training**: {minutes:.0f} minutes on {device}. Measured on {today}.
 {note}
