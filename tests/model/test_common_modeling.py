@@ -162,11 +162,8 @@ class LightTest(ModelChecks, unittest.TestCase):
 
 
 class MixtureTest(ModelChecks, unittest.TestCase):
-    # A converted mixture says its rotary base; without one, a Mixtral's configuration holds none.
-    kind: dict[str, Any] = {
-        "experts": True,
-        "text": {"rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
-    }
+    # transformers' dynamic RoPE multiplies `head_dim`, which a Mixtral's configuration leaves at None.
+    kind: dict[str, Any] = {"experts": True, "text": {"head_dim": 4}}
 
 
 class SkipTokensTest(ModelChecks, unittest.TestCase):
