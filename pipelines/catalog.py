@@ -17,7 +17,7 @@ from typing import Any
 from pipelines.abilities import ABILITIES
 from pipelines.assistant import Assistant
 from pipelines.engine import REMEMBERED_TURNS, About
-from pipelines.errors import MissingCapability
+from pipelines.errors import MissingCapability, is_shortage
 from pipelines.interfaces import GUIDANCE, Inpainter, Segmenter, VisionLanguageModel
 from pipelines.language.vocabulary import Vocabulary
 from pipelines.room import require_room
@@ -55,10 +55,17 @@ def load(settings: Settings | str | None = None, *, gpu: GpuDecorator | None = N
     vlm, about = load_vlm(settings.model, device, dtype, f"{why}; {because}")
     segmenter = load_segmenter(settings.segmenter, device)
     inpainter = load_inpainter(settings.inpainter, device)
-    about = replace(about, paints=read_painted(inpainter.name))
-    log.info("%s, %s and %s on %s: %s", about.model, segmenter.name, inpainter.name, device, about.why)
     if gpu:
         vlm, segmenter, inpainter = run_on_zero_gpu(gpu, vlm, segmenter, inpainter)
+    return put_together(vlm, segmenter, inpainter, about)
+
+
+def put_together(
+    vlm: VisionLanguageModel, segmenter: Segmenter, inpainter: Inpainter, about: About
+) -> Assistant:
+    """An assistant of three models, wherever they are. `about`: what is known of SPHINX."""
+    about = replace(about, paints=read_painted(inpainter.name))
+    log.info("%s, %s and %s on %s: %s", about.model, segmenter.name, inpainter.name, about.device, about.why)
     return Assistant(vlm, segmenter, inpainter, about)
 
 
@@ -125,7 +132,9 @@ def load_vlm(model: str, device: str, dtype: str, why: str) -> tuple[VisionLangu
             f"{folder.name} cannot be loaded ({reason}): a folder must hold a converted SPHINX, as "
             "python -m model.convert_sphinx_to_hf writes it."
         ) from error
-    except torch.OutOfMemoryError:
+    except (RuntimeError, MemoryError) as error:
+        if not is_shortage(error):
+            raise
         raise MissingCapability(
             f"The memory of {device} does not suffice for {model}: try --dtype nf4."
         ) from None
