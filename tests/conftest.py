@@ -63,6 +63,7 @@ class FakeVLM:
         self.turns: list[tuple[tuple[str, str], ...]] = []
         self.options: list[GenerationOptions] = []
         self.unfamiliar: set[str] = set()
+        self.photographs: set[str] = set()
         self.closed = 0
         self.by_encoders: dict[
             tuple[str, ...] | None, str
