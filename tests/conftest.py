@@ -97,7 +97,7 @@ class FakeVLM:
         return digest not in self.unfamiliar
 
     def is_drawn(self, image: Image.Image, digest: str) -> bool:
-        return self.in_distribution(image, digest)
+        return self.in_distribution(image, digest) and digest not in self.photographs
 
 
 class FakeSegmenter:
