@@ -43,6 +43,10 @@ DOORS = (
 )
 DOTS = '<span class="dots"><i></i><i></i><i></i></span>'  # an answer that has no words yet
 
+LIVE = '<span class="caret"></span>'
+"""Before an answer that is being written; the styles show a caret at its end. What is added to the answer is
+added to its markup as well, and no more than that has to be sent."""
+
 Message = dict[str, Any]
 Branches = Mapping[int, tuple[tuple[int, ...], int]]
 
@@ -89,7 +93,7 @@ def _message(turn: Turn, known: set[int], *, live: bool) -> str:
     if turn.table:
         body = f"{body}\n\n{_table(turn.table)}" if body else _table(turn.table)
     if live:
-        body += '<span class="caret"></span>' if body else DOTS
+        body = f"{LIVE}{body}" if body else DOTS
     elif turn.unfinished:
         body += '<span class="stopped">stopped</span>'
     if live:
