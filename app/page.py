@@ -17,7 +17,7 @@ import gradio as gr
 from anyio.to_thread import run_sync
 from gradio.utils import get_upload_folder
 
-from app import actions, mending, render
+from app import actions, lab, mending, render
 from app.downloads import Downloads, export, export_region, export_state
 from app.events import as_gradio_error, data, index_of, point, whole
 from app.screen import Screen, Shown, paced, same_canvas
@@ -25,17 +25,13 @@ from app.startup import Startup
 from app.writing import Message, Patch, Visit, Writer
 from pipelines.abilities import suggestions
 from pipelines.assistant import Assistant
-from pipelines.errors import DemoError, UnreadablePicture
+from pipelines.errors import DemoError, UnreadablePicture, fault
 from pipelines.interfaces import ReplyOptions
 from pipelines.scene import Box, Click, Mask, Picture, Scene, Timeline, Turn
 
 log = logging.getLogger(__name__)
 
 POLL = 0.3  # seconds between two looks at whether the models are there
-
-FAULT = (
-    "That did not work, by a fault of this page: the reason is in its log. Try it again, or in other words."
-)
 
 Drawn = tuple[Visit, Any, Any, Any, Any]
 """Visit, chat, canvas, undo button, redo button: what every event gives back."""
@@ -61,7 +57,7 @@ class Page:
 
         And the options whose choices are the checkpoint's: its views, its encoders.
         """
-        unknown = (gr.skip(),) * 3
+        unknown = (gr.skip(),) * 4
         while not self._startup.ready:
             waiting = render.waiting(self._startup.what, self._startup.seconds)
             yield waiting, gr.skip(), gr.skip(), *unknown
@@ -73,13 +69,14 @@ class Page:
         about = self._startup.assistant().about
         yield (
             render.ready(about),
-            gr.Chatbot(placeholder=render.greeting(about)),
+            gr.Chatbot(placeholder=render.greeting(about, self._examples)),
             render.understands(about),
             render.chips(suggestions(), about.untrained),
             gr.Radio(render.views(about), value=about.views, visible=about.most_views > 1),
             gr.CheckboxGroup(
                 render.encoders(about), value=list(about.encoders), visible=len(about.encoders) > 1
             ),
+            lab.choices(about),
         )
 
     def intake(self, visit: Visit, event: gr.EventData) -> Drawn:
@@ -121,8 +118,11 @@ class Page:
         return self._begun(visit)
 
     def begin_chip(self, visit: Visit, event: gr.EventData, *chosen: Any) -> Begun:
-        """A suggestion was chosen."""
+        """A suggestion was chosen; one of the greeting brings its example picture with it."""
+        example = self._examples.get(str(data(event).get("example", "")))
         with as_gradio_error():
+            if example:
+                visit.change(actions.open_file(self._startup.assistant(), example))
             visit.send(str(data(event).get("words", "")), self._options(*chosen))
         return self._begun(visit)
 
@@ -138,7 +138,7 @@ class Page:
         drawn = gr.skip() if visit.answering else self._chat(visit)
         return visit, drawn, _queue(visit), _field(visit, running=True)
 
-    def edit(self, visit: Visit, event: gr.EventData) -> tuple[Any, Any]:
+    def reword(self, visit: Visit, event: gr.EventData) -> tuple[Any, Any]:
         """A message is to be said in other words: what is sent next takes its place."""
         with as_gradio_error():
             index, words = actions.question_of(visit.timeline.scene, whole(event, "turn"))
@@ -159,7 +159,8 @@ class Page:
         """Answer the messages of a visit, one after the other, until none waits."""
         if not visit.claim():
             # the one who answers already comes to this message, too; without a yield, Gradio would empty all
-            yield visit, *(gr.skip(),) * 5, _queue(visit)
+            skip = gr.skip()
+            yield visit, skip, skip, skip, skip, skip, _queue(visit)
             return
         screen = Screen()
         try:
@@ -167,9 +168,11 @@ class Page:
                 with closing(self._answer(visit, message, screen)) as drawn:
                     for one in drawn:
                         yield *one, gr.skip(), _queue(visit)
-        finally:
-            visit.release()
-        yield *_draw(self._startup, visit, screen.scene), _field(visit), _queue(visit)
+        except BaseException:
+            visit.release()  # the page was closed: nobody reads on
+            raise
+        last = _draw(self._startup, visit, screen.scene, same_hole=screen.hole is None)
+        yield *last, _field(visit), _queue(visit)
 
     def _answer(self, visit: Visit, message: Message, screen: Screen) -> Generator[Drawn]:
         """Draw one answer as it grows: what changed, no more, and not oftener than one can read."""
@@ -181,14 +184,14 @@ class Page:
         try:
             with closing(paced(self._growing(visit, writer, message), screen)) as growing:
                 for shown, hole in growing:
-                    yield _draw(self._startup, visit, screen.draw(shown), shown=shown, hole=hole)
+                    same_hole = hole == screen.hole
+                    before = screen.draw(shown, hole)
+                    yield _draw(self._startup, visit, before, shown=shown, hole=hole, same_hole=same_hole)
         except Exception as error:
             # in the conversation, where the answer would have been, rather than in a box that goes away
             if isinstance(error, DemoError):
                 log.info("refused: %s", error)
-            else:
-                log.exception("answering failed")
-            reason = str(error) if isinstance(error, DemoError) else FAULT
+            reason = str(error if isinstance(error, DemoError) else fault(error))
             began = screen.began
             timeline = visit.timeline if began else writer.base
             visit.write(writer, actions.refused(timeline, words, reason, began=began, base=base))
@@ -203,7 +206,8 @@ class Page:
             for timeline, shown, hole in growing:
                 if not visit.write(writer, timeline):
                     return
-                yield writer.patched(shown), hole
+                shown = writer.patched(shown)
+                yield shown, hole if shown.turns and shown.turns[-1].unfinished else None
 
     def stop(self, visit: Visit) -> Drawn:
         """End the running answer; what there is of it stays, and the next message has its turn."""
@@ -378,6 +382,7 @@ def _draw(
     *,
     shown: Scene | None = None,
     hole: Mask | None = None,
+    same_hole: bool = True,
 ) -> Drawn:
     """What the widgets show.
 
@@ -385,20 +390,21 @@ def _draw(
         before: the scene on the page now, None where all must be drawn.
         shown: the scene to show while an answer is being written; None for that of the timeline.
         hole: the pixels that are about to change.
+        same_hole: whether these are on the page already.
     """
     timeline = visit.timeline
     scene, live = shown or timeline.scene, shown is not None
-    same = before is not None and same_canvas(before, scene)
+    same = before is not None and same_hole and same_canvas(before, scene)
     return (
         visit,
         _chat(visit, scene, live=live),
-        gr.skip() if same else _canvas(startup, timeline, scene),
+        gr.skip() if same else _canvas(startup, timeline, scene, hole),
         gr.skip() if live else gr.Button(interactive=timeline.can_undo),
         gr.skip() if live else gr.Button(interactive=timeline.can_redo),
     )
 
 
-def _canvas(startup: Startup, timeline: Timeline, scene: Scene) -> dict[str, Any]:
+def _canvas(startup: Startup, timeline: Timeline, scene: Scene, hole: Mask | None = None) -> dict[str, Any]:
     """The canvas's value: a scene, with the states that its picture went through."""
     states = {step: timeline.steps[step].scene.picture for step in mending.states(timeline)}
     return render.canvas(
@@ -406,6 +412,7 @@ def _canvas(startup: Startup, timeline: Timeline, scene: Scene) -> dict[str, Any
         startup.assistant().path,
         before=_unedited(timeline),
         states={step: picture for step, picture in states.items() if picture},
+        hole=hole,
     )
 
 

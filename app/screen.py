@@ -28,6 +28,8 @@ class Screen:
 
     def __init__(self) -> None:
         self.scene: Scene | None = None
+        self.hole: Mask | None = None
+        """The pixels that are about to change, as far as the page shows them."""
         self.began = False
         """Whether something of the answer was drawn."""
         self._at = 0.0
@@ -37,14 +39,14 @@ class Screen:
         """An answer begins. `scene`: what the page shows."""
         self.scene, self.began, self._at, self._turns = scene, False, 0.0, -1
 
-    def is_due(self, scene: Scene) -> bool:
+    def is_due(self, scene: Scene, hole: Mask | None) -> bool:
         """Whether a scene must be drawn now: words alone may wait."""
-        at_once = self.scene is None or len(scene.turns) != self._turns or not same_canvas(self.scene, scene)
-        return at_once or time.monotonic() - self._at >= EVERY
+        same = self.scene is not None and hole == self.hole and same_canvas(self.scene, scene)
+        return not same or len(scene.turns) != self._turns or time.monotonic() - self._at >= EVERY
 
-    def draw(self, scene: Scene) -> Scene | None:
+    def draw(self, scene: Scene, hole: Mask | None) -> Scene | None:
         """A scene is drawn. Return the one before it."""
-        before, self.scene, self.began = self.scene, scene, True
+        before, self.scene, self.hole, self.began = self.scene, scene, hole, True
         self._at, self._turns = time.monotonic(), len(scene.turns)
         return before
 
@@ -76,7 +78,7 @@ def paced(growing: Generator[Shown], screen: Screen) -> Generator[Shown]:
             except queue.Empty:
                 item, waiting = waiting, None
             else:
-                if isinstance(item, tuple) and not screen.is_due(item[0]):
+                if isinstance(item, tuple) and not screen.is_due(*item):
                     waiting = item
                     continue
             if isinstance(item, BaseException):

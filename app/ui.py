@@ -18,7 +18,10 @@ from gradio import themes
 from app import api, render, scripts
 from app.actions import LONGEST_MESSAGE
 from app.downloads import export_state
+from app.lab import Lab
+from app.limits import Limits, from_environment
 from app.page import Page
+from app.refusals import Answering
 from app.startup import Startup
 from app.writing import Visit
 from pipelines.abilities import suggestions
@@ -34,6 +37,8 @@ HEAVY: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "
 """Settings of events that are served at once, and of answers, which grow."""
 CALLS: dict[str, Any] = {**HEAVY, "concurrency_id": "models", "concurrency_limit": 16}
 """Settings of the endpoints: as many calls are served at a time as SPHINX answers together."""
+FILES: dict[str, Any] = {**HEAVY, "concurrency_id": "files", "concurrency_limit": 2}
+"""Of events that open or write whole files, which may take a gigabyte for a moment: two of all visitors."""
 
 GREETING = "Choose a picture, then ask about it or click a thing on it."
 SENT = """(visit, words, ...chosen) => {
@@ -93,6 +98,7 @@ class Buttons:
     redo: gr.Button
     clear: gr.Button
     export: gr.Button
+    lab: gr.Button
     options: gr.Button
     about: gr.Button
 
@@ -106,10 +112,10 @@ class Options:
     encoders: gr.CheckboxGroup
 
 
-def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
-    """The page. `examples`: pictures to begin with, by name."""
+def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None = None) -> gr.Blocks:
+    """The page. `examples`: pictures to begin with, by name; `limits`: what a call may ask for."""
     on = Page(startup, examples)
-    with gr.Blocks(title=render.NAME, fill_width=True, delete_cache=CACHE, analytics_enabled=False) as page:
+    with Answering(title=render.NAME, fill_width=True, delete_cache=CACHE, analytics_enabled=False) as page:
         visit = gr.State(Visit(), time_to_live=STATE)
         top = _top()
         with gr.Row(elem_id="main"):
@@ -121,13 +127,14 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
                 exported = _export_drawer()
                 options = _options_drawer()
                 understands = _about_drawer()
+        compared = Lab(startup, buttons.lab, visit, HEAVY)
         drawn = [visit, talk.chat, canvas.picture, buttons.undo, buttons.redo]
 
         _wire_drawers(buttons)
         page.load(
             on.welcome,
             None,
-            [top, talk.chat, understands, talk.chips, options.views, options.encoders],
+            [top, talk.chat, understands, talk.chips, options.views, options.encoders, compared.ways],
             concurrency_limit=None,
             show_progress="hidden",
             api_visibility="private",
@@ -135,10 +142,10 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
         _wire_answers(on, visit, talk, options, drawn)
         _wire_canvas(on, visit, canvas, drawn)
         _wire_timeline(on, visit, buttons, talk, drawn)
-        exported.take(on.export, [visit], [exported], **LIGHT)
-        api.declare(startup, CALLS)
+        exported.take(on.export, [visit], [exported], **FILES)
+        api.declare(startup, CALLS, limits or from_environment())
 
-    page.queue(max_size=QUEUE, default_concurrency_limit=1)
+    page.queue(max_size=QUEUE, default_concurrency_limit=1, api_open=False)
     return page
 
 
@@ -188,23 +195,24 @@ def _conversation() -> Conversation:
         js_on_load=_file("chips.js"),
         apply_default_css=False,
     )
-    queue = gr.HTML(
-        {"waiting": [], "editing": None},
-        elem_id="queue",
-        html_template='<div class="queue"></div>',
-        js_on_load=_file("queue.js"),
-        apply_default_css=False,
-    )
-    words = gr.Textbox(
-        elem_id="words",
-        show_label=False,
-        container=False,
-        placeholder="Ask, or name what to find. #3 means region 3.",
-        lines=1,
-        max_lines=5,
-        max_length=LONGEST_MESSAGE,
-        submit_btn=True,
-    )
+    with gr.Column(elem_id="saying"):
+        queue = gr.HTML(
+            {"waiting": [], "editing": None},
+            elem_id="queue",
+            html_template='<div class="queue"></div>',
+            js_on_load=_file("queue.js"),
+            apply_default_css=False,
+        )
+        words = gr.Textbox(
+            elem_id="words",
+            show_label=False,
+            container=False,
+            placeholder="Ask, or name what to find. #3 means region 3.",
+            lines=1,
+            max_lines=5,
+            max_length=LONGEST_MESSAGE,
+            submit_btn=True,
+        )
     return Conversation(chat, chips, queue, words)
 
 
@@ -215,6 +223,7 @@ def _buttons() -> Buttons:
             redo=gr.Button("Redo", size="sm", interactive=False, elem_id="redo"),
             clear=gr.Button("Clear", size="sm", elem_id="clear"),
             export=gr.Button("Export", size="sm", elem_classes="right"),
+            lab=gr.Button("Compare", size="sm"),
             options=gr.Button("Options", size="sm"),
             about=gr.Button("About", size="sm"),
         )
@@ -273,7 +282,7 @@ def _wire_answers(on: Page, visit: gr.State, talk: Conversation, options: Option
     for event in beginnings:
         event.success(on.answer, [visit], [*drawn, talk.words, talk.queue], trigger_mode="multiple", **HEAVY)
     talk.words.stop(on.stop, [visit], drawn, **LIGHT)
-    talk.queue.reword(on.edit, [visit], [talk.queue, talk.words], **LIGHT)
+    talk.queue.reword(on.reword, [visit], [talk.queue, talk.words], **LIGHT)
     talk.queue.take_back(
         on.take_back, [visit, talk.words], [talk.queue, talk.words], trigger_mode="multiple", **LIGHT
     )
@@ -282,9 +291,9 @@ def _wire_answers(on: Page, visit: gr.State, talk: Conversation, options: Option
 
 def _wire_canvas(on: Page, visit: gr.State, canvas: Canvas, drawn: list[Any]) -> None:
     picture = canvas.picture
+    for event, handler in ((picture.intake, on.intake), (picture.example, on.example)):
+        event(handler, [visit], drawn, trigger_mode="multiple", **FILES)
     for event, handler in (
-        (picture.intake, on.intake),
-        (picture.example, on.example),
         (picture.point, on.click),
         (picture.drag_box, on.box),
         (picture.choose_region, on.select),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from PIL import Image
 
+from pipelines.errors import explained
 from pipelines.geometry import bounding_box
 from pipelines.interfaces import (
     CutReply,
@@ -22,6 +23,7 @@ from pipelines.interfaces import (
     VisionLanguageModel,
 )
 from pipelines.language.vocabulary import Vocabulary
+from pipelines.line import Line, Waiting
 from pipelines.pictures import Pictures
 from pipelines.repetition import stop_repetition
 from pipelines.scene import Picture, Region
@@ -66,6 +68,14 @@ class Engine:
     inpainter: Inpainter
     about: About
     pictures: Pictures
+    painting: Line = field(default_factory=Line)
+    """Before the inpainter, which paints for one visitor at a time."""
+
+    def waiting(self) -> Waiting | None:
+        """How many questions wait for SPHINX, and roughly how long; None where none is known to."""
+        load = getattr(self.vlm, "load", None)
+        now = load() if load else None
+        return Waiting(now.waiting, now.wait_s) if now and now.waiting else None
 
     def stream(
         self,
@@ -103,7 +113,8 @@ class Engine:
 
     def is_familiar(self, picture: Picture) -> bool:
         """Whether the picture is of the kind that the vision-language model was trained on."""
-        return self.vlm.in_distribution(self.image(picture), picture.digest)
+        with explained(self.vlm.name):
+            return self.vlm.in_distribution(self.image(picture), picture.digest)
 
     def image(self, picture: Picture) -> Image.Image:
         """Return the pixels of a picture: RGB, shared; draw on a copy."""
@@ -124,14 +135,15 @@ class Engine:
             for other in others
             if from_words and other.id != region.id and other.box.iou(region.box) < SAME_OBJECT
         ]
-        found = self.segmenter.outline(
-            self.image(picture),
-            picture.digest,
-            box=box,
-            clicks=region.clicks,
-            confined=not from_words,
-            neighbours=neighbours,
-        )
+        with explained(self.segmenter.name):
+            found = self.segmenter.outline(
+                self.image(picture),
+                picture.digest,
+                box=box,
+                clicks=region.clicks,
+                confined=not from_words,
+                neighbours=neighbours,
+            )
         found = tuple((mask, score) for mask, score in found if mask.bits)
         if not found:
             return replace(region, mask=None, score=None, candidates=(), note="nothing to outline here")

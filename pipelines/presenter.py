@@ -26,6 +26,7 @@ from pipelines.tasks.results import (
     MarkedReply,
     Progress,
     Question,
+    Queued,
     Reply,
     Searching,
     TaskResult,
@@ -114,6 +115,10 @@ def write(result: TaskResult, about: About) -> Text:
             return f"Looking: {100 * step // steps} % …", ()
         case Progress(step, steps):
             return f"Painting, step {step} of {steps} …", ()
+        case Queued(what, before, seconds):
+            what = what if before == 1 else f"{what}s"
+            verb = "waits" if before == 1 else "wait"
+            return f"{before} {what} {verb} before this one: about {max(1, round(seconds))} s …", ()
         case EditReport():
             return _write_edit(result.outcome)
 
@@ -206,6 +211,8 @@ def _write_unmet(unmet: Unmet, scene: Scene, ids: Sequence[int]) -> Text:
 
 def _write_checked(checked: Checked, scene: Scene) -> Text:
     """Each target with what was found of it, a sentence each."""
+    if checked.question in ("larger", "smaller") and all(ids for _, ids in checked.found):
+        return _write_comparison(checked, scene)
     text, spans = "", []
     for target, ids in checked.found:
         words = target_words(replace(target, count=0), scene)
@@ -222,6 +229,15 @@ def _write_checked(checked: Checked, scene: Scene) -> Text:
         spans += [Span(start + len(text), end + len(text), numbers) for start, end, numbers in named]
         text += said
     return text.strip(), tuple(spans)
+
+
+def _write_comparison(checked: Checked, scene: Scene) -> Text:
+    """Which of the things has the larger box, or the smaller."""
+    areas = {ids[0]: region.box.area for _, ids in checked.found if (region := scene.region(ids[0]))}
+    if len(set(areas.values())) < len(checked.found):
+        return _with_names("As large as one another:", scene, tuple(areas))
+    choose = max if checked.question == "larger" else min
+    return _with_names(f"{checked.question.capitalize()}:", scene, (choose(areas, key=lambda i: areas[i]),))
 
 
 def _write_alteration(done: Alteration, scene: Scene, ids: Sequence[int]) -> Text:
@@ -287,13 +303,13 @@ def _write_edit(report: EditReport) -> Text:
 
 def _verdict(report: EditReport, verification: Verification) -> str:
     """What SPHINX sees, whether the wish came true, and how far the next painting is."""
-    seen, satisfied = _seen(report, verification.said), verification.satisfied
+    seen, satisfied = _seen(report, verification), verification.satisfied
     if progress := report.progress:
         wished = ": not what was wished for." if satisfied is False else "."
         step = f"step {progress.step} of {progress.steps} …"
         return f"{seen}{wished} Painting no. {progress.attempt + 1}, {step}"
     if satisfied is None:
-        return f"{seen}."
+        return f"{seen}." if verification.judged else f"{seen}, so look whether it is as you wished."
     tried = f", after {report.paintings} paintings" if report.paintings > 1 else ""
     if satisfied:
         return f"{seen}: the wish came true{tried}."
@@ -304,7 +320,10 @@ def _verdict(report: EditReport, verification: Verification) -> str:
     return f"{seen}: not what was wished for{tried}, try another seed."
 
 
-def _seen(report: EditReport, said: str) -> str:
+def _seen(report: EditReport, verification: Verification) -> str:
+    said = verification.said
+    if not verification.judged:
+        return " SPHINX does not know pictures of this kind"
     if report.action == "background":
         return f" Asked for the background, SPHINX says: “{said}”"
     if report.action == "remove" and not said:

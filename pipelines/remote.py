@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipelines.errors import DemoError
+from pipelines.errors import DemoError, explained
 from pipelines.interfaces import (
     GenerationOptions,
     InpaintOptions,
@@ -38,12 +38,13 @@ def serve(
         Its answers. A refusal comes as a value: of an exception ZeroGPU forwards only the type's name.
     """
     try:
-        answer = getattr(models[verb], verb)(*given, **named)
-        if isinstance(answer, Generator):
-            with closing(answer):
-                yield from answer
-        else:
-            yield answer
+        with explained(models[verb].name):
+            answer = getattr(models[verb], verb)(*given, **named)
+            if isinstance(answer, Generator):
+                with closing(answer):
+                    yield from answer
+            else:
+                yield answer
     except DemoError as error:
         yield error
 

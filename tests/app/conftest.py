@@ -105,11 +105,11 @@ def browser() -> Iterator[Browser]:
 def serve():
     """Serve a page over an assistant, and give its address."""
 
-    def serve(assistant, examples=None) -> str:
+    def serve(assistant, examples=None, limits=None) -> str:
         startup = Startup(lambda: assistant, assistant.about.model).run()
-        page = ui.build(startup, examples or {})
+        page = ui.build(startup, examples or {}, limits)
         serve.pages.append(page)
-        return main.launch(page, wait=False)
+        return main.launch(page, wait=False, limits=limits)
 
     serve.pages = []
     yield serve

@@ -22,7 +22,7 @@ def drawn(growing, screen: Screen | None = None) -> list[Scene]:
     screen, scenes = screen or Screen(), []
     screen.begin(Scene())
     for shown, _ in paced(growing, screen):
-        screen.draw(shown)
+        screen.draw(shown, None)
         scenes.append(shown)
     return scenes
 
@@ -53,7 +53,7 @@ def test_words_that_wait_are_drawn_although_nothing_follows():
     answer = paced(growing(), screen)
     for words in ("A", "A ball"):
         shown, _ = next(answer)
-        screen.draw(shown)
+        screen.draw(shown, None)
         assert shown == saying(words)
     gate.set()
     assert list(answer) == []
