@@ -167,6 +167,8 @@ class DiffusionInpainter:
                 try:
                     item = news.get(timeout=None if job.begun.is_set() else HEARTBEAT_S)
                 except queue.Empty:
+                    if job.begun.is_set():
+                        continue
                     item = Painting(0, options.steps)  # so that a visitor who waits can leave
                 if isinstance(item, BaseException):
                     raise item
