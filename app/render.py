@@ -43,6 +43,7 @@ DOORS = (
     "For scripts and agents: the endpoints `/ask`, `/outline`, `/describe`, `/pose` and `/edit` by "
     "`gradio_client`, and the same as MCP tools under `/gradio_api/mcp/`."
 )
+TOUR = "Show me around, in 40 seconds"
 DOTS = '<span class="dots"><i></i><i></i><i></i></span>'  # an answer that has no words yet
 
 Message = dict[str, Any]
@@ -357,10 +358,11 @@ def greeting(about: About, examples: Mapping[str, Path]) -> str:
         [words for words in whole_picture_phrases(about) if words in {a.example for a in ABILITIES.values()}]
     )
     start = "**Choose a picture, then ask about it or click a thing on it.**"
+    tour = f'<span class="tour" role="button" tabindex="0">{TOUR}</span>' if examples else ""
     then = "**Ask about this picture, or click a thing on it.**"
     return (
         f'<div class="greet before-picture">\n\n{start}\n\n{about.understands}\n\n'
-        f'<span class="says">{before}</span>\n\n</div>'
+        f'<span class="says">{tour}{before}</span>\n\n</div>'
         f'<div class="greet with-picture">\n\n{then}\n\n{after}\n\n</div>'
     )
 

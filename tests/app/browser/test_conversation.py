@@ -292,3 +292,24 @@ def test_the_lab_answers_one_question_with_several_ways_of_looking(opened, vlm):
     expect(panel).to_have_count(0)
     expect(page.locator("#chat .message")).to_have_count(0)
     expect(page.locator(".canvas .thing")).to_have_count(0)
+
+
+def test_the_tour_shows_what_the_page_can_do_on_the_first_example(assistant, serve, visit, picture):
+    page = visit(serve(assistant, {"ball and cup": picture}))
+    page.click("#chat .tour")
+    card = page.locator(".tour-card")
+    expect(card).to_contain_text("1 of 5")
+    expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
+    for count in (2, 3, 4):
+        page.click(".tour-card .primary")
+        expect(card).to_contain_text(f"{count} of 5")
+        if count == 2:
+            expect(page.locator("#chat .bot.message").last).to_contain_text("blue cup")
+            expect(page.locator("#chat.toured")).to_be_attached()
+        if count == 3:
+            expect(page.locator("#chat span.region.lit").first).to_be_visible()
+    expect(page.locator(".canvas .detail.toured")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(card).to_have_count(0)
+    expect(page.locator(".toured")).to_have_count(0)
+    idle(page)
