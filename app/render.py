@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from pipelines.abilities import ABILITIES, Ability
+from pipelines.assistant import UNFAMILIAR
 from pipelines.conversation import whole_picture_phrases
 from pipelines.draw import PALETTE
 from pipelines.engine import About
@@ -43,6 +44,7 @@ DOORS = (
     "For scripts and agents: the endpoints `/ask`, `/outline`, `/describe`, `/pose` and `/edit` by "
     "`gradio_client`, and the same as MCP tools under `/gradio_api/mcp/`."
 )
+STRANGE = UNFAMILIAR.partition("{")[0]  # how the notice about an unknown kind of picture begins
 TOUR = "Show me around, in 40 seconds"
 DOTS = '<span class="dots"><i></i><i></i><i></i></span>'  # an answer that has no words yet
 
@@ -230,6 +232,7 @@ def canvas(
         ],
         "order": reading_order(scene),
         "hole": _hole(hole, scene.picture) if hole else None,
+        "strange": any(turn.role == "notice" and turn.text.startswith(STRANGE) for turn in scene.turns),
     }
 
 
@@ -331,7 +334,8 @@ def chips(suggestions: Mapping[str, Collection[str]], untrained: Collection[str]
         shown = said.replace("...", "<i>…</i>")
         send = "" if "..." in words else ' data-send="1"'
         doubt = ' class="doubt" title="The loaded checkpoint was not trained for this"'
-        marks = f"{send}{doubt if any(name in untrained for name in abilities) else ''}"
+        looks = ' data-looks="1"' if abilities or "the ..." in words else ""  # SPHINX must find something
+        marks = f"{send}{looks}{doubt if any(name in untrained for name in abilities) else ''}"
         buttons.append(f'<button type="button" data-words="{said}"{marks}>{shown}</button>')
     more = '<button type="button" class="more" aria-expanded="false">More</button>'
     return f'<div class="chips" role="group" aria-label="Suggestions">{"".join(buttons)}{more}</div>'

@@ -137,6 +137,7 @@ function draw(canvas, value) {
   }
   root.classList.toggle("has-picture", shown);
   document.body.classList.toggle("has-picture", shown);
+  document.body.classList.toggle("strange-picture", Boolean(scene.strange));
   root.classList.toggle("painting", Boolean(scene.digest?.startsWith("preview")));
   canvas.viewport.open(shown ? scene.size : null);
   drawPicture(canvas);

@@ -193,6 +193,8 @@ def test_on_an_unknown_kind_of_picture_every_answer_is_a_guess_and_edits_ask_fir
     page = visit(serve(assistant, {"ball and cup": picture}))
     page.click(".canvas .example")
     expect(page.locator("#chat .notice .say")).to_have_text("segment everything")
+    offered = page.locator("#chips button:visible")
+    expect(offered).to_have_text(["Segment everything", "Make it …", "Change the background to …"])
     for count, words in enumerate(("find the red ball", "what is this?"), 1):
         say(page, words)
         expect(page.locator("#chat .guess")).to_have_count(count)
