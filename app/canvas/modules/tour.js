@@ -31,7 +31,7 @@ const STEPS = [
   },
   {
     text: "Click any thing on the picture to outline it. What is selected can be cut out, removed or replaced from here.",
-    begin: () => one(".canvas .row-main")?.click(),
+    begin: () => { if (!one(".canvas .row.selected")) one(".canvas .row-main")?.click(); },
     ready: () => one(".canvas .detail:not([hidden])"),
     shows: ".canvas .detail",
   },
