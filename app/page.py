@@ -24,17 +24,13 @@ from app.startup import Startup
 from app.writing import Message, Patch, Visit
 from pipelines.abilities import suggestions
 from pipelines.assistant import Assistant
-from pipelines.errors import DemoError, UnreadablePicture
+from pipelines.errors import DemoError, UnreadablePicture, fault
 from pipelines.interfaces import ReplyOptions
 from pipelines.scene import Box, Click, Mask, Picture, Scene, Timeline, Turn
 
 log = logging.getLogger(__name__)
 
 POLL = 0.3  # seconds between two looks at whether the models are there
-
-FAULT = (
-    "That did not work, by a fault of this page: the reason is in its log. Try it again, or in other words."
-)
 
 Drawn = tuple[Visit, Any, Any, Any, Any]
 """Visit, chat, canvas, undo button, redo button: what every event gives back."""
@@ -141,7 +137,7 @@ class Page:
         drawn = gr.skip() if visit.answering else self._chat(visit)
         return visit, drawn, _queue(visit), _field(visit, running=True)
 
-    def edit(self, visit: Visit, event: gr.EventData) -> tuple[Any, Any]:
+    def reword(self, visit: Visit, event: gr.EventData) -> tuple[Any, Any]:
         """A message is to be said in other words: what is sent next takes its place."""
         with as_gradio_error():
             index, words = actions.question_of(visit.timeline.scene, whole(event, "turn"))
@@ -197,9 +193,7 @@ class Page:
             # in the conversation, where the answer would have been, rather than in a box that goes away
             if isinstance(error, DemoError):
                 log.info("refused: %s", error)
-            else:
-                log.exception("answering failed")
-            reason = str(error) if isinstance(error, DemoError) else FAULT
+            reason = str(error if isinstance(error, DemoError) else fault(error))
             began = before is not None
             timeline = visit.timeline if began else writer.base
             visit.write(writer, actions.refused(timeline, words, reason, began=began, base=base))

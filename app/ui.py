@@ -19,7 +19,9 @@ from app import api, render, scripts
 from app.actions import LONGEST_MESSAGE
 from app.downloads import export_state
 from app.lab import Lab
+from app.limits import Limits, from_environment
 from app.page import Page
+from app.refusals import Answering
 from app.startup import Startup
 from app.writing import Visit
 from pipelines.abilities import suggestions
@@ -35,6 +37,8 @@ HEAVY: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "
 """Settings of events that are served at once, and of answers, which grow."""
 CALLS: dict[str, Any] = {**HEAVY, "concurrency_id": "models", "concurrency_limit": 1}
 """Settings of the endpoints: one call of them is served at a time."""
+FILES: dict[str, Any] = {**HEAVY, "concurrency_id": "files", "concurrency_limit": 2}
+"""Of events that open or write whole files, which may take a gigabyte for a moment: two of all visitors."""
 
 GREETING = "Choose a picture, then ask about it or click a thing on it."
 SENT = """(visit, words, ...chosen) => {
@@ -108,10 +112,10 @@ class Options:
     encoders: gr.CheckboxGroup
 
 
-def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
-    """The page. `examples`: pictures to begin with, by name."""
+def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None = None) -> gr.Blocks:
+    """The page. `examples`: pictures to begin with, by name; `limits`: what a call may ask for."""
     on = Page(startup, examples)
-    with gr.Blocks(title=render.NAME, fill_width=True, delete_cache=CACHE, analytics_enabled=False) as page:
+    with Answering(title=render.NAME, fill_width=True, delete_cache=CACHE, analytics_enabled=False) as page:
         visit = gr.State(Visit(), time_to_live=STATE)
         top = _top()
         with gr.Row(elem_id="main"):
@@ -138,10 +142,10 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
         _wire_answers(on, visit, talk, options, drawn)
         _wire_canvas(on, visit, canvas, drawn)
         _wire_timeline(on, visit, buttons, talk, drawn)
-        exported.take(on.export, [visit], [exported], **LIGHT)
-        api.declare(startup, CALLS)
+        exported.take(on.export, [visit], [exported], **FILES)
+        api.declare(startup, CALLS, limits or from_environment())
 
-    page.queue(max_size=QUEUE, default_concurrency_limit=1)
+    page.queue(max_size=QUEUE, default_concurrency_limit=1, api_open=False)
     return page
 
 
@@ -278,7 +282,7 @@ def _wire_answers(on: Page, visit: gr.State, talk: Conversation, options: Option
     for event in beginnings:
         event.success(on.answer, [visit], [*drawn, talk.words, talk.queue], trigger_mode="multiple", **HEAVY)
     talk.words.stop(on.stop, [visit], drawn, **LIGHT)
-    talk.queue.reword(on.edit, [visit], [talk.queue, talk.words], **LIGHT)
+    talk.queue.reword(on.reword, [visit], [talk.queue, talk.words], **LIGHT)
     talk.queue.take_back(
         on.take_back, [visit, talk.words], [talk.queue, talk.words], trigger_mode="multiple", **LIGHT
     )
@@ -287,9 +291,9 @@ def _wire_answers(on: Page, visit: gr.State, talk: Conversation, options: Option
 
 def _wire_canvas(on: Page, visit: gr.State, canvas: Canvas, drawn: list[Any]) -> None:
     picture = canvas.picture
+    for event, handler in ((picture.intake, on.intake), (picture.example, on.example)):
+        event(handler, [visit], drawn, trigger_mode="multiple", **FILES)
     for event, handler in (
-        (picture.intake, on.intake),
-        (picture.example, on.example),
         (picture.point, on.click),
         (picture.drag_box, on.box),
         (picture.choose_region, on.select),
