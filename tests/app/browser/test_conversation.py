@@ -172,7 +172,7 @@ def test_an_edit_shows_what_it_will_touch_before_it_paints(opened, inpainter, vl
     inpainter.pause = 0.4
     say(page, "remove the red ball")
     expect(page.locator(".canvas.has-hole .overlay .hole-shade")).to_be_attached()
-    expect(page.locator(".canvas .hole-said")).to_have_text("Only the shaded part changes")
+    expect(page.locator(".canvas .hole-said")).to_have_text("Only what the dashed line encloses changes")
     idle(page)
     expect(page.locator(".canvas.has-hole")).to_have_count(0)
     # of a background, what stays is the bright part; all things are found first
@@ -181,7 +181,7 @@ def test_an_edit_shows_what_it_will_touch_before_it_paints(opened, inpainter, vl
     say(page, "segment the red ball")
     idle(page)
     say(page, "change the background to a beach")
-    expect(page.locator(".canvas .hole-said")).to_have_text("Only the bright part stays as it is")
+    expect(page.locator(".canvas .hole-said")).to_have_text("Everything but the outlined things changes")
     expect(page.locator(".canvas .thing path.mask")).to_have_count(2)
     idle(page)
 
