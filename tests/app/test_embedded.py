@@ -139,7 +139,7 @@ def say(page: Page, words: str) -> None:
 def answered(page: Page) -> None:
     """Wait until nothing is being written any more."""
     expect(page.locator("#chat .dots, #chat .caret")).to_have_count(0)
-    expect(page.locator("#words .submit-button")).to_be_visible()
+    expect(page.locator("#words .stop-button")).to_have_count(0)
 
 
 def test_named_things_get_their_boxes_and_masks_and_a_click_its_own(embedded, scenes, serve, visit):
