@@ -62,7 +62,7 @@ def validate_message(words: str) -> str:
     Raises:
         DemoError: it is empty or too long.
     """
-    words = words.strip()
+    words = words.encode("utf-8", "replace").decode().strip()  # half a letter cannot be written anywhere
     if not words:
         raise DemoError("There is no question: write one, or choose one of the suggestions.")
     if len(words) > LONGEST_MESSAGE:

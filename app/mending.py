@@ -26,6 +26,7 @@ def rename(scene: Scene, region_id: int, name: str) -> Scene:
         DemoError: the region is not there any more.
     """
     region = find_region(scene, region_id)
+    name = name.encode("utf-8", "replace").decode()
     return scene.with_region(replace(region, label=" ".join(name.split())[:NAME]))
 
 

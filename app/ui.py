@@ -19,7 +19,9 @@ from app import api, render, scripts
 from app.actions import LONGEST_MESSAGE
 from app.downloads import Downloads, export_state
 from app.lab import Lab
+from app.limits import Limits, from_environment
 from app.page import Page, draw
+from app.refusals import Answering
 from app.returning import Returning
 from app.serving import Keeping, keep_for
 from app.sessions import Sessions
@@ -36,8 +38,10 @@ FILE = "50mb"  # of an upload
 LIGHT: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 HEAVY: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 """Settings of events that are served at once, and of answers, which grow."""
-CALLS: dict[str, Any] = {**HEAVY, "concurrency_id": "models", "concurrency_limit": 1}
-"""Settings of the endpoints: one call of them is served at a time."""
+CALLS: dict[str, Any] = {**HEAVY, "concurrency_id": "models", "concurrency_limit": 16}
+"""Settings of the endpoints: as many calls are served at a time as SPHINX answers together."""
+FILES: dict[str, Any] = {**HEAVY, "concurrency_id": "files", "concurrency_limit": 2}
+"""Of events that open or write whole files, which may take a gigabyte for a moment: two of all visitors."""
 
 GREETING = "Choose a picture, then ask about it or click a thing on it."
 SENT = """(visit, words, ...chosen) => {
@@ -111,15 +115,15 @@ class Options:
     encoders: gr.CheckboxGroup
 
 
-def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
-    """The page. `examples`: pictures to begin with, by name."""
+def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None = None) -> gr.Blocks:
+    """The page. `examples`: pictures to begin with, by name; `limits`: what a call may ask for."""
     visits = Visits(Visit)
     startup.when_ready(lambda assistant: visits.watch(assistant.pictures))
     public = tuple(examples.values())
     keeping = Keeping(visits, Uploads(), Downloads(), lambda: startup.assistant().pictures, public)
     gr.set_static_paths(list(public))  # served from where they are
     on = Page(startup, examples, keeping)
-    with gr.Blocks(title=render.NAME, fill_width=True, delete_cache=CACHE, analytics_enabled=False) as page:
+    with Answering(title=render.NAME, fill_width=True, delete_cache=CACHE, analytics_enabled=False) as page:
         visit = gr.State(Visit())
         top = _top()
         with gr.Row(elem_id="main"):
@@ -149,10 +153,10 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
         returning = Returning(keeping, examples, lambda kept: draw(startup, kept))
         _wire_return(page, returning, keeper, drawn)
         keeper.resume(on.answer, [visit], [*drawn, talk.words, talk.queue], **HEAVY)
-        exported.take(on.export, [visit], [exported], **LIGHT)
-        api.declare(startup, CALLS)
+        exported.take(on.export, [visit], [exported], **FILES)
+        api.declare(startup, CALLS, limits or from_environment())
 
-    page.queue(max_size=QUEUE, default_concurrency_limit=1)
+    page.queue(max_size=QUEUE, default_concurrency_limit=1, api_open=False)
     keep_for(page, keeping, Sessions(visit, visits))
     return page
 
@@ -305,7 +309,7 @@ def _wire_answers(on: Page, visit: gr.State, talk: Conversation, options: Option
     for event in beginnings:
         event.success(on.answer, [visit], [*drawn, talk.words, talk.queue], trigger_mode="multiple", **HEAVY)
     talk.words.stop(on.stop, [visit], drawn, **LIGHT)
-    talk.queue.reword(on.edit, [visit], [talk.queue, talk.words], **LIGHT)
+    talk.queue.reword(on.reword, [visit], [talk.queue, talk.words], **LIGHT)
     talk.queue.take_back(
         on.take_back, [visit, talk.words], [talk.queue, talk.words], trigger_mode="multiple", **LIGHT
     )
@@ -314,9 +318,9 @@ def _wire_answers(on: Page, visit: gr.State, talk: Conversation, options: Option
 
 def _wire_canvas(on: Page, visit: gr.State, canvas: Canvas, drawn: list[Any]) -> None:
     picture = canvas.picture
+    for event, handler in ((picture.intake, on.intake), (picture.example, on.example)):
+        event(handler, [visit], drawn, trigger_mode="multiple", **FILES)
     for event, handler in (
-        (picture.intake, on.intake),
-        (picture.example, on.example),
         (picture.point, on.click),
         (picture.drag_box, on.box),
         (picture.choose_region, on.select),

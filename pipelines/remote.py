@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipelines.errors import DemoError
+from pipelines.errors import DemoError, explained
 from pipelines.interfaces import (
-    GenerationOptions,
     InpaintOptions,
     Paintings,
     Replies,
@@ -38,12 +37,13 @@ def serve(
         Its answers. A refusal comes as a value: of an exception ZeroGPU forwards only the type's name.
     """
     try:
-        answer = getattr(models[verb], verb)(*given, **named)
-        if isinstance(answer, Generator):
-            with closing(answer):
-                yield from answer
-        else:
-            yield answer
+        with explained(models[verb].name):
+            answer = getattr(models[verb], verb)(*given, **named)
+            if isinstance(answer, Generator):
+                with closing(answer):
+                    yield from answer
+            else:
+                yield answer
     except DemoError as error:
         yield error
 
@@ -65,17 +65,9 @@ class RemoteVLM:
         self.forward_passes = 0  # as far as is seen from here: pieces that arrived
         self._serve = serve
 
-    def stream(
-        self,
-        image: Image.Image | None,
-        digest: str | None,
-        turns: Sequence[tuple[str, str]],
-        question: str,
-        *,
-        options: GenerationOptions,
-    ) -> Replies:
-        served = self._serve("stream", image, digest, tuple(turns), question, options=options)
-        with closing(_answers(served)) as replies:
+    def stream(self, *given: Any, **named: Any) -> Replies:
+        """Forward what `VisionLanguageModel.stream` takes."""
+        with closing(_answers(self._serve("stream", *given, **named))) as replies:
             for raw in replies:
                 self.forward_passes += 1
                 yield raw
@@ -83,6 +75,10 @@ class RemoteVLM:
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
         (known,) = _answers(self._serve("in_distribution", image, digest))
         return known
+
+    def is_drawn(self, image: Image.Image, digest: str) -> bool:
+        (drawn,) = _answers(self._serve("is_drawn", image, digest))
+        return drawn
 
 
 class RemoteSegmenter:

@@ -17,7 +17,7 @@ from PIL import Image
 from model import SphinxForConditionalGeneration, SphinxProcessor
 from model.familiarity import Familiarity
 from model.generation_sphinx import Nucleus
-from pipelines.errors import DemoError, MissingCapability
+from pipelines.errors import DemoError, explained
 from pipelines.interfaces import GenerationOptions, Load, Replies
 from pipelines.vlm.batcher import PLACES, WAITING, Batcher, Request
 from pipelines.vlm.decoder import Decoder
@@ -113,21 +113,23 @@ class SphinxVLM:
         batcher.require_room()
         views = options.views or self._views
         encoders = self._encoders(options)
-        try:
+        with explained(self.name, "use fewer views, or a smaller checkpoint"):
             features = None if image is None else self._visual_tokens(image, digest, views, encoders)
             key = (digest, views, encoders) if image is not None else None
             yield from batcher.answer(self._request(key, turns, question, options, features))
-        except torch.OutOfMemoryError:
-            raise MissingCapability(
-                f"The memory does not suffice for {self.name}: use fewer views, or a smaller checkpoint."
-            ) from None
 
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
         """Whether the picture is of the kind that the checkpoint was trained on; True where not known."""
-        if self._familiarity is None:
-            return True
+        return self._familiarity is None or self._familiarity.is_familiar(self._tokens(image, digest))
+
+    def is_drawn(self, image: Image.Image, digest: str) -> bool:
+        """Whether the picture looks like the embedded checkpoints' drawn world; False where not known."""
+        return self._familiarity is not None and self._familiarity.is_drawn(self._tokens(image, digest))
+
+    def _tokens(self, image: Image.Image, digest: str) -> torch.Tensor:
+        """The picture's visual tokens (N, D), as it is looked at by default."""
         tokens = self._visual_tokens(image, digest, self._views, self._model.config.encoders)
-        return self._familiarity.is_familiar(tokens[0].float().cpu())
+        return tokens[0].float().cpu()
 
     def _batcher(self) -> Batcher:
         """The batcher, made when it is first needed: a GPU may be there only then."""

@@ -66,6 +66,9 @@ class GatedVLM:
     def in_distribution(self, image: object, digest: str) -> bool:
         return True
 
+    def is_drawn(self, image: object, digest: str) -> bool:
+        return True
+
     @property
     def words(self) -> int:
         """Of the whole reply."""
@@ -105,11 +108,11 @@ def browser() -> Iterator[Browser]:
 def serve():
     """Serve a page over an assistant, and give its address."""
 
-    def serve(assistant, examples=None) -> str:
+    def serve(assistant, examples=None, limits=None) -> str:
         startup = Startup(lambda: assistant, assistant.about.model).run()
-        page = ui.build(startup, examples or {})
+        page = ui.build(startup, examples or {}, limits)
         serve.pages.append(page)
-        return main.launch(page, wait=False)
+        return main.launch(page, wait=False, limits=limits)
 
     serve.pages = []
     yield serve
