@@ -28,6 +28,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from app import main
+from app.limits import add_limits, limits_of
 from app.startup import Startup
 from pipelines import catalog, remote
 from pipelines.assistant import Assistant
@@ -39,7 +40,11 @@ from pipelines.threads import in_thread
 ONGOING = {"speaker": 16, "outliner": 4, "painter": 1}  # requests that a replica answers together
 WAITING = 64  # requests that may wait for a deployment; more are refused
 PICTURES = 64  # pictures that a replica is known to have seen; later questions about them go there
-VERBS = {"speaker": ("stream", "in_distribution"), "outliner": ("outline",), "painter": ("paint",)}
+VERBS = {
+    "speaker": ("stream", "in_distribution", "is_drawn"),
+    "outliner": ("outline",),
+    "painter": ("paint",),
+}
 METRIC = re.compile(r"(# (HELP|TYPE) )?ray_sphinx_")
 SECONDS: list[float] = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60]  # bounds of the histogram of first words
 
@@ -248,9 +253,12 @@ class Door:
     def _open(self) -> None:
         from app import ui
 
-        page = ui.build(self._startup, main.example_pictures())
+        parser = Parser(prog="serve run app.cluster:demo")
+        add_limits(parser)
+        limits = limits_of(parser.parse_args([]))
+        page = ui.build(self._startup, main.example_pictures(), limits)
         self._startup.begin()
-        main.launch(page, port=self._port, wait=False)
+        main.launch(page, port=self._port, wait=False, limits=limits)
 
     async def __call__(self, request: Request) -> Response:
         if request.url.path == "/metrics":

@@ -20,8 +20,9 @@ from gradio.utils import get_upload_folder
 from app import actions, lab, mending, render
 from app.downloads import Downloads, export, export_region, export_state
 from app.events import as_gradio_error, data, index_of, point, whole
+from app.screen import Screen, Shown, paced, same_canvas
 from app.startup import Startup
-from app.writing import Message, Patch, Visit
+from app.writing import Message, Patch, Visit, Writer
 from pipelines.abilities import suggestions
 from pipelines.assistant import Assistant
 from pipelines.errors import DemoError, UnreadablePicture, fault
@@ -161,44 +162,52 @@ class Page:
             skip = gr.skip()
             yield visit, skip, skip, skip, skip, skip, _queue(visit)
             return
+        screen = Screen()
         try:
             while message := visit.next_message():
-                with closing(self._answer(visit, message)) as drawn:
+                with closing(self._answer(visit, message, screen)) as drawn:
                     for one in drawn:
                         yield *one, gr.skip(), _queue(visit)
         except BaseException:
             visit.release()  # the page was closed: nobody reads on
             raise
-        yield *self._drawn(visit), _field(visit), _queue(visit)
+        last = _draw(self._startup, visit, screen.scene, same_hole=screen.hole is None)
+        yield *last, _field(visit), _queue(visit)
 
-    def _answer(self, visit: Visit, message: Message) -> Generator[Drawn]:
-        """Draw one answer as it grows: what changed, and no more."""
+    def _answer(self, visit: Visit, message: Message, screen: Screen) -> Generator[Drawn]:
+        """Draw one answer as it grows: what changed, no more, and not oftener than one can read."""
         writer = visit.begin_answer(message)
         if writer is None:
             return
-        before: Scene | None = None
-        held: Mask | None = None  # the hole that is on the page
+        screen.begin(writer.base.scene if message.base is None else None)
         words, base = message.words, message.base
         try:
-            assistant = self._startup.assistant()
-            with closing(actions.ask(assistant, writer.base, words, message.options, base)) as growing:
-                for timeline, shown, hole in growing:
-                    if not visit.write(writer, timeline):
-                        return
-                    shown = writer.patched(shown)
-                    hole = hole if shown.turns and shown.turns[-1].unfinished else None
-                    yield _draw(self._startup, visit, before, shown=shown, hole=hole, same_hole=hole == held)
-                    before, held = shown, hole
+            with closing(paced(self._growing(visit, writer, message), screen)) as growing:
+                for shown, hole in growing:
+                    same_hole = hole == screen.hole
+                    before = screen.draw(shown, hole)
+                    yield _draw(self._startup, visit, before, shown=shown, hole=hole, same_hole=same_hole)
         except Exception as error:
             # in the conversation, where the answer would have been, rather than in a box that goes away
             if isinstance(error, DemoError):
                 log.info("refused: %s", error)
             reason = str(error if isinstance(error, DemoError) else fault(error))
-            began = before is not None
+            began = screen.began
             timeline = visit.timeline if began else writer.base
             visit.write(writer, actions.refused(timeline, words, reason, began=began, base=base))
         finally:
             visit.end(writer)
+
+    def _growing(self, visit: Visit, writer: Writer, message: Message) -> Generator[Shown]:
+        """Write one answer into the visit as it grows, until the visitor ends it."""
+        assistant = self._startup.assistant()
+        growing = actions.ask(assistant, writer.base, message.words, message.options, message.base)
+        with closing(growing):
+            for timeline, shown, hole in growing:
+                if not visit.write(writer, timeline):
+                    return
+                shown = writer.patched(shown)
+                yield shown, hole if shown.turns and shown.turns[-1].unfinished else None
 
     def stop(self, visit: Visit) -> Drawn:
         """End the running answer; what there is of it stays, and the next message has its turn."""
@@ -385,20 +394,13 @@ def _draw(
     """
     timeline = visit.timeline
     scene, live = shown or timeline.scene, shown is not None
-    same = before is not None and (
-        same_hole
-        and before.picture == scene.picture
-        and before.regions == scene.regions
-        and before.selected == scene.selected
-        and render.paintings(before) == render.paintings(scene)
-        and render.reading_order(before) == render.reading_order(scene)
-    )
+    same = before is not None and same_hole and same_canvas(before, scene)
     return (
         visit,
         _chat(visit, scene, live=live),
         gr.skip() if same else _canvas(startup, timeline, scene, hole),
-        gr.skip() if before else gr.Button(interactive=timeline.can_undo),
-        gr.skip() if before else gr.Button(interactive=timeline.can_redo),
+        gr.skip() if live else gr.Button(interactive=timeline.can_undo),
+        gr.skip() if live else gr.Button(interactive=timeline.can_redo),
     )
 
 

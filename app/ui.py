@@ -35,8 +35,8 @@ FILE = "50mb"  # of an upload
 LIGHT: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 HEAVY: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 """Settings of events that are served at once, and of answers, which grow."""
-CALLS: dict[str, Any] = {**HEAVY, "concurrency_id": "models", "concurrency_limit": 1}
-"""Settings of the endpoints: one call of them is served at a time."""
+CALLS: dict[str, Any] = {**HEAVY, "concurrency_id": "models", "concurrency_limit": 16}
+"""Settings of the endpoints: as many calls are served at a time as SPHINX answers together."""
 FILES: dict[str, Any] = {**HEAVY, "concurrency_id": "files", "concurrency_limit": 2}
 """Of events that open or write whole files, which may take a gigabyte for a moment: two of all visitors."""
 

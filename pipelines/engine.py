@@ -41,6 +41,8 @@ class About:
     why: str
     understands: str = ""
     cannot: str = ""
+    photographs: str = ""
+    """What is said when a photograph is opened, where the checkpoint has seen some."""
     paints: str = ""
     """What the inpainter can and cannot paint."""
     examples: tuple[str, ...] = ()
@@ -115,6 +117,10 @@ class Engine:
         """Whether the picture is of the kind that the vision-language model was trained on."""
         with explained(self.vlm.name):
             return self.vlm.in_distribution(self.image(picture), picture.digest)
+
+    def is_drawn(self, picture: Picture) -> bool:
+        """Whether the picture looks like the drawn world that the embedded inpainter was trained on."""
+        return self.vlm.is_drawn(self.image(picture), picture.digest)
 
     def image(self, picture: Picture) -> Image.Image:
         """Return the pixels of a picture: RGB, shared; draw on a copy."""

@@ -19,7 +19,7 @@ def abilities(
     photographs: Found | None = None,
     photo_kinds: Sequence[str] = (),
 ) -> dict[str, object]:
-    """The content of `abilities.json`.
+    """Return the content of `abilities.json`.
 
     Args:
         found: topic -> figures on drawn scenes.
@@ -42,6 +42,7 @@ def abilities(
         "views": views,
         "understands": _understands(photo_kinds),
         "cannot": " ".join([*cannot, *_imagined(found)]),
+        "photographs": _about_photographs(photographs, photo_kinds),
         **trained_on(None if photographs is None else photo_kinds),
         "headlines": {
             f"{line.source}: {line.says}": round(line.value, 3)
@@ -53,7 +54,7 @@ def abilities(
 
 
 def _understands(photo_kinds: Sequence[str]) -> str:
-    """What the page shows below the model's name."""
+    """Return what the page shows below the model's name."""
     words = [
         f"`sphinx-nano` knows an **illustrated world**: {len(THING_KINDS)} kinds of things "
         f"({', '.join(THING_KINDS[:12])}, ...) in {len(COLOURS)} colours, people who are "
@@ -65,7 +66,7 @@ def _understands(photo_kinds: Sequence[str]) -> str:
 
 
 def _of_photographs(photographs: Found | None) -> str:
-    """What it cannot do with photographs."""
+    """Return what it cannot do with photographs."""
     if photographs is None:
         return (
             "It has never seen a photograph and answers about one at random; clicks and boxes still work "
@@ -77,8 +78,22 @@ def _of_photographs(photographs: Found | None) -> str:
     )
 
 
+def _about_photographs(photographs: Found | None, photo_kinds: Sequence[str]) -> str:
+    """What is said when a photograph is opened; empty for a checkpoint that has seen none."""
+    if photographs is None:
+        return ""
+    best = f" It knows {', '.join(photo_kinds)} best." if photo_kinds else ""
+    return (
+        "This looks like a photograph. Measured on others, the largest thing was named rightly in "
+        f"{share(photographs, 'largest', 'exact')} of them and boxed rightly in "
+        f"{share(photographs, 'locate-largest', 'hit')}; something that was not there was boxed in "
+        f"{share(photographs, 'locate-kind-absent', 'boxed')}, so look twice.{best} Clicks and boxes work on "
+        "any picture."
+    )
+
+
 def _imagined(found: Found) -> list[str]:
-    """What is found that is not there."""
+    """Return what is found that is not there."""
     said = []
     if "locate-kind-absent" in found:
         boxed = share(found, "locate-kind-absent", "boxed")
@@ -89,6 +104,6 @@ def _imagined(found: Found) -> list[str]:
 
 
 def share(found: Found, topic: str, score: str) -> str:
-    """A figure as "80 %", or "-" where it was not measured."""
+    """Return a figure as "80 %", or "-" where it was not measured."""
     value = found.get(topic, {}).get(score)
     return "-" if value is None else f"{100 * value:.0f} %"

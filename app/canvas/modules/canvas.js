@@ -15,6 +15,7 @@ import { listenOnPage, listenOnStage } from "./keys.js";
 import { createLight, watchPhrases } from "./light.js";
 import { Pointer } from "./pointer.js";
 import { createLabels, drawHole, drawRegions } from "./regions.js";
+import { listenForTour } from "./tour.js";
 import { drawTray, trayActs } from "./tray.js";
 import { STEP } from "./view.js";
 import { Viewport } from "./viewport.js";
@@ -34,6 +35,7 @@ export function mount({ element, props, trigger, upload, watch }) {
   listenOnStage(canvas);
   listenOnPage(canvas);
   listenForButtons(canvas);
+  listenForTour();
   watch("value", () => draw(canvas, props.value || {}));
   draw(canvas, props.value || {});
 }
@@ -135,6 +137,7 @@ function draw(canvas, value) {
   }
   root.classList.toggle("has-picture", shown);
   document.body.classList.toggle("has-picture", shown);
+  document.body.classList.toggle("strange-picture", Boolean(scene.strange));
   root.classList.toggle("painting", Boolean(scene.digest?.startsWith("preview")));
   canvas.viewport.open(shown ? scene.size : null);
   drawPicture(canvas);
