@@ -286,7 +286,8 @@ def _about_drawer() -> tuple[gr.Markdown, Any]:
 def _wire_return(page: gr.Blocks, on: Returning, keeper: Any, drawn: list[Any]) -> None:
     """The page is loaded, again or for the first time; it is left; what it keeps is forgotten."""
     tab = gr.Textbox(visible=False)
-    page.load(on.enter, [tab, drawn[0]], [keeper, *drawn], js=_file("enter.js"), **LIGHT)
+    tells = _file("enter.js").partition("\n")[2]  # without the line for the linter
+    page.load(on.enter, [tab, drawn[0]], [keeper, *drawn], js=tells, **LIGHT)
     page.unload(on.leave)
     keeper.forget(on.forget, None, [keeper, *drawn], **LIGHT)
 

@@ -1,3 +1,4 @@
+// oxlint-disable-next-line no-unused-expressions -- Gradio calls what stands here
 () => {
   // What this tab says of itself when the page is loaded: its name, whether it is new, and whether there was
   // anything in its visit, or in that of the tab before it. A frame may be allowed no storage.
