@@ -10,17 +10,18 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from anyio.to_thread import run_sync
-from gradio.utils import get_upload_folder
 
 from app import actions, lab, mending, render
-from app.downloads import Downloads, export, export_region, export_state
+from app.downloads import export, export_region, export_state
 from app.events import as_gradio_error, data, index_of, point, whole
 from app.screen import Screen, Shown, paced, same_canvas
+from app.serving import Keeping, address, key_of
 from app.startup import Startup
 from app.writing import Message, Patch, Visit, Writer
 from pipelines.abilities import suggestions
@@ -44,13 +45,13 @@ Begun = tuple[Visit, Any, Any, Any]
 class Page:
     """The events of one page. Holds no visitor's data: that comes in with each event, as a `Visit`.
 
-    `examples`: the pictures offered, by name.
+    `examples`: the pictures offered, by name. `keeping`: where what comes and goes is kept.
     """
 
-    def __init__(self, startup: Startup, examples: Mapping[str, Path]) -> None:
+    def __init__(self, startup: Startup, examples: Mapping[str, Path], keeping: Keeping) -> None:
         self._startup = startup
         self._examples = examples
-        self._downloads = Downloads()
+        self._keeping = keeping
 
     async def welcome(self) -> AsyncIterator[tuple[Any, ...]]:
         """What the visitor reads about the models: state, empty chat, what they understand, suggestions.
@@ -79,12 +80,11 @@ class Page:
             lab.choices(about),
         )
 
-    def intake(self, visit: Visit, event: gr.EventData) -> Drawn:
-        """A file was uploaded, dropped, pasted or taken; the event says where it lies."""
-        folder = Path(get_upload_folder()).resolve()
-        path = Path(str(data(event).get("path", ""))).resolve()
-        # the path comes from the browser: nothing but what was uploaded may be opened by it
-        return self._open(visit, path if path.is_relative_to(folder) and path.is_file() else None)
+    def intake(self, visit: Visit, event: gr.EventData, request: gr.Request) -> Drawn:
+        """A file was uploaded, dropped, pasted or taken; the event has the token that it got."""
+        token = str(data(event).get("token"))
+        with self._keeping.uploads.opened(key_of(request), token) as path:
+            return self._open(visit, path)
 
     def example(self, visit: Visit, event: gr.EventData) -> Drawn:
         """One of the example pictures was chosen."""
@@ -331,7 +331,7 @@ class Page:
             visit.patch(patch, step=step)
             return self._drawn(visit)
 
-    def export(self, visit: Visit, event: gr.EventData) -> dict[str, Any]:
+    def export(self, visit: Visit, event: gr.EventData, request: gr.Request) -> dict[str, Any]:
         """A file for the visitor, as the export drawer takes it."""
         sent, timeline = data(event), visit.timeline
         kind, region_id = str(sent.get("kind")), sent.get("id")
@@ -340,7 +340,12 @@ class Page:
                 name, content = export_region(self._startup.assistant(), timeline, kind, region_id)
             else:
                 name, content = export(self._startup.assistant(), timeline, kind)
-        return export_state(self._downloads.save(name, content))
+            owner = key_of(request)
+            if owner is None:
+                raise DemoError("This browser keeps no cookie for this page: allow it, then reload.")
+            return export_state(
+                name, self._keeping.downloads.save(owner, name, content, timeline.scene.picture)
+            )
 
     # --- drawing ---------------------------------------------------------------------------------------
 
@@ -359,6 +364,11 @@ def _queue(visit: Visit) -> dict[str, Any]:
         "waiting": [{"number": message.number, "words": message.words} for message in visit.waiting],
         "editing": turns[at].text if at is not None and at < len(turns) else None,
     }
+
+
+def draw(startup: Startup, visit: Visit) -> Drawn:
+    """Everything that the page shows of a visit."""
+    return _draw(startup, visit, None)
 
 
 def _field(visit: Visit, words: str | None = None, *, running: bool | None = None) -> Any:
@@ -409,7 +419,7 @@ def _canvas(startup: Startup, timeline: Timeline, scene: Scene, hole: Mask | Non
     states = {step: timeline.steps[step].scene.picture for step in mending.states(timeline)}
     return render.canvas(
         scene,
-        startup.assistant().path,
+        partial(address, startup.assistant().pictures),
         before=_unedited(timeline),
         states={step: picture for step, picture in states.items() if picture},
         hole=hole,

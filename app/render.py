@@ -205,13 +205,13 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
 
 def canvas(
     scene: Scene,
-    path: Callable[[Picture], Path],
+    address: Callable[[Picture], dict[str, str]],
     *,
     before: Picture | None = None,
     states: Mapping[int, Picture] | None = None,
     hole: Mask | None = None,
 ) -> dict[str, Any]:
-    """The canvas's value. `path`: the PNG of a picture, which Gradio turns into an address.
+    """The canvas's value. `address`: where the browser finds a picture, see `app.serving`.
 
     All coordinates are pixels of the picture. An outline is an SVG path to be filled even-odd. `before` is
     the picture to compare with; `states` are those that the edits went through, by the step to go back to.
@@ -220,18 +220,17 @@ def canvas(
     if scene.picture is None:
         return {"picture": None, "regions": [], "selected": None, "paintings": []}
     return {
-        "picture": served(path(scene.picture)),
-        "before": served(path(before)) if before else None,
+        "picture": address(scene.picture),
+        "before": address(before) if before else None,
         "digest": scene.picture.digest,
         "size": list(scene.picture.size_wh),
         "selected": scene.selected,
         "regions": [_region(region) for region in scene.regions],
         "paintings": [
-            {"file": served(path(picture)), "chosen": picture == scene.picture}
-            for picture in paintings(scene)
+            {"file": address(picture), "chosen": picture == scene.picture} for picture in paintings(scene)
         ],
         "history": [
-            {"step": step, "file": served(path(picture)), "chosen": picture == scene.picture}
+            {"step": step, "file": address(picture), "chosen": picture == scene.picture}
             for step, picture in (states or {}).items()
         ],
         "order": reading_order(scene),

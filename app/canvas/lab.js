@@ -12,7 +12,7 @@ function make(tag, classes, text) {
 
 function stage({ picture, size, columns }) {
   const node = make("div", "lab-stage"), img = make("img", ""), svg = document.createElementNS(SVG, "svg");
-  img.src = picture.url;
+  img.src = new URL(picture.url, props.modules.url).href;
   img.alt = "The picture, with what each way of looking found";
   svg.setAttribute("viewBox", "0 0 " + size.join(" "));
   for (const halo of [true, false]) { // all halos lie below all boxes

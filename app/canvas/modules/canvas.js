@@ -9,7 +9,7 @@ import { followChat, showStage } from "./chat.js";
 import { createCompare } from "./compare.js";
 import { createCursor } from "./cursor.js";
 import { pictureText } from "./describe.js";
-import { make, named } from "./dom.js";
+import { make, named, placed } from "./dom.js";
 import { createIntake, drawExamples } from "./intake.js";
 import { listenOnPage, listenOnStage } from "./keys.js";
 import { createLight, watchPhrases } from "./light.js";
@@ -24,8 +24,8 @@ import { nameRegion, unnameRegion } from "./words.js";
 const EMPTY = { picture: null, regions: [], selected: null, size: [1, 1] };
 
 /** Bring the canvas to life. The arguments are what Gradio gives to a component's js_on_load. */
-export function mount({ element, props, trigger, upload, watch }) {
-  const canvas = new Canvas(element, trigger, upload, props.limbs || []);
+export function mount({ element, props, trigger, watch }) {
+  const canvas = new Canvas(element, trigger, props.limbs || []);
   watchPhrases(element, (id) => {
     if (!canvas.region(id)) return;
     canvas.select(id);
@@ -41,7 +41,7 @@ export function mount({ element, props, trigger, upload, watch }) {
 }
 
 class Canvas {
-  constructor(element, trigger, upload, limbs) {
+  constructor(element, trigger, limbs) {
     this.element = element;
     this.root = element.querySelector(".canvas");
     this.stage = element.querySelector(".stage");
@@ -55,7 +55,7 @@ class Canvas {
       this.labels.arrange(at, room);
       if (this.root.classList.contains("comparing")) this.compare.move();
     });
-    this.intake = createIntake({ element, root: this.root, upload, trigger });
+    this.intake = createIntake({ element, root: this.root, trigger });
     this.compare = createCompare(this);
     this.brush = createBrush(this);
     this.pointer = new Pointer(this);
@@ -125,7 +125,7 @@ function draw(canvas, value) {
     intake.say(value.refused);
     return;
   }
-  const before = canvas.scene, scene = { ...EMPTY, ...value };
+  const before = canvas.scene, scene = { ...EMPTY, ...addressed(value) };
   const shown = Boolean(scene.picture), isNew = before.digest !== scene.digest;
   canvas.scene = scene;
   if (value.examples) drawExamples(element, value.examples);
@@ -142,11 +142,21 @@ function draw(canvas, value) {
   canvas.viewport.open(shown ? scene.size : null);
   drawPicture(canvas);
   intake.settle(shown, isNew);
+  if (value.said) intake.say(value.said);
   canvas.compare.follow();
   canvas.redraw();
   drawPaintings(element.querySelector(".paintings"), scene);
   drawHistory(element.querySelector(".history"), scene);
   drawRefining(canvas);
+}
+
+/** Return a value with the addresses of its pictures in full. */
+function addressed(value) {
+  const each = (items) => (items || []).map((item) => ({ ...item, file: placed(item.file) }));
+  return {
+    ...value, picture: placed(value.picture), before: placed(value.before),
+    paintings: each(value.paintings), history: each(value.history),
+  };
 }
 
 function drawPicture({ element, root, scene }) {
