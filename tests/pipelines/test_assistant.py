@@ -375,7 +375,9 @@ def test_what_should_stay_is_asked_once_on_an_unknown_kind_of_picture(assistant,
 def test_on_an_unknown_kind_of_picture_the_pixels_alone_judge(assistant, vlm, drawing):
     vlm.in_distribution = lambda image, digest: False
     scene = last(assistant, assistant.open(drawing), "segment the red ball")
-    assert ("guess", "the picture is outside what the model was trained on") in scene.turns[-1].record.details
+    record = scene.turns[-1].record
+    assert record
+    assert ("guess", "the picture is outside what the model was trained on") in record.details
     looked = len(vlm.asked)
     after = last(assistant, scene, "remove it")
     assert len(vlm.asked) == looked
