@@ -14,8 +14,8 @@ PICTURE = Image.new("RGB", (8, 8))
 class Expert:
     """Says its name; knows the pictures that it is told to."""
 
-    def __init__(self, name, *, drawn=(), known=(), wait_s=0.0):
-        self.name, self.drawn, self.known, self.wait_s = name, drawn, known, wait_s
+    def __init__(self, name, distances, *, known=(), wait_s=0.0):
+        self.name, self.measured, self.known, self.wait_s = name, distances, known, wait_s
         self.forward_passes = 1
 
     def stream(self, image, digest, turns, question, *, options):
@@ -23,10 +23,10 @@ class Expert:
         yield self.name
 
     def in_distribution(self, image, digest):
-        return digest in self.drawn or digest in self.known
+        return digest in self.known
 
-    def is_drawn(self, image, digest):
-        return digest in self.drawn
+    def distances(self, image, digest):
+        return self.measured[digest]
 
     def load(self):
         return Load(1, 0, 0, 1, self.wait_s)
@@ -34,8 +34,9 @@ class Expert:
 
 @pytest.fixture
 def vlm():
-    drawn = Expert("drawn", drawn=("park",))
-    photographs = Expert("photographs", drawn=("street",), known=("dog.jpg",), wait_s=3.0)
+    drawn = Expert("drawn", {"park": (0.8,), "street": (1.1,), "dog.jpg": (0.9,), "noise.png": (9.0,)})
+    nearest = {"park": (0.7, 2.0), "street": (1.3, 2.0), "dog.jpg": (0.9, 0.6), "noise.png": (5.0, 6.0)}
+    photographs = Expert("photographs", nearest, known=("dog.jpg",), wait_s=3.0)
     return ExpertsVLM(cast(Any, drawn), cast(Any, photographs))
 
 
