@@ -367,7 +367,7 @@ def test_a_file_that_is_too_large_is_refused_with_words(assistant, serve, visit,
     large = tmp_path / "large.png"
     large.write_bytes(b"\x89PNG" + bytes(51 * 1024**2))
     page.set_input_files(".canvas input.file", large)
-    expect(page.locator(".canvas .intake-message")).to_contain_text("maximum allowed size")
+    expect(page.locator(".canvas .intake-message")).to_contain_text("a file may have 50 MB at most")
 
 
 def test_a_photo_can_be_taken(assistant, serve, visit):
