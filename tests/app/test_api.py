@@ -8,7 +8,6 @@ import contextlib
 import io
 import json
 import time
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +28,7 @@ from starlette.requests import Request
 from app.api import ANSWER
 from app.limits import Limits
 from pipelines.errors import TooMuch
+from tests.loops import run
 
 post = partial(httpx.post, timeout=60)
 NAMES = {"ask", "outline", "describe", "pose", "edit"}
@@ -154,8 +154,7 @@ def visited(address, calls):
             results = [await session.call_tool(tools[name].name, values) for name, values in calls]
             return tools, results
 
-    with ThreadPoolExecutor(1) as thread:  # in the tests' own thread the browser's event loop is running
-        return thread.submit(asyncio.run, visit()).result()
+    return run(visit())
 
 
 def text_of(result: CallToolResult) -> str:
@@ -373,8 +372,7 @@ def test_the_work_of_a_caller_who_left_ends_within_a_step(address, vlm, segmente
                 await asyncio.wait_for(session.call_tool("ask", {"words": "tell me a long story"}), 3)
             assert vlm.forward_passes > before
 
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, leave_mcp()).result()
+    run(leave_mcp())
     assert_quiet(vlm)
 
     slow, original = [], segmenter.outline
@@ -455,9 +453,11 @@ def test_what_does_not_wait_is_never_refused(assistant, serve):
     page._queue.active_jobs = [[SimpleNamespace(request=request, progress_pending=False)]]
 
     def refused(index: int) -> bool:
-        with ThreadPoolExecutor(1) as thread:
-            error = thread.submit(asyncio.run, join(page, index)).exception()
-        return isinstance(error, TooMuch)
+        try:
+            run(join(page, index))
+        except TooMuch:
+            return True
+        return False
 
     assert (refused(waits), refused(stops)) == (True, False)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 import time
@@ -20,6 +19,7 @@ from starlette.routing import Route
 
 from app.doors import Doors
 from app.limits import Limits, known_hosts
+from tests.loops import run
 
 PREFIX = "/sphinx"
 FOREIGN = ("evil.example", "evil.example:7860", "127.0.0.1.evil.example", "[::2]", "", "a:b:c", "\xe9")
@@ -92,7 +92,7 @@ def test_calls_are_counted_for_each_address_and_minute(monkeypatch):
         now[0] = 61
         await call("a")
 
-    asyncio.run(calls())
+    run(calls())
     assert (passed, said) == (["a", "a", "b", "a", "a", "a"], [429])
 
 

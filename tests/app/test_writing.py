@@ -14,6 +14,7 @@ from app.writing import MOST_WAITING, Visit
 from pipelines.errors import DemoError
 from pipelines.interfaces import ReplyOptions
 from pipelines.scene import Box, Picture, Region, Scene, Timeline, Turn
+from tests.loops import run
 
 PICTURE = Picture("a" * 64, (100, 80))
 CUP, BALL = Region(1, "cup", Box(1, 2, 30, 40)), Region(2, "ball", Box(50, 2, 80, 40))
@@ -134,7 +135,7 @@ def test_hands_wait_for_an_answer_and_for_one_another(visit: Visit):
         visit.end(writer)
         await clicks
 
-    asyncio.run(both())
+    run(both())
     assert order == ["first", "second"]
     assert [turn.text for turn in visit.timeline.scene.turns] == ["what is it?", "A cup.", "first", "second"]
 
@@ -155,7 +156,7 @@ def test_an_answer_waits_for_a_hand(visit: Visit):
             visit.write(hand, hand.base.push(hand.base.scene.with_region(BALL)))
         await asyncio.to_thread(thread.join)
 
-    asyncio.run(click())
+    run(click())
     assert begun.is_set()
     assert visit.timeline.scene.regions == (CUP, BALL)
 
