@@ -145,6 +145,13 @@ class Pictures:
         path, layer = self.path(picture), self._layer(picture.digest)
         return layer if layer.exists() else path
 
+    def discard(self, picture: Picture) -> None:
+        """Delete a picture that nobody will ask for again, such as one of a folder that was gone through."""
+        with self._lock:
+            self._decoded.pop(picture.digest, None)
+        self._path(picture.digest).unlink(missing_ok=True)
+        self._layer(picture.digest).unlink(missing_ok=True)
+
     def _keep(self, photo: Photo, *, remember: bool = True) -> Picture:
         digest = digest_of(photo.image)
         if photo.exif or photo.layer:
