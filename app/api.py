@@ -33,6 +33,7 @@ from pipelines.language.requests import (
     Extend,
     Look,
     Move,
+    Obscure,
     Pose,
     Request,
     Resize,
@@ -40,7 +41,7 @@ from pipelines.language.requests import (
 )
 from pipelines.scene import Box, Click, Point, Scene
 
-CHANGES = (Edit, Background, CutOut, Extend, Move, Resize)
+CHANGES = (Edit, Background, CutOut, Obscure, Extend, Move, Resize)
 """Requests that give another picture: /edit takes these and no others, /ask takes all but these."""
 EVERYTHING = ("everything", "all", "all things", "all objects")  # phrases that mean no one thing
 _BOX = {**NUMBERS, "minItems": 4, "maxItems": 4}

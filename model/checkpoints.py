@@ -26,9 +26,10 @@ FOLDER = "finetune/mm/SPHINX"
 CONTEXT = 4096  # tokens that the cache is reckoned for
 ROOM = 0.05  # of the weights, for what is computed on the way
 BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 1.0, "nf4": 0.516}  # of a weight
-INPAINTING_BYTES = (
-    3_600_000_000  # 1.07 billion parameters in float16 and one picture's activations, estimated
-)
+CONTAINER_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)  # where Linux says how much of the host's memory a container may take: control groups, version 2 and 1
 QUANTISED = ("int8", "nf4")  # only the language model's linear layers; the rest stays in bfloat16
 TOWERS = tuple(
     f"model.{part}"
@@ -145,10 +146,10 @@ def needs(checkpoint: Checkpoint, dtype: str) -> str:
     """What a checkpoint needs, in a sentence."""
     if checkpoint.subfolder is None:
         return f"{checkpoint.name} is here already and runs in any memory."
-    download, disk = _gb(checkpoint.download_bytes), _gb(checkpoint.disk_bytes)
+    download, disk = gigabytes(checkpoint.download_bytes), gigabytes(checkpoint.disk_bytes)
     return (
         f"{checkpoint.name} ({checkpoint.base}) needs a download of {download}, {disk} of disk while it is "
-        f"converted, and {_gb(checkpoint.memory_bytes(dtype))} of memory in {dtype}."
+        f"converted, and {gigabytes(checkpoint.memory_bytes(dtype))} of memory in {dtype}."
     )
 
 
@@ -157,14 +158,15 @@ def table() -> str:
     head = "| name | language model | picture | download | bfloat16 | 8 bits | 4 bits (NF4) |"
     lines = [head, "|---|---|---|---|---|---|---|"]
     for c in CHECKPOINTS.values():
-        memory = " | ".join(_gb(c.memory_bytes(dtype)) for dtype in ("bfloat16", "int8", "nf4"))
+        memory = " | ".join(gigabytes(c.memory_bytes(dtype)) for dtype in ("bfloat16", "int8", "nf4"))
         picture = f"{c.image_size} px, {c.views} view{'s' if c.views > 1 else ''}"
-        download = _gb(c.download_bytes) if c.download_bytes else "embedded"
+        download = gigabytes(c.download_bytes) if c.download_bytes else "embedded"
         lines.append(f"| `{c.name}` | {c.base} | {picture} | {download} | {memory} |")
     return "\n".join(lines)
 
 
-def _gb(count: int) -> str:
+def gigabytes(count: int) -> str:
+    """A number of bytes in words."""
     return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"
 
 
@@ -179,51 +181,43 @@ def free_memory(device: str) -> int | None:
         return sum(torch.cuda.mem_get_info(i)[0] for i in range(torch.cuda.device_count()))
     if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
         return None
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for limit in CONTAINER_LIMITS:
+        words = limit.read_text().strip() if limit.is_file() else ""
+        there = min(there, int(words)) if words.isdigit() else there
+    return there
 
 
-def companion_bytes(segmenter: str, inpainter: str) -> int:
-    """Return the bytes that the two models beside SPHINX take on the same device.
-
-    Args:
-        segmenter: of `segmenter.OFFICIAL`; an embedded one counts as nothing.
-        inpainter: "opencv" or an embedded one counts as nothing, anything else as a Stable Diffusion 1.5.
-    """
-    from .segmenter import OFFICIAL
-
-    masks = OFFICIAL[segmenter].memory_bytes if segmenter in OFFICIAL else 0
-    return masks + (0 if inpainter in ("auto", "opencv", "diffusion-nano") else INPAINTING_BYTES)
-
-
-def require_memory(checkpoint: Checkpoint, dtype: str, device: str, beside: int = 0) -> None:
+def require_memory(checkpoint: Checkpoint, dtype: str, device: str) -> None:
     """Refuse a checkpoint that the device cannot hold.
 
     Args:
         checkpoint: the one to run.
         dtype: of BYTES.
         device: "cpu", "cuda", ...
-        beside: bytes that other models will take on the device (`companion_bytes`).
 
     Raises:
         MissingRoom: with what is needed, what is there, and what would fit.
     """
     there = free_memory(device)
-    needed = checkpoint.memory_bytes(dtype) + beside
+    needed = checkpoint.memory_bytes(dtype)
     if checkpoint.subfolder is None or there is None or needed <= there:
         return
-    kinds = ("bfloat16", *QUANTISED) if device.startswith("cuda") else ("bfloat16",)
     fitting = [
         f"{c.name} in {kind}"
         for c in CHECKPOINTS.values()
-        for kind in kinds
-        if c.memory_bytes(kind) + beside <= there and (c.name == checkpoint.name or c.subfolder is None)
+        for kind in dtypes_on(device)
+        if c.memory_bytes(kind) <= there and (c.name == checkpoint.name or c.subfolder is None)
     ]
-    with_others = f" with {_gb(beside)} for the segmenter and the inpainter" if beside else ""
     raise MissingRoom(
-        f"{checkpoint.name} needs {_gb(needed)} of memory in {dtype}{with_others}, {device} has "
-        f"{_gb(there)}: "
+        f"{checkpoint.name} needs {gigabytes(needed)} of memory in {dtype}, {device} has {gigabytes(there)}: "
         f"try {' or '.join(fitting) or 'sphinx-nano'}."
     )
+
+
+def dtypes_on(device: str) -> tuple[str, ...]:
+    """The dtypes that are worth running on a device, the largest first."""
+    return ("bfloat16", *QUANTISED) if device.startswith("cuda") else ("bfloat16",)
 
 
 def require_quantiser(dtype: str) -> None:
@@ -246,7 +240,7 @@ def require_disk(folder: Path, needed: int) -> None:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise MissingRoom(f"{_gb(needed)} of disk are needed, {folder} has {_gb(free)} free.")
+        raise MissingRoom(f"{gigabytes(needed)} of disk are needed, {folder} has {gigabytes(free)} free.")
 
 
 # Fetching
@@ -269,7 +263,6 @@ def fetch(
     *,
     dtype: str = "bfloat16",
     device: str = "cpu",
-    beside: int = 0,
     cache: Path | None = None,
     endpoint: str | None = None,
     architecture: dict[str, Any] | None = None,
@@ -281,7 +274,6 @@ def fetch(
         name: of CHECKPOINTS.
         dtype: it will be run in (of BYTES): what memory is reckoned with. Weights are kept as released.
         device: it will be run on.
-        beside: bytes that other models will take on the device (`companion_bytes`).
         cache: where converted checkpoints are kept; None is `home()`.
         endpoint: of the Hub; None is huggingface_hub's own.
         architecture: for widths other than the released ones (see convert_sphinx_to_hf).
@@ -299,7 +291,7 @@ def fetch(
     root = home() if cache is None else cache
     folder = root / name
     require_quantiser(dtype)
-    require_memory(checkpoint, dtype, device, beside)
+    require_memory(checkpoint, dtype, device)
     if is_converted(folder):
         return folder
 
@@ -317,7 +309,7 @@ def fetch(
     if not wanted:
         raise OSError(f"{REPOSITORY} has nothing in {checkpoint.subfolder}")
     require_disk(root, missing + total)
-    say(f"Downloading {_gb(missing)} from {REPOSITORY}")
+    say(f"Downloading {gigabytes(missing)} from {REPOSITORY}")
     snapshot = hub.snapshot_download(REPOSITORY, allow_patterns=pattern, cache_dir=originals)
     say(f"Converting into {folder}")
     convert([Path(snapshot) / checkpoint.subfolder], folder, architecture=architecture)

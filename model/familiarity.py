@@ -1,11 +1,13 @@
 """Whether a picture looks like those a checkpoint was trained on.
 
-A Gaussian over what the encoders make of the training pictures; a picture farther from it than nearly all of
-those is from somewhere else. Kept beside the weights as `familiarity.safetensors`. Knows visual tokens only.
+A Gaussian for each source of training pictures (a drawn world, photographs) over what the encoders make of
+them; a picture that is farther from every source than nearly all of that source's own pictures is from
+somewhere else. Kept beside the weights as `familiarity.safetensors`. Knows visual tokens only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from torch import Tensor
 
 FILE = "familiarity.safetensors"
 SHRINKAGE = 0.02  # of the covariance towards its diagonal
-ACCEPTED = 0.95  # of the training world's pictures count as familiar
+ACCEPTED = 0.95  # of a source's pictures count as familiar
 
 
 def summary(tokens: Tensor) -> Tensor:
@@ -26,45 +28,68 @@ def summary(tokens: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Familiarity:
-    """Mean (F,), whitening matrix (F, F) and the distance up to which a picture counts as familiar."""
+    """Of K sources: means (K, F), whitening matrices (K, F, F), and thresholds (K,).
 
-    mean: Tensor
+    A threshold is the Mahalanobis distance, divided by the square root of F, within which a picture belongs
+    to its source.
+    """
+
+    means: Tensor
     whitening: Tensor
-    threshold: float
+    thresholds: Tensor
 
     @classmethod
-    def fit(cls, vectors: Tensor, accepted: float = ACCEPTED) -> Familiarity:
-        """Fit to summaries (pictures, F) of the training world; a fifth of them sets the threshold."""
-        kept, spare = vectors[: len(vectors) * 4 // 5].double(), vectors[len(vectors) * 4 // 5 :]
-        covariance = kept.T.cov()
-        covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * covariance.diagonal().diag()
-        covariance += 1e-6 * covariance.diagonal().mean() * torch.eye(len(covariance))
-        whitening = torch.linalg.inv(torch.linalg.cholesky(covariance)).float()
-        made = cls(kept.mean(dim=0).float(), whitening, 0.0)
-        distances = torch.stack([made.distance(vector) for vector in spare])
-        return cls(made.mean, whitening, float(distances.quantile(accepted)))
+    def fit(cls, sources: Sequence[Tensor], accepted: float = ACCEPTED) -> Familiarity:
+        """Fit to each source's summaries (pictures, F); a fifth of them sets the source's threshold."""
+        fitted = [_fit(vectors, accepted) for vectors in sources]
+        means, whitening, thresholds = zip(*fitted, strict=True)
+        return cls(torch.stack(means), torch.stack(whitening), torch.stack(thresholds))
 
     def distance(self, vector: Tensor) -> Tensor:
-        """Mahalanobis distance of a summary (F,), by the square root of F: about 1 for the training world."""
-        return (self.whitening @ (vector.float() - self.mean)).norm() / len(self.mean) ** 0.5
+        """Distance of a summary (F,) from the nearest source, as a share of that source's threshold."""
+        offsets = vector.float() - self.means
+        distances = _length(torch.einsum("kij,kj->ki", self.whitening, offsets))
+        return (distances / self.thresholds.clamp_min(1e-9)).min()
 
     def is_familiar(self, tokens: Tensor) -> bool:
-        """Whether a picture's visual tokens (N, D) look like the training world's."""
-        return float(self.distance(summary(tokens))) <= self.threshold
+        """Whether a picture's visual tokens (N, D) look like those of a source."""
+        return float(self.distance(summary(tokens))) <= 1
 
     def save(self, folder: Path) -> None:
         """Write `familiarity.safetensors` into a checkpoint's folder."""
         state = {
-            "mean": self.mean,
+            "mean": self.means,
             "whitening": self.whitening.half().contiguous(),
-            "threshold": torch.tensor(self.threshold),
+            "threshold": self.thresholds,
         }
         save_file(state, folder / FILE)
 
     @classmethod
     def load(cls, folder: Path) -> Familiarity | None:
-        """The one of that checkpoint, or None where it has none."""
+        """The one of that checkpoint, or None where it has none; files of one source had no leading K."""
         if not (folder / FILE).exists():
             return None
         state = load_file(folder / FILE)
-        return cls(state["mean"], state["whitening"].float(), float(state["threshold"]))
+        width = state["mean"].shape[-1]
+        return cls(
+            state["mean"].reshape(-1, width),
+            state["whitening"].float().reshape(-1, width, width),
+            state["threshold"].reshape(-1),
+        )
+
+
+def _fit(vectors: Tensor, accepted: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean (F,), whitening (F, F) and threshold () of one source's summaries (pictures, F)."""
+    kept, spare = vectors[: len(vectors) * 4 // 5].double(), vectors[len(vectors) * 4 // 5 :]
+    covariance = kept.T.cov()
+    covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * covariance.diagonal().diag()
+    covariance += 1e-6 * covariance.diagonal().mean() * torch.eye(len(covariance))
+    whitening = torch.linalg.inv(torch.linalg.cholesky(covariance)).float()
+    mean = kept.mean(dim=0).float()
+    distances = _length((spare.float() - mean) @ whitening.T)
+    return mean, whitening, distances.quantile(accepted)
+
+
+def _length(whitened: Tensor) -> Tensor:
+    """Length of whitened vectors (N, F) by the square root of F: about 1 for a source's own pictures."""
+    return whitened.norm(dim=-1) / whitened.shape[-1] ** 0.5

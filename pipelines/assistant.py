@@ -332,7 +332,8 @@ def _left_undone(rest: Sequence[Request]) -> str:
 
 
 CHANGES = (
-    req.Edit, req.Background, req.CutOut, req.Extend, req.Move, req.Resize, req.Reshape, req.Forget, req.Undo,
+    req.Edit, req.Background, req.CutOut, req.Obscure, req.Extend, req.Move, req.Resize, req.Reshape,
+    req.Forget, req.Undo,
 )  # fmt: skip
 """Requests that must not be carried out where one before them in the message was not."""
 

@@ -20,6 +20,7 @@ from pipelines.engine import REMEMBERED_TURNS, About
 from pipelines.errors import MissingCapability
 from pipelines.interfaces import GUIDANCE, Inpainter, Segmenter, VisionLanguageModel
 from pipelines.language.vocabulary import Vocabulary
+from pipelines.room import require_room
 from pipelines.settings import Settings
 from pipelines.zero_gpu import GpuDecorator, run_on_zero_gpu
 
@@ -49,7 +50,9 @@ def load(settings: Settings | str | None = None, *, gpu: GpuDecorator | None = N
     """
     settings = Settings(settings) if isinstance(settings, str) else settings or Settings()
     device, why = find_device(settings.device)
-    vlm, about = load_vlm(settings.model, device, settings.dtype, why)
+    dtype, because = find_dtype(settings.dtype, device, released=is_released(settings.model))
+    require_room(settings, device, dtype)
+    vlm, about = load_vlm(settings.model, device, dtype, f"{why}; {because}")
     segmenter = load_segmenter(settings.segmenter, device)
     inpainter = load_inpainter(settings.inpainter, device)
     about = replace(about, paints=read_painted(inpainter.name))
@@ -81,7 +84,7 @@ def find_device(device: str) -> tuple[str, str]:
     return device, "as asked"
 
 
-def find_dtype(dtype: str, device: str, *, embedded: bool) -> tuple[str, str]:
+def find_dtype(dtype: str, device: str, *, released: bool) -> tuple[str, str]:
     """The dtype of SPHINX, and the reason in words.
 
     Raises:
@@ -91,23 +94,28 @@ def find_dtype(dtype: str, device: str, *, embedded: bool) -> tuple[str, str]:
         if dtype not in DTYPES:
             raise MissingCapability(f"There is no dtype {dtype}: use auto, {', '.join(DTYPES)}.")
         return dtype, f"{dtype} as asked"
-    if embedded and not device.startswith("cuda"):
+    if not released and not device.startswith("cuda"):
         return "float32", "float32, since the checkpoint is small"
     return "bfloat16", "bfloat16, half the memory of float32"
 
 
+def is_released(model: str) -> bool:
+    """Whether a name is that of a checkpoint that SPHINX's authors published."""
+    from model import checkpoints
+
+    return model in checkpoints.CHECKPOINTS and checkpoints.CHECKPOINTS[model].subfolder is not None
+
+
 def load_vlm(model: str, device: str, dtype: str, why: str) -> tuple[VisionLanguageModel, About]:
-    """SPHINX and what is to be said of it."""
+    """SPHINX and what is to be said of it. `why`: the reasons of the device and the dtype."""
     import torch
 
     from model import SphinxProcessor, checkpoints
     from model.familiarity import Familiarity
     from pipelines.vlm import SphinxVLM
 
-    released = model in checkpoints.CHECKPOINTS and checkpoints.CHECKPOINTS[model].subfolder is not None
-    dtype, because = find_dtype(dtype, device, embedded=not released)
     folder = model_folder(model, device, dtype)
-    place = "auto" if device == "cuda" and torch.cuda.device_count() > 1 and released else device
+    place = "auto" if device == "cuda" and torch.cuda.device_count() > 1 and is_released(model) else device
     try:
         network = checkpoints.load(folder, dtype=dtype, device=place)
         processor = SphinxProcessor.from_pretrained(folder)
@@ -125,7 +133,7 @@ def load_vlm(model: str, device: str, dtype: str, why: str) -> tuple[VisionLangu
     views = read_said(folder).get("views")
     vlm = SphinxVLM(network, processor, name=name, familiarity=Familiarity.load(folder), views=views)
     about = replace(
-        read_about(folder, name, device, f"{why}; {because}"),
+        read_about(folder, name, device, why),
         encoders=network.config.encoders,
         views=views or network.config.num_views,
         most_views=network.config.num_views,
@@ -152,7 +160,7 @@ def model_folder(model: str, device: str = "cpu", dtype: str = "float32") -> Pat
         )
     try:
         return checkpoints.fetch(model, dtype=dtype, device=device)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         raise MissingCapability(f"{model} cannot be fetched. {error}") from error
 
 

@@ -38,7 +38,6 @@ CANNOT = {
     "light": "I can't change the light of a picture; I can change one thing's colour, or the background.",
     "rotate": "I can't turn or mirror a picture.",
     "crop": "I can't crop or scale a picture.",
-    "blur": "I can't blur one thing; I can blur the background.",
     "generate": "I can't make a new picture; I can change this one.",
     "add": "I can't add a thing; I can put one in the place of another.",
     "zoom": "I can't zoom by words: turn the wheel over the picture, or pinch it.",

@@ -7,6 +7,7 @@ soft edges it is blended by alpha. Only the part of the picture that changes is 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ from pipelines.scene import Box, Mask
 EDGE = 0.0012  # of the picture's longer side: how soft the edge of a mask is, as the sigma of a blur
 LEAST_EDGE, MOST_EDGE = 0.6, 4.0  # pixels
 BLUR = 0.02  # of the picture's longer side: the sigma of a blurred background
+OBSCURED = 0.12  # of a thing's longer side: the sigma of its blur, or the side of a block of its mosaic
 BLUR_SIDE = 512  # pixels, longer side of the copy on which a background is blurred
 MOST_PIXELS = 50_000_000  # of a picture that an effect makes
 Fill = Callable[[Image.Image, Mask], Image.Image]  # a picture and a hole -> the picture with the hole filled
@@ -69,6 +71,28 @@ def blur_background(
 def grey_background(image: Image.Image, foreground: Sequence[Mask]) -> Image.Image:
     """Return the picture with everything but the foreground in shades of grey."""
     return _behind(image, foreground, image.convert("L").convert("RGB"))
+
+
+def obscure(image: Image.Image, things: Sequence[Mask], how: Literal["blur", "pixelate"]) -> Image.Image:
+    """Return the picture with things made unrecognisable: out of focus, or in blocks of one colour each.
+
+    Nothing outside their masks and the soft edges of these changes; alpha is kept.
+    """
+    result = image.copy()
+    for mask in things:
+        if not mask.bits:
+            continue
+        alpha, box = soft_alpha(mask, image.size)
+        crop = image.crop(box).convert("RGB")
+        size = max(1.0, OBSCURED * max(crop.size))
+        small_wh = (max(1, round(crop.width / size)), max(1, round(crop.height / size)))
+        small = crop.resize(small_wh, Image.Resampling.BOX)
+        kernel = Image.Resampling.NEAREST if how == "pixelate" else Image.Resampling.BICUBIC
+        layer = small.resize(crop.size, kernel).convert(image.mode)
+        if image.mode == "RGBA":
+            layer.putalpha(image.crop(box).getchannel("A"))
+        result.paste(layer, box[:2], Image.fromarray(alpha))
+    return result
 
 
 def plain_background(

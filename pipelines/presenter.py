@@ -14,7 +14,7 @@ from pipelines.abilities import ABILITIES
 from pipelines.conversation import say
 from pipelines.engine import About
 from pipelines.language.nouns import plural
-from pipelines.language.requests import CutOut, Extend, Move, Resize, Target
+from pipelines.language.requests import CutOut, Extend, Move, Obscure, Resize, Target
 from pipelines.readings import Reading
 from pipelines.scene import Scene, Span, Turn
 from pipelines.tasks.results import (
@@ -237,6 +237,10 @@ def _write_alteration(done: Alteration, scene: Scene, ids: Sequence[int]) -> Tex
             return _exported("Took the background away from", scene, ids)
         case CutOut():
             return _exported("Cut out:", scene, ids)
+        case Obscure(how="blur"):
+            return _with_names("Blurred, and nothing else changed:", scene, ids)
+        case Obscure():
+            return _with_names("Pixelated, and nothing else changed:", scene, ids)
         case Extend(direction=direction, share=share):
             side = "on every side" if direction == "all" else f"{SIDES[direction]}"
             return f"Extended the picture {side} by {share:.0%}: painted by {done.inpainter}.", ()

@@ -9,6 +9,7 @@ module knows no model.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import Any
@@ -28,8 +29,11 @@ from pipelines.interfaces import (
 )
 from pipelines.scene import Box, Click, Mask
 
-SECONDS = {"stream": 60, "in_distribution": 15, "outline": 15, "paint": 60}
-"""Of GPU a verb may take, loading the weights onto it included; asked of a visitor's quota beforehand."""
+LOADING_S = 15  # of GPU that any call may take, weights loaded onto it and the picture looked at
+TOKEN_S = 0.1  # that each token of an answer may take
+STEP_S = 1.0  # that each step of a painting may take
+LONGEST_S = 120  # that are asked for at most, which is what ZeroGPU lends a visitor at a time
+"""Bounds, not measurements: a call that takes longer is ended, one that takes less gives the rest back."""
 
 Served = Callable[..., Generator[Any, None, None]]
 """(verb, its arguments) -> its answers, one after the other."""
@@ -43,7 +47,7 @@ def run_on_zero_gpu(
     """Wrap the three models so that every call runs under the GPU decorator."""
     models = {"stream": vlm, "in_distribution": vlm, "outline": segmenter, "paint": inpainter}
 
-    @gpu(duration=lambda verb, *given, **named: SECONDS[verb])
+    @gpu(duration=seconds)
     def serve(verb: str, *given: Any, **named: Any) -> Generator[Any, None, None]:
         try:
             answer = getattr(models[verb], verb)(*given, **named)
@@ -60,6 +64,22 @@ def run_on_zero_gpu(
         _RemoteSegmenter(segmenter.name, serve),
         _RemoteInpainter(inpainter.name, inpainter.for_photographs, serve),
     )
+
+
+def seconds(verb: str, *given: Any, **named: Any) -> int:
+    """Seconds of GPU to borrow for a call: asked of a visitor's quota beforehand; less is lent sooner.
+
+    Args:
+        verb: of the three models.
+        given, named: the call's arguments; its `options` say how much is to be computed.
+    """
+    options = named.get("options")
+    wanted = float(LOADING_S)
+    if verb == "stream" and isinstance(options, GenerationOptions):
+        wanted += TOKEN_S * options.max_new_tokens
+    elif verb == "paint" and isinstance(options, InpaintOptions):
+        wanted += STEP_S * options.steps
+    return min(math.ceil(wanted), LONGEST_S)
 
 
 def _answers(served: Generator[Any, None, None]) -> Generator[Any, None, None]:

@@ -11,7 +11,6 @@ import json
 import logging
 import multiprocessing
 import random
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +25,8 @@ from transformers.cache_utils import DynamicCache, StaticCache
 
 from model import STOP, SphinxForConditionalGeneration, SphinxProcessor, turn_end
 from model.training.data import scene_shape
-from model.training.headline import headlines, write_headlines
+from model.training.headline import TOPICS_NEEDED, headlines, write_headlines
+from model.training.learnt_kinds import named_by_kind
 from model.training.photos import MAIN_KINDS, PhotoLibrary, PhotoSource, load_photos
 from model.training.question_generator import QuestionGenerator
 from model.training.questions import QA, TOPICS, eval_question
@@ -312,42 +312,55 @@ def table(found: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns an exit status."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m model.training.evaluate", description="What a nano checkpoint can do."
     )
-    parser.add_argument("--checkpoint", type=Path, default=Path("assets/sphinx-nano"))
-    parser.add_argument("--seed", type=int, default=FIRST_SEED)
-    parser.add_argument("--count", type=int, default=500, help="scenes a figure; 0: photographs only")
-    parser.add_argument("--topics", nargs="+", choices=list(TOPICS), default=list(TOPICS), metavar="TOPIC")
-    parser.add_argument("--photos", type=Path, help="a folder of labelled photographs, asked about too")
-    parser.add_argument("--split", default="val", help="of the photographs")
-    parser.add_argument("--limit", type=int, help="photographs at most")
-    parser.add_argument("--views", type=int, help="1: the global view only")
-    parser.add_argument("--encoders", nargs="+", help="only these encoders")
-    parser.add_argument("--style", choices=("synthetic", "real"))
-    parser.add_argument("--held-out", action="store_true", help="combinations that training never shows")
-    parser.add_argument("--grey", action="store_true", help="control: a grey picture in place of each")
-    parser.add_argument(
-        "--random-weights", action="store_true", help="control: the same model, never trained"
-    )
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--workers", type=int, default=1, help="processes that ask, of one thread each")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--replies", action="store_true", help="also print every question with its reply")
+    add = parser.add_argument
+    add("--checkpoint", type=Path, default=Path("assets/sphinx-nano"))
+    add("--seed", type=int, default=FIRST_SEED)
+    add("--count", "--scenes", type=int, default=500, help="scenes a figure; 0: photographs only")
+    add("--topics", nargs="+", choices=list(TOPICS), default=list(TOPICS), metavar="TOPIC")
+    add("--headlines", dest="topics", action="store_const", const=list(TOPICS_NEEDED),
+        help="only the topics that the table of headlines needs")  # fmt: skip
+    add("--photos", type=Path, help="a folder of labelled photographs, asked about too")
+    add("--split", default="val", help="of the photographs")
+    add("--limit", type=int, help="photographs at most")
+    add("--views", type=int, help="1: the global view only")
+    add("--encoders", nargs="+", help="only these encoders")
+    add("--style", choices=("synthetic", "real"))
+    add("--held-out", action="store_true", help="combinations that training never shows")
+    add("--grey", action="store_true", help="control: a grey picture in place of each")
+    add("--random-weights", action="store_true", help="control: the same model, never trained")
+    add("--device", default="auto")
+    add("--workers", type=int, default=1, help="processes that ask, of one thread each")
+    add("--json", action="store_true")
+    add("--replies", action="store_true", help="also print every question with its reply")
+    return parser
+
+
+def _asked_for(arguments: argparse.Namespace, conditions: Conditions) -> dict[str, EvalSet]:
+    """The questions that the command line asks for, by source.
+
+    Raises:
+        ValueError: the seed is one of training's, or the folder holds no photographs of that split.
+    """
+    eval_sets = {}
+    library = load_photos(arguments.photos, arguments.split, arguments.limit) if arguments.photos else None
+    if arguments.count:
+        eval_sets["world"] = make_eval_set(arguments.seed, arguments.count, arguments.topics, conditions)
+    if library is not None:
+        asked = [topic for topic in PHOTO_TOPICS if topic in arguments.topics]
+        eval_sets["photographs"] = photo_eval_set(library, asked, grey=arguments.grey)
+    return eval_sets
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns an exit status."""
+    parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.workers > 1:
         torch.set_num_threads(1)  # threads do not survive the fork
-    try:
-        library = (
-            load_photos(arguments.photos, arguments.split, arguments.limit) if arguments.photos else None
-        )
-    except ValueError as error:
-        parser.error(str(error))
-    model, processor = load(arguments.checkpoint, arguments.device)
-    if arguments.random_weights:
-        model = untrained(model)
     conditions = Conditions(
         arguments.views,
         tuple(arguments.encoders) if arguments.encoders else None,
@@ -356,28 +369,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.held_out,
     )
     try:
-        eval_set = make_eval_set(arguments.seed, arguments.count, arguments.topics, conditions)
+        eval_sets = _asked_for(arguments, conditions)
     except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    eval_sets = {"world": eval_set} if arguments.count else {}
-    if library is not None:
-        asked = [topic for topic in PHOTO_TOPICS if topic in arguments.topics]
-        eval_sets["photographs"] = photo_eval_set(library, asked, grey=arguments.grey)
+        parser.error(str(error))
+    model, processor = load(arguments.checkpoint, arguments.device)
+    if arguments.random_weights:
+        model = untrained(model)
     found: dict[str, dict[str, dict[str, float]]] = {}
     for source, part in eval_sets.items():
         answer(model, processor, part, conditions, progress=True, workers=arguments.workers)
         found[source] = figures(part.questions)
+        if source == "photographs":
+            found["photographs by kind"] = named_by_kind((e.qa, e.reply) for e in part.questions)
         if arguments.replies:
             for e in part.questions:
                 print(f"{e.qa.topic}: {e.qa.question!r}\n    wanted {e.qa.answer!r}\n    got    {e.reply!r}")
-    lines = headlines(found.get("world", {}), found.get("photographs", {}))
     if arguments.json:
         print(json.dumps(found, indent=1))
         return 0
     for source, figures_found in found.items():
         print(f"{source}\n{table(figures_found)}\n")
-    print(write_headlines(lines))
+    print(write_headlines(headlines(found.get("world", {}), found.get("photographs", {}))))
     return 0
 
 

@@ -1,15 +1,17 @@
-"""The families of questions a checkpoint is trained on, in a visitor's terms, with the sources of each.
+"""What a nano checkpoint was trained on, in a visitor's terms: kinds by source, looks, families of questions.
 
-`abilities.json` lists them, so that whoever reads a visitor's words can refuse what no training ever asked.
-A family is made of topics (`model.training.topics`); a test holds that every topic belongs to one.
+`abilities.json` lists them (`pipelines/language/vocabulary.py` reads it), so that whoever reads a visitor's
+words can refuse what no training ever asked. A family is a kind of question in free words; it is made of
+topics (`model.training.topics`), and a test holds that every such topic belongs to one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from model.training.photos.library import VOC_KINDS
-from model.training.world import ACTIONS, COLOURS, PATTERNS, THING_KINDS
+from model.training.question_generator import VALUES
+from model.training.world import ACTIONS, COLOURS, PATTERNS, RELATIONS, THING_KINDS
 
 WORLD, PHOTOGRAPHS = "world", "photographs"
 BOTH = (WORLD, PHOTOGRAPHS)
@@ -24,74 +26,55 @@ class Family:
     sources: tuple[str, ...] = BOTH
 
 
+# Those with a [[question]] in `pipelines/language/grammar.toml` have its name.
 FAMILIES: dict[str, Family] = {
-    "kind": Family("What is the red thing?", ("kind", "largest")),
-    "colour": Family("What colour is the car?", ("colour", "is-it")),
+    "kind": Family("What is the red thing?", ("kind",), (WORLD,)),
+    "largest": Family("What is the largest thing?", ("largest",), (PHOTOGRAPHS,)),
+    "colour": Family("What colour is the car?", ("colour",)),
     "clothes": Family("What colour does the person wear?", ("clothes",), (WORLD,)),
     "size": Family("Is the ball small or large?", ("size",), (WORLD,)),
     "pattern": Family("What pattern does the cup have?", ("pattern",), (WORLD,)),
     "action": Family("What is the person doing?", ("action",), (WORLD,)),
-    "place": Family("What kind of place or picture is this?", ("scene",)),
-    "count": Family("How many dogs are there?", tuple(f"count-{n}" for n in range(6))),
-    "count-coloured": Family("How many red things are there?", ("count-coloured",), (WORLD,)),
+    "is-it": Family("Is the car red?", ("is-it",)),
+    "scene": Family("What kind of place or picture is this?", ("scene",)),
+    "count": Family(
+        "How many dogs are there?", (*(f"count-{n}" for n in range(6)), "count-coloured")
+    ),
     "is-there": Family(
         "Is there a cat?",
         ("is-there-present", "is-there-absent", "is-there-kind-absent", "is-there-near-miss"),
     ),
-    "sides": Family("Is the dog left or right of the cat?", ("relation-word", "relation-true")),
+    "relation-word": Family("Is the dog left or right of the cat?", ("relation-word",)),
+    "relation-true": Family("Is the dog left of the cat?", ("relation-true",)),
     "on-what": Family("What is the cup on?", ("on-what",), (WORLD,)),
-    "locate": Family(
-        "Find the left dog.",
-        (
-            "locate", "locate-small", "locate-largest", "locate-absent", "locate-kind-absent",
-            "locate-near-miss",
-        ),
-    ),
-    "locate-relation": Family("Find the dog left of the car.", ("relation",)),
-    "find-all": Family("Find all people.", ("detect", "detect-several", "detect-all", "detect-absent")),
-    "region": Family("What is in this region?", ("region", "region-largest", "region-empty")),
-    "caption": Family("Describe the picture in one sentence.", ("caption",)),
-    "detail": Family("Describe the picture in detail.", ("detail",)),
-    "grounded-caption": Family("Describe the picture with a box for each thing.", ("grounded",)),
-    "dense": Family("Name every thing with its box.", ("dense",)),
-    "pose": Family("Give the pose of the person in this region.", ("pose", "pose-several", "pose-absent")),
-    "joint": Family("Where is the left elbow of the person in this region?", ("joint",)),
-    "marks": Family("What are marks 1 and 2?", ("marks", "marks-relation")),
-    "odd": Family(
-        "What is odd?", ("odd", "odd-damaged", "odd-word", "odd-absent", "damaged"), (WORLD,)
-    ),
-    "layout": Family(
-        "Show the layout of the page.",
-        ("layout", "layout-absent", "detect-block", "locate-block"),
-        (WORLD,),
-    ),
-    "text": Family(
-        "Read all words.",
-        ("text", "text-absent", "read-word", "locate-word", "locate-word-absent"),
-        (WORLD,),
-    ),
-    "chart": Family(
-        "Give the chart as a table.", ("chart", "chart-absent", "chart-value", "chart-most"), (WORLD,)
-    ),
-    "screen": Family("Find the save button.", ("screen", "screen-absent"), (WORLD,)),
+    "damaged": Family("Is the chair broken?", ("damaged",), (WORLD,)),
+    "odd-word": Family("What is odd?", ("odd-word",), (WORLD,)),
+    "read-word": Family("What does the sign say?", ("read-word",), (WORLD,)),
+    "chart-value": Family("What is the value of MON?", ("chart-value",), (WORLD,)),
+    "chart-most": Family("Which one has the largest value?", ("chart-most",), (WORLD,)),
+    "chart-least": Family("Which one has the smallest value?", ("chart-most",), (WORLD,)),
 }  # fmt: skip
 
 
-def trained_on(*, photographs: bool) -> dict[str, object]:
-    """What `abilities.json` says of the data: kinds by source, colours, actions, patterns, families.
+def trained_on(photo_kinds: Sequence[str] | None = None) -> Mapping[str, object]:
+    """What `abilities.json` says of the training data, in the schema of `pipelines/language/vocabulary.py`.
 
-    Args: photographs: whether the checkpoint has seen any.
+    Args: photo_kinds: the kinds that were learnt from photographs; None where no photograph was seen.
     """
-    kinds = {WORLD: ["person", *THING_KINDS], PHOTOGRAPHS: list(VOC_KINDS) if photographs else []}
-    seen = BOTH if photographs else (WORLD,)
+    seen = (WORLD,) if photo_kinds is None else BOTH
     families = {
         name: {"example": family.example, "sources": [s for s in family.sources if s in seen]}
         for name, family in FAMILIES.items()
     }
     return {
-        "kinds": kinds,
+        "talks": False,
+        "languages": ["en"],
+        "kinds": {WORLD: ["person", *THING_KINDS, "sign"], PHOTOGRAPHS: list(photo_kinds or ())},
         "colours": list(COLOURS),
-        "actions": list(ACTIONS),
+        "sizes": list(VALUES["size"]),
         "patterns": list(PATTERNS),
-        "question_families": {name: row for name, row in families.items() if row["sources"]},
+        "actions": list(ACTIONS),
+        "relations": list(RELATIONS),
+        "families": {name: row for name, row in families.items() if row["sources"]},
+        "lettering": "capitals",
     }

@@ -11,6 +11,11 @@ from dataclasses import dataclass
 Found = Mapping[str, Mapping[str, float]]  # topic -> figures, as `evaluate.figures` gives them
 
 COUNTS = tuple(f"count-{n}" for n in range(6))
+TOPICS_NEEDED = (
+    *COUNTS, "largest", "region-largest", "locate-largest", "is-there-present", "is-there-kind-absent",
+    "locate-kind-absent", "detect-all", "detect-several", "odd", "odd-damaged", "chart", "text", "screen",
+    "screen-absent", "region",
+)  # fmt: skip  # for the table; "region" beside it, for the kinds of photographs one by one
 
 
 @dataclass(frozen=True, slots=True)

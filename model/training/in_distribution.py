@@ -1,6 +1,6 @@
-"""Teach a checkpoint to know its own world: fit `model.familiarity` to what its encoders make of it.
+"""Teach a checkpoint to know its own sources: fit `model.familiarity` to what its encoders make of them.
 
-Only the training world is seen here; photographs never set the threshold, they only measure it.
+The sources are the drawn world and, for a checkpoint that was trained on photographs, those photographs.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tqdm import tqdm
 from model import SphinxForConditionalGeneration, SphinxProcessor
 from model.familiarity import Familiarity, summary
 from model.training.data import KIND_WEIGHTS, draw_for_training
+from model.training.photos import PhotoLibrary
 
 PICTURES = 3000
 FIRST = 700_000  # number of the first picture
@@ -48,15 +49,23 @@ def fit(
     *,
     views: int | None,
     pictures: int = PICTURES,
+    photographs: PhotoLibrary | None = None,
 ) -> Familiarity:
-    """Fit to `pictures` of the training world and write the result into the checkpoint's folder."""
+    """Fit to `pictures` of the training world, and as many photographs where it was trained on some.
+
+    The result is written into the checkpoint's folder.
+    """
 
     def drawn() -> Iterable[Image.Image]:
         for number in tqdm(range(FIRST, FIRST + pictures), desc="getting familiar", mininterval=5.0):
             size = random.Random(f"familiar {number}").choice(SIZES)
             yield Image.fromarray(draw_for_training(number, size=size, shares=KIND_WEIGHTS)[0])
 
-    familiarity = Familiarity.fit(summaries(model, processor, drawn(), views))
+    sources = [summaries(model, processor, drawn(), views)]
+    if photographs is not None:
+        seen = tqdm(photographs.pixels[:pictures], desc="photographs", mininterval=5.0)
+        sources.append(summaries(model, processor, map(Image.fromarray, seen), views))
+    familiarity = Familiarity.fit(sources)
     familiarity.save(folder)
     return familiarity
 
@@ -70,5 +79,5 @@ def noticed(
 ) -> dict[str, float]:
     """How many pictures there are ("n"), and the share of them taken to be from another world ("noticed")."""
     rows = summaries(model, processor, images, views)
-    strange = [float(familiarity.distance(row)) > familiarity.threshold for row in rows]
+    strange = [float(familiarity.distance(row)) > 1 for row in rows]
     return {"n": len(strange), "noticed": sum(strange) / len(strange)}

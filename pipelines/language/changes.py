@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import cast
+from typing import Literal, cast
 
 from pipelines.language import requests as req
 from pipelines.language.choosing import GENERIC, fitting, resolve
@@ -122,7 +122,14 @@ def vague_edit(said: Said) -> Built:
 
 
 def background_effect(said: Said) -> Built:
-    return req.Background(cast(req.Effect, said.given))
+    """The background changes; all things stay as they are, or only those that are named."""
+    effect = cast(req.Effect, said.given)
+    if not said["kept"] or means_everything(said["kept"], said):
+        return req.Background(effect)
+    noun = said.noun("kept")
+    if problem := _open_question(noun, said):
+        return problem
+    return req.Background(effect, keep=resolved(noun, said))
 
 
 def background_wish(said: Said) -> Built:
@@ -131,6 +138,14 @@ def background_wish(said: Said) -> Built:
     if not wish or is_clause(wish) or re.match(r"(?:the|in|find|show|segment|describe)\b", wish):
         return None
     return req.Background("colour", wish) if is_colour(wish) else req.Edit("background", Target(), wish)
+
+
+def obscure(said: Said) -> Built:
+    """A thing is blurred or pixelated where it is."""
+    if means_everything(said["target"], said):
+        return req.AskBack((), "Everything? Say what should stay: “blur everything but the …”.")
+    how = cast(Literal["blur", "pixelate"], said.given)
+    return change(said, "target", lambda target: req.Obscure(target, how))
 
 
 _SIDES: dict[str, req.Direction] = {
@@ -232,8 +247,8 @@ def forget(said: Said) -> Built:
 
 
 _BUILDERS: tuple[Build, ...] = (
-    remove, keep, recolour, vague_edit, background_effect, background_wish, extend, move, resize, join,
-    subtract, select, forget,
+    remove, keep, recolour, vague_edit, background_effect, background_wish, obscure, extend, move, resize,
+    join, subtract, select, forget,
 )  # fmt: skip
 BUILDERS = {build.__name__: build for build in _BUILDERS} | {
     "replace": replace_thing,

@@ -119,6 +119,9 @@ def _pronoun(phrase: str, context: Context) -> Noun | None:
         if target:
             return Noun(target, plural=target.every)
     ids = selected(context.scene) if one else recent(context.scene)
+    someone = re.fullmatch(r"he|him|his|she|her", phrase)
+    if not ids and someone and "person" in context.vocabulary.kinds:
+        return Noun(Target("person"))
     return Noun(Target(region_ids=ids), plural=bool(many))
 
 
@@ -243,6 +246,9 @@ def _aside(phrase: str, reading: _Reading, context: Context) -> str:
             return match["rest"]
     if match := relation.fullmatch(phrase):
         near = read_noun(match["near"], context)
+        if near.unknown in lexicon().words["places"] and match["relation"] in ("on", "in", "at", "by"):
+            reading.notes.append((f"{match['relation']} {match['near']}", ""))
+            return _aside(match["rest"], reading, context)
         if near.understood or near.unknown:
             reading.relation, reading.near = lexicon().relations[match["relation"]], near
             return match["rest"]

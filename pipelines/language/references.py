@@ -18,7 +18,7 @@ _NUMBERED = re.compile(
     re.IGNORECASE,
 )
 SINGULAR = (
-    r"(?:it|this|that|him|her|he|she|(?:this|that) (?:one|thing|object|region|area|place|person|part)"
+    r"(?:it|this|that|him|his|her|he|she|(?:this|that) (?:one|thing|object|region|area|place|person|part)"
     r"|(?:the )?(?:selected|current|marked|clicked) (?:one|thing|object|region|area|person|part)"
     r"|(?:the )?selection|(?:my|the) click|what i (?:clicked|selected|marked)|here|there)"
 )

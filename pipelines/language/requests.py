@@ -154,10 +154,14 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """Change what is behind the things without a model: blurred, grey, transparent, or of one colour."""
+    """Change what is behind the things without a model: blurred, grey, transparent, or of one colour.
+
+    `keep` is what stays as it is, all things where it is None.
+    """
 
     effect: Effect
     colour: str = ""
+    keep: Target | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,14 @@ class CutOut:
     """A picture of the target alone, transparent around it."""
 
     target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Obscure:
+    """Make a thing unrecognisable where it is, without a model: blurred, or in a coarse mosaic."""
+
+    target: Target
+    how: Literal["blur", "pixelate"] = "blur"
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +294,7 @@ class AskBack:
 
 Request = (
     Ask | Check | Look | Find | Outline | Everything | Describe | Pose | Marks
-    | Edit | Background | CutOut | Extend | Move | Resize | Reshape | Select | Forget | Undo | Redo
+    | Edit | Background | CutOut | Obscure | Extend | Move | Resize | Reshape | Select | Forget | Undo | Redo
     | Help | SmallTalk | CannotDo | NotUnderstood | UnknownWord | AskBack
 )  # fmt: skip
 

@@ -31,6 +31,7 @@ _VERBATIM = re.compile(r"<\s*mark \d+\s*>|\w: .+ or ", re.IGNORECASE)  # marks w
 _CHANGES = (
     req.Edit,
     req.Background,
+    req.Obscure,
     req.Extend,
     req.Move,
     req.Resize,

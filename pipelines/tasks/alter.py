@@ -19,7 +19,7 @@ from pipelines.inpainting.holes import removal_hole
 from pipelines.intake import Photo, over_white
 from pipelines.interfaces import Painting, ReplyOptions
 from pipelines.language.colours import COLOURS, colours_in
-from pipelines.language.requests import Background, CutOut, Direction, Extend, Move, Resize
+from pipelines.language.requests import Background, CutOut, Direction, Extend, Move, Obscure, Resize
 from pipelines.scene import Box, Click, Keypoint, Mask, Picture, Point, Record, Region, Scene
 from pipelines.tasks.changing import outline_foreground, outline_targets
 from pipelines.tasks.regions import need_picture, need_region
@@ -30,10 +30,16 @@ STEPS: dict[Direction, tuple[int, int]] = {"left": (-1, 0), "right": (1, 0), "up
 
 
 def background(engine: Engine, scene: Scene, request: Background, options: ReplyOptions) -> Results:
-    """Change what is behind the things of the page, or behind all that SPHINX names."""
-    scene = yield from outline_foreground(engine, scene, options)
+    """Change what is behind what the request keeps, the things of the page, or all that SPHINX names."""
+    if request.keep:
+        targets = yield from outline_targets(engine, scene, request, options)
+        if targets is None:
+            return
+        scene, ids = targets
+    else:
+        scene = yield from outline_foreground(engine, scene, options)
+        ids = tuple(region.id for region in scene.regions if region.mask)
     picture = need_picture(scene)
-    ids = tuple(region.id for region in scene.regions if region.mask)
     image, keep = engine.image(picture), _masks(scene, ids)
     match request.effect:
         case "blur":
@@ -57,6 +63,17 @@ def show_alone(engine: Engine, scene: Scene, request: CutOut, options: ReplyOpti
     scene, ids = targets
     alone = _alone(engine, need_picture(scene), _masks(scene, ids))
     yield _changed(engine, scene, alone, Alteration(request), ids)
+
+
+def obscure(engine: Engine, scene: Scene, request: Obscure, options: ReplyOptions) -> Results:
+    """Blur or pixelate the target; it stays a region of the page."""
+    targets = yield from outline_targets(engine, scene, request, options)
+    if targets is None:
+        return
+    scene, ids = targets
+    picture = need_picture(scene)
+    changed = effects.obscure(engine.image(picture), _masks(scene, ids), request.how)
+    yield _changed(engine, scene, engine.pictures.add(changed, like=picture), Alteration(request), ids)
 
 
 def _alone(engine: Engine, picture: Picture, keep: Sequence[Mask]) -> Picture:

@@ -10,14 +10,24 @@ from pipelines.engine import Engine
 from pipelines.errors import DemoError
 from pipelines.interfaces import ReplyOptions
 from pipelines.language.lexicon import is_relation
-from pipelines.language.requests import AskBack, CutOut, Edit, Move, Outline, Resize, Target
+from pipelines.language.requests import (
+    AskBack,
+    Background,
+    CutOut,
+    Edit,
+    Move,
+    Obscure,
+    Outline,
+    Resize,
+    Target,
+)
 from pipelines.scene import Record, Scene
 from pipelines.tasks.converse import converse
 from pipelines.tasks.outline import outline
 from pipelines.tasks.regions import need_picture
 from pipelines.tasks.results import Listing, Question, TaskResult, Unmet, relay
 
-Change = Edit | CutOut | Move | Resize
+Change = Edit | CutOut | Obscure | Move | Resize | Background
 Targets = Generator[TaskResult, None, tuple[Scene, tuple[int, ...]] | None]
 NO_FOREGROUND = "What should stay as it is? Click it or outline it first, then change the background."
 
@@ -28,14 +38,16 @@ def outline_targets(engine: Engine, scene: Scene, request: Change, options: Repl
     None where they were not found, or where several were that one of may be meant: the last result that was
     yielded says so, and nothing is to be changed.
     """
-    ids = request.target.region_ids
+    target = (request.keep or Target()) if isinstance(request, Background) else request.target
+    means_one = names_one(target)
+    ids = target.region_ids
     if ids and all((region := scene.region(number)) and region.mask for number in ids):
         return replace(scene, selected=ids[0]), ids
-    target = request.target
-    if target.plain and means_one(target) and not engine.about.vocabulary.talks:
+    wanted = target
+    if target.plain and means_one and not engine.about.vocabulary.talks:
         # a small checkpoint finds one of several without a word: whether there are more is asked first
-        target = replace(target, every=not is_relation(target.phrase))
-    found = yield from relay(outline(engine, scene, Outline(target), options))
+        wanted = replace(target, every=not is_relation(target.phrase))
+    found = yield from relay(outline(engine, scene, Outline(wanted), options))
     ids = tuple(i for i in found.region_ids if (region := found.scene.region(i)) and region.mask)
     if isinstance(found.outcome, Unmet):
         if found.region_ids:
@@ -43,16 +55,16 @@ def outline_targets(engine: Engine, scene: Scene, request: Change, options: Repl
         yield replace(found, status="final")
         return None
     if not ids:
-        missing = Unmet(request.target) if isinstance(found.outcome, Listing) else found.outcome
+        missing = Unmet(target) if isinstance(found.outcome, Listing) else found.outcome
         yield replace(found, status="final", outcome=missing)
         return None
-    if len(ids) > 1 and means_one(request.target):
+    if len(ids) > 1 and means_one:
         yield ask_which(engine, found.scene, request, ids)
         return None
     return found.scene, ids
 
 
-def means_one(target: Target) -> bool:
+def names_one(target: Target) -> bool:
     """Whether a target's words name one thing."""
     return not (target.every or target.but or target.region_ids)
 
@@ -80,8 +92,16 @@ def _words(request: Change, number: int) -> str:
             return f"replace #{number} with a {wish}"
         case CutOut():
             return f"cut out #{number}"
+        case Obscure(how=how):
+            return f"{how} #{number}"
         case Move(direction=direction):
             return f"move #{number} {direction}"
+        case Background():
+            return (
+                f"blur everything except #{number}"
+                if request.effect == "blur"
+                else f"grey everything except #{number}"
+            )
         case Resize(factor=factor):
             return f"make #{number} {'larger' if factor > 1 else 'smaller'}"
 

@@ -13,7 +13,7 @@ from pipelines.interfaces import ReplyOptions
 from pipelines.language import requests as req
 from pipelines.language.requests import Request
 from pipelines.scene import Scene
-from pipelines.tasks.alter import background, extend, move, show_alone
+from pipelines.tasks.alter import background, extend, move, obscure, show_alone
 from pipelines.tasks.ask import ask, describe, marks
 from pipelines.tasks.check import check
 from pipelines.tasks.edit import edit
@@ -41,6 +41,7 @@ TASKS: dict[type, Task] = {
     req.Edit: edit,
     req.Background: background,
     req.CutOut: show_alone,
+    req.Obscure: obscure,
     req.Extend: extend,
     req.Move: move,
     req.Resize: move,

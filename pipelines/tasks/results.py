@@ -21,6 +21,7 @@ from pipelines.language.requests import (
     MaskAction,
     Move,
     NotUnderstood,
+    Obscure,
     Resize,
     SmallTalk,
     Target,
@@ -103,7 +104,7 @@ class Alteration:
     `effect` is that of a background; `inpainter` is empty where nothing was painted.
     """
 
-    request: Extend | Move | Resize | CutOut | Effect
+    request: Extend | Move | Resize | CutOut | Obscure | Effect
     colour: str = ""
     inpainter: str = ""
 

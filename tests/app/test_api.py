@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -143,7 +144,8 @@ def visited(address, calls):
             results = [await session.call_tool(tools[name].name, values) for name, values in calls]
             return tools, results
 
-    return asyncio.run(visit())
+    with ThreadPoolExecutor(1) as thread:  # in the tests' own thread the browser's event loop is running
+        return thread.submit(asyncio.run, visit()).result()
 
 
 def test_mcp_lists_and_calls_every_endpoint(address, shown):

@@ -34,7 +34,7 @@ DEPTH = 2  # layers that are measured
 @cache
 def nano() -> SphinxVLM:
     """The embedded checkpoint on the CPU."""
-    vlm, _ = load_vlm(Settings().model, "cpu", "auto", "")
+    vlm, _ = load_vlm(Settings().model, "cpu", "float32", "")
     assert isinstance(vlm, SphinxVLM)
     return vlm
 

@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
 
 
 def test_a_checkpoint_from_a_folder(folder, drawing):
-    vlm, about = catalog.load_vlm(str(folder), "cpu", "auto", "no GPU was found")
+    vlm, about = catalog.load_vlm(str(folder), "cpu", "float32", "no GPU was found")
     assert about.model == "sphinx-tiny-random"
     assert about.remembers
     assert about.encoders == ("clip", "convnext", "dinov2", "qformer")
@@ -59,12 +59,12 @@ def test_the_device_and_the_reason():
     assert "GPU" in catalog.find_device("auto")[1]
     with pytest.raises(MissingCapability, match="not here"):
         catalog.find_device("xpu:7")
-    assert catalog.find_dtype("auto", "cpu", embedded=True)[0] == "float32"
-    assert catalog.find_dtype("auto", "cuda", embedded=True)[0] == "bfloat16"
-    assert catalog.find_dtype("auto", "cpu", embedded=False)[0] == "bfloat16"
-    assert catalog.find_dtype("nf4", "cuda", embedded=False)[0] == "nf4"
+    assert catalog.find_dtype("auto", "cpu", released=False)[0] == "float32"
+    assert catalog.find_dtype("auto", "cuda", released=False)[0] == "bfloat16"
+    assert catalog.find_dtype("auto", "cpu", released=True)[0] == "bfloat16"
+    assert catalog.find_dtype("nf4", "cuda", released=True)[0] == "nf4"
     with pytest.raises(MissingCapability, match="dtype"):
-        catalog.find_dtype("float12", "cpu", embedded=True)
+        catalog.find_dtype("float12", "cpu", released=False)
 
 
 def test_what_is_not_there_is_explained(tmp_path, monkeypatch):
@@ -72,7 +72,7 @@ def test_what_is_not_there_is_explained(tmp_path, monkeypatch):
         catalog.model_folder("nothing")
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(MissingCapability, match="cannot be loaded"):
-        catalog.load_vlm(str(tmp_path), "cpu", "auto", "")
+        catalog.load_vlm(str(tmp_path), "cpu", "float32", "")
     with pytest.raises(MissingCapability, match="no inpainting pipeline"):
         catalog.load_inpainter(str(tmp_path), "cpu")
     assert "nothing new" in catalog.read_painted(catalog.load_inpainter("opencv", "cpu").name)

@@ -162,3 +162,18 @@ def test_a_thing_becomes_larger_about_its_middle_and_may_leave_the_picture_in_pa
         with pytest.raises(DemoError):
             effects.move_thing(image, mask, green, by=by, scale=scale)
     assert effects.moved(mask, 500, 0, SIZE) == m.EMPTY
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("how", ["blur", "pixelate"])
+def test_obscuring_changes_the_thing_alone_and_keeps_alpha(mode, how):
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (96, 128, len(mode)), dtype=np.uint8), mode)
+    plane = np.zeros((96, 128), bool)
+    plane[30:60, 40:90] = True
+    changed = np.asarray(effects.obscure(image, [Mask.from_array(plane)], how)).astype(int)
+    apart = np.abs(changed[..., :3] - np.asarray(image)[..., :3]).sum(axis=2)
+    assert np.median(apart[plane]) > 60
+    assert apart[:20].max() == apart[:, :30].max() == 0
+    if mode == "RGBA":
+        assert (changed[..., 3] == np.asarray(image)[..., 3]).all()

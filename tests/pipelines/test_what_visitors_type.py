@@ -6,6 +6,7 @@ that the time goes into what is understood.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -144,6 +145,27 @@ def test_blurring_the_background_changes_nothing_else(at):
     assert visit.labels == ["book"]
     assert "hide" not in visit.say("undo")
     assert (visit.pixels == before).all()
+
+
+def test_hiding_a_thing_blurs_it_where_it_is_and_erases_nothing(at):
+    visit = at("05-table")
+    visit.say("segment the fish")
+    before = visit.pixels
+    assert visit.say("hide it").startswith("Blurred, and nothing else changed: fish (#1)")
+    inside = visit.scene.regions[0].mask.array(visit.scene.picture.size_wh)
+    assert visit.changed(before)[inside].max() > 60
+    near = cv2.dilate(inside.astype(np.uint8), np.ones((17, 17), np.uint8)).astype(bool)
+    assert visit.changed(before)[~near].max() == 0
+    assert visit.labels == ["fish"]
+
+
+def test_all_but_what_is_named_is_blurred(at):
+    visit = at("05-table")
+    before = visit.pixels
+    assert "this stays sharp: fish (#1)" in visit.say("blur everything except the fish")
+    inside = visit.scene.regions[0].mask.array(visit.scene.picture.size_wh)
+    assert np.median(visit.changed(before)[inside]) == 0
+    assert visit.changed(before)[~inside].max() > 60
 
 
 def test_case_never_matters(at):

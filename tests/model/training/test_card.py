@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from model.training.card import PROMISES, abilities, again, card, is_there_f1, main, photographs, speed
+from model.training.abilities_file import abilities
+from model.training.card import main, photographs
 from model.training.evaluate import Conditions, figures, load, make_eval_set
+from model.training.families import FAMILIES
+from model.training.measuring import Effort, Measurement, again, speed
+from model.training.model_card import Training, is_there_f1, model_card
+from model.training.promises import PROMISES
 from model.training.questions import TOPICS
+from pipelines.language import Vocabulary
 
 CHECKPOINT = Path(__file__).parents[3] / "assets" / "sphinx-nano"
 PACE = {"n": 3.0, "first_word_s": 0.25, "tokens_per_s": 80.0}
@@ -41,13 +49,16 @@ def test_what_is_made_up_is_told() -> None:
 
 
 def test_a_checkpoint_that_saw_photographs_says_which_kinds_it_knows_there() -> None:
-    said = abilities(FOUND, photographs={"largest": {"n": 10.0, "exact": 0.7}})
+    said = abilities(
+        FOUND, photographs={"largest": {"n": 10.0, "exact": 0.7}}, photo_kinds=["person", "sheep"]
+    )
     assert "never seen a photograph" not in str(said["cannot"])
     assert "named rightly in 70 %" in str(said["cannot"])
-    assert "**photographs** it knows person, dog" in str(said["understands"])
+    assert "In **photographs** it knows person, sheep." in str(said["understands"])
+    assert said["kinds"]["photographs"] == ["person", "sheep"]  # type: ignore[index]
     assert said["headlines"]["photographs: kind of the largest thing, asked in words"] == 0.7  # type: ignore[index]
     assert "never seen a photograph" in str(abilities(FOUND)["cannot"])
-    assert set(abilities(FOUND)) > {"kinds", "colours", "question_families"}
+    assert "In **photographs**" not in str(abilities(FOUND, photographs={})["understands"])
 
 
 def test_f1_of_is_there_counts_both_kinds_of_question_alike() -> None:
@@ -57,10 +68,14 @@ def test_f1_of_is_there_counts_both_kinds_of_question_alike() -> None:
 
 def test_the_card_has_a_column_for_each_condition_and_a_dash_where_nothing_was_measured() -> None:
     measured = {"main": FOUND, "held-out pairs": FOUND, "one view": {"kind": {"n": 5.0, "exact": 0.5}}}
-    strangers = {"fresh scenes": {"n": 40.0, "noticed": 0.05}}
-    text = card(
-        measured, strangers, PACE, minutes=1, device="a core", count=10, held_out=10, control=5, note="None."
+    found = Measurement(
+        Effort(10, 10, 5),
+        conditions=measured,
+        by_kind={"dog": {"n": 12.0, "f1": 0.75}},
+        noticed={"fresh scenes": {"n": 40.0, "noticed": 0.05}},
+        speed=PACE,
     )
+    text = model_card(found, Training(1, "a core", "None."))
     assert "| ability | measured as | all | held-out pairs | one view |" in text
     assert "| kind | exact | 90 % | 90 % | 50 % |" in text
     assert "| colour | exact | 90 % | 90 % | - |" in text
@@ -68,6 +83,7 @@ def test_the_card_has_a_column_for_each_condition_and_a_dash_where_nothing_was_m
     assert "after 0.25 s, then 80 tokens a second" in text
     assert "5 % of 40 fresh scenes" in text
     assert "| named by its kind alone | 0.84 | 20 % |" in text
+    assert "| dog | 12 | 0.75 |" in text
 
 
 def test_the_halves_by_style_make_up_the_whole() -> None:
@@ -109,3 +125,20 @@ def test_speed_is_of_a_picture_and_its_reply() -> None:
     pace = speed(model, processor, Image.new("RGB", (300, 200), "white"), 1)
     assert 0 < pace["first_word_s"] < 60
     assert pace["tokens_per_s"] > 0
+
+
+def test_a_few_scenes_give_a_card_that_can_be_written_again(tmp_path: Path, photos: Path) -> None:
+    folder = tmp_path / "sphinx-nano"
+    shutil.copytree(CHECKPOINT, folder)
+    for written in ("README.md", "abilities.json", "figures.json", "familiarity.safetensors"):
+        (folder / written).unlink()
+    command = ["--checkpoint", str(folder), "--minutes", "1", "--hardware", "a core", "--views", "1"]
+    assert main([*command, "--scenes", "1", "--fitted", "10", "--photos", str(photos), "--limit", "1"]) == 0
+    assert (folder / "familiarity.safetensors").exists()
+    said = json.loads((folder / "abilities.json").read_text())
+    assert said["views"] == 1
+    assert said["families"]["count"]["sources"] == ["world", "photographs"]
+    assert Vocabulary.from_abilities(said).families == tuple(FAMILIES)
+    texts = [(folder / name).read_text() for name in ("abilities.json", "README.md")]
+    assert main([*command, "--rewrite"]) == 0
+    assert [(folder / name).read_text() for name in ("abilities.json", "README.md")] == texts

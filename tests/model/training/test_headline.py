@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model.training.headline import COUNTS, headlines, is_there, write_headlines
+from model.training.headline import COUNTS, TOPICS_NEEDED, headlines, is_there, write_headlines
 
 WORLD = {topic: {"n": 10.0, "exact": 0.2 * n} for n, topic in enumerate(COUNTS)} | {
     "screen-absent": {"n": 5.0, "none_right": 0.5}
@@ -25,6 +25,16 @@ def test_the_headline_of_counting_weighs_every_answer_alike() -> None:
 def test_f1_of_is_there_takes_half_of_the_questions_as_absent() -> None:
     assert is_there(PHOTOGRAPHS) == pytest.approx(2 * 0.8 / (1 + 0.8 + 0.2))
     assert is_there({}) is None
+
+
+def test_the_topics_that_the_table_needs_fill_it() -> None:
+    names: list[str] = ["exact", "kind", "hit", "yes", "f1", "boxed", "exact_set", "both"]
+    names += ["cells_share", "words_share", "none_right"]
+    found = {topic: dict.fromkeys(names, 0.5) for topic in TOPICS_NEEDED}
+    assert all(line.value is not None for line in headlines(found, found))
+    for topic in set(TOPICS_NEEDED) - {"region"}:
+        fewer = {name: row for name, row in found.items() if name != topic}
+        assert headlines(fewer, fewer) != headlines(found, found)
 
 
 def test_the_table_has_a_dash_where_nothing_was_measured() -> None:

@@ -48,8 +48,11 @@ def request_text(request: Request) -> str:
             return f"background -> {wish}"
         case req.Edit(action, target, wish):
             return f"{action} {target_text(target)}" + (f" -> {wish}" if wish else "")
-        case req.Background(effect, colour):
-            return f"background {effect} {colour}".strip()
+        case req.Background(effect, colour, keep):
+            kept = f" but {target_text(keep)}" if keep else ""
+            return f"background {effect} {colour}".strip() + kept
+        case req.Obscure(target, how):
+            return f"{how} {target_text(target)}"
         case req.Extend(direction, share):
             return f"extend {direction} {share:g}"
         case req.Move(target, direction, share):

@@ -83,7 +83,7 @@ def test_opening_and_asking_encode_a_picture_once(parts, picture, monkeypatch):
     encode = parts[0].get_image_features
     monkeypatch.setattr(parts[0], "get_image_features", lambda *a, **k: calls.append(1) or encode(*a, **k))
     width = 2 * parts[0].config.get_text_config().hidden_size
-    familiarity = Familiarity(torch.zeros(width), torch.eye(width), 1e6)
+    familiarity = Familiarity(torch.zeros(1, width), torch.eye(width)[None], torch.tensor([1e6]))
     vlm = SphinxVLM(*parts, name="tiny", familiarity=familiarity)
     assert vlm.in_distribution(picture, "digest")
     every = parts[0].config.encoders
@@ -178,8 +178,8 @@ def test_familiarity(parts, picture):
     vlm = SphinxVLM(*parts, name="tiny")
     assert vlm.in_distribution(picture, "digest")
     width = 2 * parts[0].config.get_text_config().hidden_size
-    near = Familiarity(torch.zeros(width), torch.eye(width), 1e6)
-    far = Familiarity(torch.zeros(width), torch.eye(width), 0.0)
+    near = Familiarity(torch.zeros(1, width), torch.eye(width)[None], torch.tensor([1e6]))
+    far = Familiarity(torch.zeros(1, width), torch.eye(width)[None], torch.tensor([0.0]))
     assert SphinxVLM(*parts, name="tiny", familiarity=near).in_distribution(picture, "digest")
     assert not SphinxVLM(*parts, name="tiny", familiarity=far).in_distribution(picture, "digest")
 
