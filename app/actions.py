@@ -5,7 +5,7 @@ The functions are plain: they know no widgets and no events. `app.page` stands b
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ from pipelines.errors import DemoError
 from pipelines.export import open_session
 from pipelines.interfaces import ReplyOptions
 from pipelines.scene import Box, Click, Point, Region, Scene, Timeline, Turn
+from pipelines.tasks import pointing
 from pipelines.tasks.regions import without_regions
 from pipelines.visit import Growing, push, serve
 
@@ -26,26 +27,33 @@ WITHIN = 0.8  # of a mask that must lie on the selected one for its thing to lie
 ZIP = b"PK\x03\x04"  # how a ZIP begins
 
 
-def open_file(assistant: Assistant, timeline: Timeline, path: Path) -> Timeline:
-    """A picture begins a new scene, with the scenes before within reach of undo; a session's ZIP goes on.
+def open_file(assistant: Assistant, path: Path) -> Callable[[Timeline], Timeline]:
+    """Open a file: a picture begins a new scene, with those before within reach of undo; a session goes on.
 
+    Returns: what becomes of the timeline that there is when the file has been read.
     Raises:
-        DemoError: it is neither.
+        DemoError: it is neither a picture nor a session's ZIP.
     """
     with path.open("rb") as file:
         zipped = file.read(len(ZIP)) == ZIP
     if zipped:
-        return open_session(assistant, path)
-    return push(timeline, assistant.open(path))
+        session = open_session(assistant, path)
+        return lambda timeline: session
+    scene = assistant.open(path)
+    return lambda timeline: push(timeline, scene)
 
 
-def ask(assistant: Assistant, timeline: Timeline, words: str, options: ReplyOptions) -> Generator[Growing]:
+def ask(
+    assistant: Assistant, timeline: Timeline, words: str, options: ReplyOptions, base: Scene | None = None
+) -> Generator[Growing]:
     """Serve a message: one step for each request in it, which grows. Closing the iterator stops the models.
 
+    Args:
+        base: the scene that it is said to; None for the newest.
     Raises:
         DemoError: nothing was said, or the assistant refuses.
     """
-    yield from serve(assistant, timeline, validate_message(words), options=options)
+    yield from serve(assistant, timeline, validate_message(words), options=options, base=base)
 
 
 def validate_message(words: str) -> str:
@@ -54,7 +62,7 @@ def validate_message(words: str) -> str:
     Raises:
         DemoError: it is empty or too long.
     """
-    words = words.strip()
+    words = words.encode("utf-8", "replace").decode().strip()  # half a letter cannot be written anywhere
     if not words:
         raise DemoError("There is no question: write one, or choose one of the suggestions.")
     if len(words) > LONGEST_MESSAGE:
@@ -62,11 +70,16 @@ def validate_message(words: str) -> str:
     return words
 
 
-def before_turn(timeline: Timeline, index: int) -> Timeline:
-    """The newest step from which turn `index` had not been said yet, as a place to go on from."""
-    while timeline.can_undo and len(timeline.scene.turns) > index:
+def before_turn(timeline: Timeline, index: int) -> Scene:
+    """The newest scene in which turn `index` of the shown one had not been said yet.
+
+    Where that one is not kept any more: the shown scene without what was said since.
+    """
+    shown = timeline.scene
+    said = shown.turns[:index]
+    while timeline.can_undo and timeline.scene.turns != said:
         timeline = timeline.undo()
-    return timeline
+    return timeline.scene if timeline.scene.turns == said else replace(shown, turns=said)
 
 
 def question_of(scene: Scene, index: int) -> tuple[int, str]:
@@ -85,16 +98,19 @@ def stopped(timeline: Timeline) -> Timeline:
     return timeline.amend(scene.with_turn(Turn("assistant", "", unfinished=True)))
 
 
-def refused(timeline: Timeline, words: str, reason: str, *, began: bool) -> Timeline:
+def refused(
+    timeline: Timeline, words: str, reason: str, *, began: bool, base: Scene | None = None
+) -> Timeline:
     """The question with the reason why it has no answer, after what there is of one.
 
     Args:
         began: whether the question is in the timeline already.
+        base: the scene that it was said to; None for the newest.
     """
-    scene, notice = timeline.scene, Turn("notice", reason)
+    notice = Turn("notice", reason)
     if began:
-        return timeline.amend(scene.with_turn(notice))
-    return push(timeline, scene.with_turn(Turn("user", words)).with_turn(notice))
+        return timeline.amend(timeline.scene.with_turn(notice))
+    return push(timeline, (base or timeline.scene).with_turn(Turn("user", words)).with_turn(notice))
 
 
 def resolve_click(scene: Scene, click: Click) -> tuple[Literal["click", "select"], int | None]:
@@ -131,7 +147,7 @@ def click(assistant: Assistant, timeline: Timeline, at: Click) -> Timeline:
     scene = pictured(timeline)
     verb, region_id = resolve_click(scene, at)
     if verb == "select":
-        return select(assistant, timeline, region_id)
+        return timeline.amend(select(scene, region_id))
     made = assistant.click(scene, at, region_id=region_id)
     selected = scene.region(scene.selected) if scene.selected is not None else None
     on_it = selected is not None and at.positive and _covers(selected, at.point)
@@ -146,20 +162,19 @@ def box(assistant: Assistant, timeline: Timeline, dragged: Box) -> Timeline:
     return push(timeline, assistant.box(pictured(timeline), dragged))
 
 
-def select(assistant: Assistant, timeline: Timeline, region_id: int | None) -> Timeline:
-    """Select a region, or none. Looking at something is not a step: undo does not bring it back."""
-    scene = timeline.scene
+def select(scene: Scene, region_id: int | None) -> Scene:
+    """Select a region, or none."""
     if region_id is not None:
         find_region(scene, region_id)
-    return timeline if region_id == scene.selected else timeline.amend(assistant.select(scene, region_id))
+    return replace(scene, selected=region_id)
 
 
-def choose_mask(assistant: Assistant, timeline: Timeline, region_id: int, candidate: int) -> Timeline:
+def choose_mask(scene: Scene, region_id: int, candidate: int) -> Scene:
     """Take another of SAM's answers for a region."""
-    region = find_region(timeline.scene, region_id)
+    region = find_region(scene, region_id)
     if not 0 <= candidate < len(region.candidates):
         raise DemoError(f"Region #{region_id} has no candidate {candidate + 1}.")
-    return push(timeline, assistant.choose(timeline.scene, region_id, candidate))
+    return pointing.choose_mask(scene, region_id, candidate)
 
 
 def choose_painting(assistant: Assistant, timeline: Timeline, index: int) -> Timeline:
@@ -170,10 +185,9 @@ def choose_painting(assistant: Assistant, timeline: Timeline, index: int) -> Tim
     return push(timeline, assistant.choose_painting(timeline.scene, pictures[index]))
 
 
-def remove_region(timeline: Timeline, region_id: int) -> Timeline:
+def remove_region(scene: Scene, region_id: int) -> Scene:
     """Take a region off the picture. Its number is not given away again."""
-    region = find_region(timeline.scene, region_id)
-    return push(timeline, without_regions(timeline.scene, (region.id,)))
+    return without_regions(scene, (find_region(scene, region_id).id,))
 
 
 def unclick(assistant: Assistant, timeline: Timeline, region_id: int, index: int) -> Timeline:

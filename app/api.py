@@ -1,16 +1,16 @@
 """The named endpoints for scripts and agents: /ask, /outline, /describe, /pose, /edit; the same as MCP tools.
 
-Each call stands for itself: a picture comes in, an answer with everything that was found goes out, nothing is
-kept of it. Coordinates are pixels of the given picture after EXIF rotation, origin top left, x to the right.
-Every answer is an object of the one schema `app.schema.ANSWER`. Only /ask and /edit take free words; the
-others say what they want as a request.
+Each call stands for itself: a picture comes in, an answer with everything that was found goes out, nothing
+is kept of it. Coordinates are pixels of the given picture after EXIF rotation, origin top left, x to the
+right. Every answer is an object of the one schema `app.schema.ANSWER`. Only /ask and /edit take free words;
+the others say what they want as a request.
 """
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,14 @@ from typing import Any
 import gradio as gr
 from gradio.components.api_component import Api
 
-from app.events import as_gradio_error
+from app import arguments
+from app.actions import validate_message
+from app.limits import Limits
+from app.refusals import abandoned, picture_file
 from app.schema import ANSWER, NUMBERS, answer
 from app.startup import Startup
 from pipelines.abilities import help_lines
-from pipelines.errors import DemoError
+from pipelines.errors import DemoError, TooMuch
 from pipelines.interfaces import ReplyOptions
 from pipelines.language.requests import (
     Background,
@@ -39,22 +42,27 @@ from pipelines.language.requests import (
     Resize,
     Target,
 )
-from pipelines.scene import Box, Click, Point, Scene
+from pipelines.scene import Mask, Scene
 
 CHANGES = (Edit, Background, CutOut, Obscure, Extend, Move, Resize)
 """Requests that give another picture: /edit takes these and no others, /ask takes all but these."""
 EVERYTHING = ("everything", "all", "all things", "all objects")  # phrases that mean no one thing
 _BOX = {**NUMBERS, "minItems": 4, "maxItems": 4}
 _CLICKS = {"type": "array", "items": {**NUMBERS, "minItems": 2, "maxItems": 3}}
+_WORDS, _WHOLE, _NUMBER = {"type": "string"}, {"type": "integer"}, {"type": "number"}
 
 
 class Endpoints:
-    """The functions behind the endpoints. Their docstrings are the documentation that agents read."""
+    """The functions behind the endpoints. Their docstrings are the documentation that agents read.
 
-    def __init__(self, startup: Startup) -> None:
+    What comes in is checked by `app.arguments`; a refusal is a DemoError, which `app.refusals` tells.
+    """
+
+    def __init__(self, startup: Startup, limits: Limits) -> None:
         self._startup = startup
+        self._limits = limits
 
-    def ask(self, picture: str | None, words: str, seed: float = 0) -> dict[str, Any]:
+    def ask(self, picture: str | None = None, words: str = "", seed: int = 0) -> dict[str, Any]:
         """Say anything about a picture: ask, find, segment, read, count. What is named comes with its place.
 
         Args:
@@ -62,12 +70,12 @@ class Endpoints:
             words: the message, such as "what is the person doing?" or "segment the red ball".
             seed: of the random numbers, where there are any.
         """
-        with as_gradio_error(str):
-            scene = self._opened(picture, needed=False)
-            understood = self._startup.assistant().understand(scene, words)
-            if any(isinstance(request, CHANGES) for request in understood.requests):
-                raise DemoError(f"“{words.strip()}” asks for a change of the picture: call /edit with it.")
-            return self._answered(scene, words, ReplyOptions(seed=int(seed)))
+        given = arguments.check(arguments.Ask, words=words, seed=seed)
+        scene = self._opened(picture, needed=False)
+        understood = self._startup.assistant().understand(scene, given.words)
+        if any(isinstance(request, CHANGES) for request in understood.requests):
+            raise DemoError(f"“{given.words.strip()}” asks for a change of the picture: call /edit with it.")
+        return self._answered(scene, given.words, ReplyOptions(seed=given.seed))
 
     def outline(
         self, picture: str, phrase: str = "", clicks: list[Any] | None = None, box: list[Any] | None = None
@@ -81,21 +89,24 @@ class Endpoints:
             box: x1, y1, x2, y2 in pixels.
         """
         began = time.monotonic()
-        with as_gradio_error(str):
-            scene = self._opened(picture)
-            points = [_click(click) for click in clicks or ()]
-            if phrase.strip() and not points and not box:
-                if phrase.strip().lower() in EVERYTHING:
-                    return self._answered(scene, Everything())
-                return self._answered(scene, f"segment {phrase.strip()}")
-            if not points and not box:
-                raise DemoError("There is nothing to outline: give a phrase, clicks, or a box.")
-            assistant = self._startup.assistant()
-            if box:
-                scene = assistant.box(scene, _box(box))
-            for click in points:
-                scene = assistant.click(scene, click, region_id=scene.selected)
-            return answer(assistant, scene, time.monotonic() - began)
+        given = arguments.check(arguments.Outline, phrase=phrase, clicks=clicks, box=box)
+        said, points, dragged = given.phrase.strip(), given.points(), given.dragged()
+        if len(points) > self._limits.clicks:
+            raise TooMuch(f"One call takes {self._limits.clicks} clicks at most, and {len(points)} came.")
+        if not said and not points and not dragged:
+            raise DemoError("There is nothing to outline: give a phrase, clicks, or a box.")
+        scene = self._opened(picture)
+        if not points and not dragged:
+            if said.lower() in EVERYTHING:
+                return self._answered(scene, Everything())
+            return self._answered(scene, f"segment {said}")
+        assistant = self._startup.assistant()
+        if dragged:
+            scene = assistant.box(scene, dragged)
+        for click in points:
+            _go_on()
+            scene = assistant.click(scene, click, region_id=scene.selected)
+        return answer(assistant, scene, time.monotonic() - began)
 
     def describe(self, picture: str, box: list[Any] | None = None, detail: bool = False) -> dict[str, Any]:
         """Describe a picture with the place of everything named; or one region of it.
@@ -105,13 +116,13 @@ class Endpoints:
             box: x1, y1, x2, y2 in pixels of the region to describe; left out for the whole picture.
             detail: a long description instead of one with places.
         """
-        with as_gradio_error(str):
-            scene = self._opened(picture)
-            if box:
-                scene = self._startup.assistant().box(scene, _box(box))
-                assert scene.selected is not None
-                return self._answered(scene, Describe(Target(region_ids=(scene.selected,))))
-            return self._answered(scene, Look("detail" if detail else "grounded_caption"))
+        given = arguments.check(arguments.Describe, box=box, detail=detail)
+        scene = self._opened(picture)
+        if dragged := given.dragged():
+            scene = self._startup.assistant().box(scene, dragged)
+            assert scene.selected is not None
+            return self._answered(scene, Describe(Target(region_ids=(scene.selected,))))
+        return self._answered(scene, Look("detail" if given.detail else "grounded_caption"))
 
     def pose(self, picture: str) -> dict[str, Any]:
         """Find every person and their 17 COCO joints.
@@ -119,15 +130,14 @@ class Endpoints:
         Args:
             picture: the picture they are on.
         """
-        with as_gradio_error(str):
-            return self._answered(self._opened(picture), Pose(Target(phrase="person", every=True)))
+        return self._answered(self._opened(picture), Pose(Target(phrase="person", every=True)))
 
     def edit(
         self,
         picture: str,
         wish: str,
-        seed: float = 0,
-        steps: float = 20,
+        seed: int = 0,
+        steps: int = 20,
         guidance: float = 0,
         negative: str = "",
     ) -> dict[str, Any]:
@@ -141,18 +151,20 @@ class Endpoints:
             guidance: how closely the painting follows the words; 0 is what suits the inpainter.
             negative: what should not be seen.
         """
-        with as_gradio_error(str):
-            scene = self._opened(picture)
-            requests = self._startup.assistant().understand(scene, wish).requests
-            if not any(isinstance(request, CHANGES) for request in requests):
-                raise DemoError(
-                    f"“{wish.strip()}” is no edit: say what is to change, such as “remove the red ball”, "
-                    "“make the ball green” or “replace the cup with a blue star”."
-                )
-            options = ReplyOptions(
-                seed=int(seed), steps=int(steps), guidance=float(guidance) or None, negative=negative
+        given = arguments.check(
+            arguments.Edit, wish=wish, seed=seed, steps=steps, guidance=guidance, negative=negative
+        )
+        scene = self._opened(picture)
+        requests = self._startup.assistant().understand(scene, given.wish).requests
+        if not any(isinstance(request, CHANGES) for request in requests):
+            raise DemoError(
+                f"“{given.wish.strip()}” is no edit: say what is to change, such as “remove the red ball”, "
+                "“make the ball green” or “replace the cup with a blue star”."
             )
-            return self._answered(scene, wish, options)
+        options = ReplyOptions(
+            seed=given.seed, steps=given.steps, guidance=given.guidance or None, negative=given.negative
+        )
+        return self._answered(scene, given.wish, options)
 
     def _opened(self, picture: str | None, *, needed: bool = True) -> Scene:
         if picture is None:
@@ -164,29 +176,29 @@ class Endpoints:
     def _answered(
         self,
         scene: Scene,
-        message: str | Request,
+        message: str | Request | Sequence[Request],
         options: ReplyOptions | None = None,
     ) -> dict[str, Any]:
-        began = time.monotonic()
+        """Serve a message or a request to its end, or as far as the caller waits for it."""
+        began, given = time.monotonic(), scene.picture
         assistant = self._startup.assistant()
-        last = assistant.answer(scene, message, options=options)
-        return answer(assistant, last, time.monotonic() - began, given=scene.picture)
+        if isinstance(message, str):
+            events = assistant.respond(scene, validate_message(message), options=options)
+        else:
+            events = assistant.run(scene, message, options=options)
+        holes: dict[Mask, None] = {}
+        with closing(events):
+            for event in events:
+                _go_on()
+                scene = event.scene
+                holes |= {event.hole: None} if event.hole else {}
+        return answer(assistant, scene, time.monotonic() - began, given=given, holes=list(holes))
 
 
-def _click(numbers: Any) -> Click:
-    if not isinstance(numbers, list) or len(numbers) not in (2, 3) or not _finite(numbers):
-        raise DemoError("A click is [x, y] in pixels, or [x, y, 0] for one that does not belong.")
-    return Click(Point(numbers[0], numbers[1]), len(numbers) == 2 or bool(numbers[2]))
-
-
-def _box(numbers: Any) -> Box:
-    if not isinstance(numbers, list) or len(numbers) != 4 or not _finite(numbers):
-        raise DemoError("A box is [x1, y1, x2, y2] in pixels.")
-    return Box(*numbers)
-
-
-def _finite(numbers: list[Any]) -> bool:
-    return all(isinstance(number, int | float) and math.isfinite(number) for number in numbers)
+def _go_on() -> None:
+    """Stop where nobody waits any more. Raises TooMuch, which nobody reads."""
+    if abandoned():
+        raise TooMuch("Who made this call has left.")
 
 
 def with_examples(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -201,39 +213,33 @@ def with_examples(fn: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def declare(startup: Startup, events: dict[str, Any]) -> None:
+def declare(startup: Startup, events: dict[str, Any], limits: Limits) -> None:
     """Declare the endpoints inside a `gr.Blocks`. `events`: the queue's settings for what touches a model."""
-    on = Endpoints(startup)
+    on = Endpoints(startup, limits)
 
-    def picture() -> gr.Image:
-        return gr.Image(type="filepath", image_mode=None, label="picture", visible=False)
-
-    def endpoint(fn: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
+    def endpoint(fn: Callable[..., Any], *inputs: Any) -> None:
         gr.Button(visible=False).click(
-            fn, inputs, outputs, api_name=fn.__name__, **{**events, "api_visibility": "public"}
+            fn,
+            [picture_file(), *inputs],
+            [said],
+            api_name=fn.__name__,
+            **{**events, "api_visibility": "public"},
         )
 
     with gr.Row(visible=False):
-        seed = gr.Number(0, label="seed", precision=0)
+        # Plain values all but the picture: what they must be is checked by `app.arguments` alone.
+        seed = Api(0, _WHOLE, "seed")
         box = Api(None, _BOX, "box")
         said = Api(None, ANSWER, "answer")
-        endpoint(with_examples(on.ask), [picture(), gr.Textbox(label="words"), seed], [said])
-        endpoint(
-            on.outline,
-            [picture(), gr.Textbox("", label="phrase"), Api(None, _CLICKS, "clicks"), box],
-            [said],
-        )
-        endpoint(on.describe, [picture(), box, gr.Checkbox(False, label="detail")], [said])
-        endpoint(on.pose, [picture()], [said])
+        endpoint(with_examples(on.ask), Api(None, _WORDS, "words"), seed)
+        endpoint(on.outline, Api("", _WORDS, "phrase"), Api(None, _CLICKS, "clicks"), box)
+        endpoint(on.describe, box, Api(False, {"type": "boolean"}, "detail"))
+        endpoint(on.pose)
         endpoint(
             on.edit,
-            [
-                picture(),
-                gr.Textbox(label="wish"),
-                seed,
-                gr.Number(20, label="steps", precision=0),
-                gr.Number(0, label="guidance"),
-                gr.Textbox("", label="negative"),
-            ],
-            [said],
+            Api(None, _WORDS, "wish"),
+            seed,
+            Api(20, _WHOLE, "steps"),
+            Api(0, _NUMBER, "guidance"),
+            Api("", _WORDS, "negative"),
         )

@@ -14,10 +14,12 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pipelines
+from app.limits import Limits, add_limits, limits_of
 from app.startup import Startup
 from pipelines.errors import DemoError
 from pipelines.scratch import clean_up, scratch_folder
@@ -32,13 +34,15 @@ BAD_INPUT, INTERRUPTED, TERMINATED = 2, 130, 143  # exit status
 ENVIRONMENT = """\
 Each option can be set by the environment as well: SPHINX_MODEL, SPHINX_PORT, ... Gradio's own hold, too:
   GRADIO_SERVER_NAME  the address to listen on; 127.0.0.1 unless it is set, 0.0.0.0 for other computers
-  GRADIO_ROOT_PATH    behind a proxy that serves the page under a path: /sphinx, or https://example.org/sphinx
+  GRADIO_ROOT_PATH    behind a proxy that serves the page under a path: /sphinx, or https://example.org/sphinx;
+                      the proxy takes the path off and passes Host and X-Forwarded-Proto on
+  FORWARDED_ALLOW_IPS the proxies that are believed who the visitor is (X-Forwarded-For)
   GRADIO_TEMP_DIR     where uploads lie; a folder that is deleted at the end unless it is set
 """
 
 
-def settings(words: Sequence[str] | None = None) -> tuple[Settings, int | None]:
-    """Read the command line and the environment: what is loaded, and the port where one is asked for.
+def settings(words: Sequence[str] | None = None) -> tuple[Settings, int | None, Limits]:
+    """Read the command line and the environment: what is loaded, the port where one is asked for, the limits.
 
     Raises:
         BadArguments: they make no sense.
@@ -51,8 +55,9 @@ def settings(words: Sequence[str] | None = None) -> tuple[Settings, int | None]:
     )
     parser.add_settings()
     parser.add_option("--port", type=whole_number(1, 65535), help=f"{FIRST_PORT}, or the next free one")
+    add_limits(parser)
     given = parser.parse_args(words)
-    return settings_of(given), given.port
+    return settings_of(given), given.port, limits_of(given)
 
 
 def check_port(port: int | None) -> None:
@@ -88,16 +93,25 @@ def example_pictures(folder: Path = EXAMPLES) -> dict[str, Path]:
     return {path.stem.partition("-")[2]: path for path in sorted(folder.glob("*.png"))}
 
 
-def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> str:
+def launch(
+    page: gr.Blocks, *, port: int | None = None, wait: bool = True, limits: Limits | None = None
+) -> str:
     """Serve the page and return its address.
 
     The address to listen on is left to Gradio: the loopback, or GRADIO_SERVER_NAME. `wait`: until Ctrl-C.
+    `limits`: what one address may ask for, and under which names.
 
     Raises:
         OSError: the port is taken.
     """
-    from app import mcp_tools, scripts, ui
+    from starlette.middleware import Middleware
 
+    from app import mcp_tools, scripts, ui
+    from app.doors import Doors
+    from app.refusals import HANDLERS, busy
+
+    limits = limits or Limits()
+    at_work = partial(busy, page)
     _, address, _ = page.launch(
         server_port=port,
         prevent_thread_lock=True,
@@ -110,10 +124,14 @@ def launch(page: gr.Blocks, *, port: int | None = None, wait: bool = True) -> st
         enable_monitoring=False,
         ssr_mode=False,
         mcp_server=True,
-        app_kwargs={"routes": [scripts.route()]},
+        app_kwargs={
+            "routes": [scripts.route()],
+            "middleware": [Middleware(Doors, limits=limits, busy=at_work)],
+            "exception_handlers": HANDLERS,
+        },
     )
     assert page.mcp_server, "requirements.txt asks for gradio[mcp]; without it Gradio leaves MCP off"
-    mcp_tools.answer_in_json(page)
+    mcp_tools.answer_in_json(page, limits)
     if wait:
         threading.Event().wait()
     return address
@@ -127,10 +145,10 @@ def main(words: Sequence[str] | None = None, *, gpu: Callable[..., Any] | None =
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         signal.signal(signal.SIGTERM, lambda *_: end(TERMINATED))
-        chosen, port = settings(words)
+        chosen, port, limits = settings(words)
         check_port(port)
         os.environ.setdefault("GRADIO_TEMP_DIR", str(scratch_folder() / "gradio"))
-        _serve(chosen, port, gpu)
+        _serve(chosen, port, limits, gpu)
     except KeyboardInterrupt:
         end(INTERRUPTED)
     except DemoError as error:
@@ -145,16 +163,16 @@ def _refuse(error: Exception) -> int:
     return BAD_INPUT
 
 
-def _serve(chosen: Settings, port: int | None, gpu: Callable[..., Any] | None) -> None:
+def _serve(chosen: Settings, port: int | None, limits: Limits, gpu: Callable[..., Any] | None) -> None:
     from app import ui
 
     startup = Startup(lambda: pipelines.load(chosen, gpu=gpu), chosen.model)
     if gpu:
         startup.run()
-    page = ui.build(startup, example_pictures())
+    page = ui.build(startup, example_pictures(), limits)
     if not gpu:
         startup.begin()
-    launch(page, port=port)
+    launch(page, port=port, limits=limits)
 
 
 def end(status: int) -> NoReturn:

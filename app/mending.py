@@ -13,21 +13,21 @@ from typing import Any
 from app.actions import find_region, pictured, push
 from pipelines.brush import MAX_POINTS, Stroke, stroked
 from pipelines.errors import DemoError
-from pipelines.scene import Point, Timeline
+from pipelines.scene import Point, Scene, Timeline
 
 NAME = 80  # characters a region's name may have
 UNREADABLE = "The page sent something that cannot be read: reload it."
 
 
-def rename(timeline: Timeline, region_id: int, name: str) -> Timeline:
+def rename(scene: Scene, region_id: int, name: str) -> Scene:
     """Give a region another name; an empty one takes the old name away.
 
     Raises:
         DemoError: the region is not there any more.
     """
-    scene = timeline.scene
     region = find_region(scene, region_id)
-    return push(timeline, scene.with_region(replace(region, label=" ".join(name.split())[:NAME])))
+    name = name.encode("utf-8", "replace").decode()
+    return scene.with_region(replace(region, label=" ".join(name.split())[:NAME]))
 
 
 def read_stroke(data: Mapping[str, Any]) -> Stroke:
@@ -78,6 +78,39 @@ def states(timeline: Timeline) -> list[int]:
         else:
             found.append(index)
     return found
+
+
+def branches(timeline: Timeline, shown: Scene) -> dict[int, tuple[tuple[int, ...], int]]:
+    """Return the messages that were said in other words, or answered again: where each way of it leads.
+
+    Args:
+        shown: the scene on the page.
+    Returns:
+        Turn -> (the newest step of each way, oldest way first; which of them is shown). Turns with one way
+        only are left out.
+    """
+    found = {}
+    for index, turn in enumerate(shown.turns):
+        if turn.role != "user":
+            continue
+        begun: dict[int, int] = {}  # step -> the step from which the message was first said
+        for step, (scene, parent) in enumerate(timeline.steps):
+            if len(scene.turns) > index and scene.turns[:index] == shown.turns[:index]:
+                begun[step] = begun.get(parent, parent)
+        newest = {
+            _way_said(timeline.steps[step].scene, index): step
+            for step, first in begun.items()
+            if first == begun.get(timeline.current)
+        }
+        ways, now = list(newest), _way_said(shown, index)
+        if len(ways) > 1 and now in ways:
+            found[index] = (tuple(newest.values()), ways.index(now))
+    return found
+
+
+def _way_said(scene: Scene, index: int) -> tuple[str, ...]:
+    """A message with the beginning of its answer, as far as that tells it from another way of saying it."""
+    return tuple(turn.text for turn in scene.turns[index : index + 2])
 
 
 def _way(timeline: Timeline) -> list[int]:

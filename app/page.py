@@ -8,36 +8,40 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from anyio.to_thread import run_sync
 from gradio.utils import get_upload_folder
 
 from app import actions, mending, render
 from app.downloads import Downloads, export, export_region, export_state
 from app.events import as_gradio_error, data, index_of, point, whole
 from app.startup import Startup
+from app.writing import Message, Patch, Visit
 from pipelines.abilities import suggestions
 from pipelines.assistant import Assistant
-from pipelines.errors import DemoError, UnreadablePicture
+from pipelines.errors import DemoError, UnreadablePicture, fault
 from pipelines.interfaces import ReplyOptions
-from pipelines.scene import Box, Click, Picture, Scene, Timeline, Turn
+from pipelines.scene import Box, Click, Mask, Picture, Scene, Timeline, Turn
 
 log = logging.getLogger(__name__)
 
 POLL = 0.3  # seconds between two looks at whether the models are there
 
-Drawn = tuple[Timeline, Any, Any, Any, Any]
-"""Timeline, chat, canvas, undo button, redo button: what every event gives back."""
-Begun = tuple[Timeline, str, Any, Any]
-"""Timeline, the words to answer, chat, text field: what the beginning of an answer gives back."""
+Drawn = tuple[Visit, Any, Any, Any, Any]
+"""Visit, chat, canvas, undo button, redo button: what every event gives back."""
+Answered = tuple[Visit, Any, Any, Any, Any, Any, Any]
+"""What is drawn, the text field, the messages that wait: what a growing answer gives back."""
+Begun = tuple[Visit, Any, Any, Any]
+"""Visit, chat, the messages that wait, text field: what the beginning of an answer gives back."""
 
 
 class Page:
-    """The events of one page. Holds no visitor's data: that comes in as a Timeline and goes out as one.
+    """The events of one page. Holds no visitor's data: that comes in with each event, as a `Visit`.
 
     `examples`: the pictures offered, by name.
     """
@@ -73,68 +77,130 @@ class Page:
             ),
         )
 
-    def intake(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+    def intake(self, visit: Visit, event: gr.EventData) -> Drawn:
         """A file was uploaded, dropped, pasted or taken; the event says where it lies."""
         folder = Path(get_upload_folder()).resolve()
         path = Path(str(data(event).get("path", ""))).resolve()
         # the path comes from the browser: nothing but what was uploaded may be opened by it
-        return self._open(timeline, path if path.is_relative_to(folder) and path.is_file() else None)
+        return self._open(visit, path if path.is_relative_to(folder) and path.is_file() else None)
 
-    def example(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+    def example(self, visit: Visit, event: gr.EventData) -> Drawn:
         """One of the example pictures was chosen."""
-        return self._open(timeline, self._examples.get(str(data(event).get("name", ""))))
+        return self._open(visit, self._examples.get(str(data(event).get("name", ""))))
 
-    def _open(self, timeline: Timeline, path: Path | None) -> Drawn:
+    def _open(self, visit: Visit, path: Path | None) -> Drawn:
         """Open a file; a refusal is said where the visitor chose it."""
         # the number makes a new value of what is opened, or refused, a second time
         number = {"number": time.monotonic_ns()}
         try:
             if path is None:
                 raise UnreadablePicture("The picture did not arrive: choose it again.")
-            timeline = actions.open_file(self._startup.assistant(), timeline, path)
+            visit.change(actions.open_file(self._startup.assistant(), path))
         except DemoError as error:
             log.info("refused: %s", error)
-            return timeline, gr.skip(), {"refused": str(error), **number}, gr.skip(), gr.skip()
-        drawn = _draw(self._startup, timeline, None)
+            return visit, gr.skip(), {"refused": str(error), **number}, gr.skip(), gr.skip()
+        drawn = self._drawn(visit)
         return *drawn[:2], {**drawn[2], **number}, *drawn[3:]
 
-    def begin(self, timeline: Timeline, words: str) -> Begun:
-        """The words were sent: show them at once."""
-        return _begin(timeline, words)
+    # --- messages --------------------------------------------------------------------------------------
 
-    def begin_chip(self, timeline: Timeline, event: gr.EventData) -> Begun:
+    def begin(self, visit: Visit, words: str, *chosen: Any) -> Begun:
+        """The words were sent: they are shown at once. What cannot be sent stays in the field."""
+        base = None if visit.editing is None else actions.before_turn(visit.timeline, visit.editing)
+        try:
+            visit.send(words, self._options(*chosen), base)
+        except DemoError as error:
+            gr.Info(str(error), title="Not sent")
+            return visit, gr.skip(), _queue(visit), _field(visit, words)
+        visit.editing = None
+        return self._begun(visit)
+
+    def begin_chip(self, visit: Visit, event: gr.EventData, *chosen: Any) -> Begun:
         """A suggestion was chosen."""
-        return _begin(timeline, str(data(event).get("words", "")))
+        with as_gradio_error():
+            visit.send(str(data(event).get("words", "")), self._options(*chosen))
+        return self._begun(visit)
 
-    def begin_again(self, timeline: Timeline, event: gr.RetryData) -> Begun:
-        """Ask once more, from before it was asked."""
+    def begin_again(self, visit: Visit, event: gr.RetryData, *chosen: Any) -> Begun:
+        """Ask once more: another branch, from before it was asked."""
+        timeline = visit.timeline
         with as_gradio_error():
             index, words = actions.question_of(timeline.scene, index_of(event.index))
-        return _begin(actions.before_turn(timeline, index), words)
+            visit.send(words, self._options(*chosen), actions.before_turn(timeline, index))
+        return self._begun(visit)
 
-    def begin_edited(self, timeline: Timeline, event: gr.EditData) -> Begun:
-        """Ask an earlier question in other words, from before it was asked."""
+    def _begun(self, visit: Visit) -> Begun:
+        drawn = gr.skip() if visit.answering else self._chat(visit)
+        return visit, drawn, _queue(visit), _field(visit, running=True)
+
+    def edit(self, visit: Visit, event: gr.EventData) -> tuple[Any, Any]:
+        """A message is to be said in other words: what is sent next takes its place."""
         with as_gradio_error():
-            index, _ = actions.question_of(timeline.scene, index_of(event.index))
-        return _begin(actions.before_turn(timeline, index), str(event.value))
+            index, words = actions.question_of(visit.timeline.scene, whole(event, "turn"))
+        visit.editing = index
+        return _queue(visit), gr.Textbox(words)
 
-    def answer(
-        self,
-        timeline: Timeline,
-        words: str,
-        seed: float,
-        temperature: float,
-        length: float,
-        views: int | None,
-        encoders: list[str],
-        steps: float,
-        guidance: float,
-        candidates: float,
-        tries: float,
-        negative: str,
-    ) -> Iterator[Drawn]:
-        """Draw the answer as it grows: what changed, and no more."""
-        options = ReplyOptions(
+    def take_back(self, visit: Visit, written: str, event: gr.EventData) -> tuple[Any, Any]:
+        """A message that waits goes back into the field; or none is to be said in other words any more."""
+        number = data(event).get("number")
+        if number is None:
+            visit.editing = None
+            return _queue(visit), gr.Textbox("")
+        taken = visit.take_back(number) if isinstance(number, int) else None
+        words = "\n".join(filter(None, (taken.words if taken else "", written.strip())))
+        return _queue(visit), gr.Textbox(words) if taken else gr.skip()
+
+    def answer(self, visit: Visit) -> Generator[Answered]:
+        """Answer the messages of a visit, one after the other, until none waits."""
+        if not visit.claim():
+            # the one who answers already comes to this message, too; without a yield, Gradio would empty all
+            yield visit, *(gr.skip(),) * 5, _queue(visit)
+            return
+        try:
+            while message := visit.next_message():
+                with closing(self._answer(visit, message)) as drawn:
+                    for one in drawn:
+                        yield *one, gr.skip(), _queue(visit)
+        finally:
+            visit.release()
+        yield *self._drawn(visit), _field(visit), _queue(visit)
+
+    def _answer(self, visit: Visit, message: Message) -> Generator[Drawn]:
+        """Draw one answer as it grows: what changed, and no more."""
+        writer = visit.begin_answer(message)
+        if writer is None:
+            return
+        before: Scene | None = None
+        words, base = message.words, message.base
+        try:
+            assistant = self._startup.assistant()
+            with closing(actions.ask(assistant, writer.base, words, message.options, base)) as growing:
+                for timeline, shown, hole in growing:
+                    if not visit.write(writer, timeline):
+                        return
+                    shown = writer.patched(shown)
+                    yield _draw(self._startup, visit, before, shown=shown, hole=hole)
+                    before = shown
+        except Exception as error:
+            # in the conversation, where the answer would have been, rather than in a box that goes away
+            if isinstance(error, DemoError):
+                log.info("refused: %s", error)
+            reason = str(error if isinstance(error, DemoError) else fault(error))
+            began = before is not None
+            timeline = visit.timeline if began else writer.base
+            visit.write(writer, actions.refused(timeline, words, reason, began=began, base=base))
+        finally:
+            visit.end(writer)
+
+    def stop(self, visit: Visit) -> Drawn:
+        """End the running answer; what there is of it stays, and the next message has its turn."""
+        visit.stop()
+        return self._drawn(visit)
+
+    def _options(self, *chosen: Any) -> ReplyOptions:
+        """The visitor's options, in the order of `ui.Options.inputs`."""
+        seed, temperature, length, views, encoders, steps, guidance, candidates, tries, negative = chosen
+        return ReplyOptions(
             seed=int(seed or 0),
             temperature=float(temperature or 0),
             max_new_tokens=int(length or 1),
@@ -146,70 +212,111 @@ class Page:
             tries=int(tries or 1),
             negative=negative or "",
         )
-        before: Scene | None = None
-        try:
-            with closing(actions.ask(self._startup.assistant(), timeline, words, options)) as growing:
-                for timeline, shown, _ in growing:
-                    yield _draw(self._startup, timeline, before, shown=shown)
-                    before = shown
-        except DemoError as error:
-            # in the conversation, where the answer would have been, rather than in a box that goes away
-            log.info("refused: %s", error)
-            began = before is not None
-            yield _draw(self._startup, actions.refused(timeline, words, str(error), began=began), None)
 
     def _left(self, encoders: Sequence[str]) -> tuple[str, ...] | None:
         """The chosen encoders; None for all that there are, also before the page knows which."""
+        if not self._startup.ready:
+            return None
         there = self._startup.assistant().about.encoders
         left = tuple(name for name in there if name in encoders)
         return left if 0 < len(left) < len(there) else None
 
-    def settle(self, timeline: Timeline) -> tuple[Any, Any]:
-        """An answer is over, well or not: nothing is being written any more."""
-        return render.chat(timeline.scene), self.idle()
+    # --- by hand, with a model: one after the other ----------------------------------------------------
 
-    def stop(self, timeline: Timeline) -> tuple[Any, ...]:
-        """The running answer was cancelled; keep what there is of it."""
-        return *_draw(self._startup, actions.stopped(timeline), None), self.idle()
-
-    def idle(self) -> Any:
-        """Nothing is being answered: the button sends again."""
-        return gr.Textbox(submit_btn=True, stop_btn=False)
-
-    def click(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+    async def click(self, visit: Visit, event: gr.EventData) -> Drawn:
         sent = data(event)
         with as_gradio_error():
-            at = Click(point(sent.get("x"), sent.get("y"), timeline), sent.get("positive") is not False)
-        return self._do(timeline, lambda assistant: actions.click(assistant, timeline, at))
+            at = Click(point(sent.get("x"), sent.get("y"), visit.timeline), sent.get("positive") is not False)
+        return await self._by_hand(visit, lambda assistant, timeline: actions.click(assistant, timeline, at))
 
-    def box(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+    async def box(self, visit: Visit, event: gr.EventData) -> Drawn:
         sent = data(event)
         with as_gradio_error():
-            first = point(sent.get("x1"), sent.get("y1"), timeline)
-            last = point(sent.get("x2"), sent.get("y2"), timeline)
+            first = point(sent.get("x1"), sent.get("y1"), visit.timeline)
+            last = point(sent.get("x2"), sent.get("y2"), visit.timeline)
         dragged = Box(
             min(first.x, last.x), min(first.y, last.y), max(first.x, last.x) + 1, max(first.y, last.y) + 1
         )
-        return self._do(timeline, lambda assistant: actions.box(assistant, timeline, dragged))
+        return await self._by_hand(visit, lambda on, timeline: actions.box(on, timeline, dragged))
 
-    def select(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+    async def unclick(self, visit: Visit, event: gr.EventData) -> Drawn:
+        with as_gradio_error():
+            region_id, index = whole(event, "id"), whole(event, "click")
+        return await self._by_hand(visit, lambda on, line: actions.unclick(on, line, region_id, index))
+
+    async def stroke(self, visit: Visit, event: gr.EventData) -> Drawn:
+        """The brush or the eraser was drawn over the picture."""
+        return await self._by_hand(visit, lambda _, timeline: mending.paint(timeline, data(event)))
+
+    async def _by_hand(self, visit: Visit, change: Callable[[Assistant, Timeline], Timeline]) -> Drawn:
+        """Carry out what a model is needed for, after what was begun before it."""
+        with as_gradio_error():
+            async with visit.hand() as writer:
+                visit.write(writer, await run_sync(lambda: change(self._startup.assistant(), writer.base)))
+            return await run_sync(lambda: self._drawn(visit))
+
+    # --- at once: no model is needed -------------------------------------------------------------------
+
+    def select(self, visit: Visit, event: gr.EventData) -> Drawn:
         number = data(event).get("id")
         region_id = number if isinstance(number, int) else None
-        return self._do(timeline, lambda assistant: actions.select(assistant, timeline, region_id))
+        # looking at something is not a step: undo does not bring it back
+        return self._patch(visit, lambda scene: actions.select(scene, region_id), step=False)
 
-    def choose_mask(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+    def choose_mask(self, visit: Visit, event: gr.EventData) -> Drawn:
         with as_gradio_error():
             region_id, index = whole(event, "id"), whole(event, "candidate")
-        return self._do(timeline, lambda on: actions.choose_mask(on, timeline, region_id, index))
+        return self._patch(visit, lambda scene: actions.choose_mask(scene, region_id, index))
 
-    def choose_painting(self, timeline: Timeline, event: gr.EventData) -> Drawn:
+    def remove_region(self, visit: Visit, event: gr.EventData) -> Drawn:
+        with as_gradio_error():
+            region_id = whole(event, "id")
+        return self._patch(visit, lambda scene: actions.remove_region(scene, region_id))
+
+    def rename(self, visit: Visit, event: gr.EventData) -> Drawn:
+        with as_gradio_error():
+            region_id, name = whole(event, "id"), str(data(event).get("label") or "")
+        return self._patch(visit, lambda scene: mending.rename(scene, region_id, name))
+
+    def choose_painting(self, visit: Visit, event: gr.EventData) -> Drawn:
         with as_gradio_error():
             index = whole(event, "index")
-        return self._do(timeline, lambda assistant: actions.choose_painting(assistant, timeline, index))
+        on = self._startup.assistant
+        return self._change(visit, lambda timeline: actions.choose_painting(on(), timeline, index))
 
-    def export(self, timeline: Timeline, event: gr.EventData) -> dict[str, Any]:
+    def go_to(self, visit: Visit, event: gr.EventData) -> Drawn:
+        """An earlier or later state of the picture was chosen, or another branch of the conversation."""
+        with as_gradio_error():
+            step = whole(event, "step")
+        return self._change(visit, lambda timeline: mending.go_to(timeline, step))
+
+    def undo(self, visit: Visit) -> Drawn:
+        return self._change(visit, Timeline.undo)
+
+    def redo(self, visit: Visit) -> Drawn:
+        return self._change(visit, Timeline.redo)
+
+    def clear(self, visit: Visit) -> Drawn:
+        """A fresh start on the same page; undo brings everything back."""
+        return self._change(visit, actions.clear)
+
+    def clear_chat(self, visit: Visit) -> Drawn:
+        """Clear the conversation; what was found on the picture stays."""
+        return self._change(visit, actions.clear_chat)
+
+    def _change(self, visit: Visit, change: Callable[[Timeline], Timeline]) -> Drawn:
+        with as_gradio_error():
+            visit.change(change)
+            return self._drawn(visit)
+
+    def _patch(self, visit: Visit, patch: Patch, *, step: bool = True) -> Drawn:
+        with as_gradio_error():
+            visit.patch(patch, step=step)
+            return self._drawn(visit)
+
+    def export(self, visit: Visit, event: gr.EventData) -> dict[str, Any]:
         """A file for the visitor, as the export drawer takes it."""
-        sent = data(event)
+        sent, timeline = data(event), visit.timeline
         kind, region_id = str(sent.get("kind")), sent.get("id")
         with as_gradio_error():
             if isinstance(region_id, int):
@@ -218,64 +325,55 @@ class Page:
                 name, content = export(self._startup.assistant(), timeline, kind)
         return export_state(self._downloads.save(name, content))
 
-    def remove_region(self, timeline: Timeline, event: gr.EventData) -> Drawn:
-        with as_gradio_error():
-            region_id = whole(event, "id")
-        return self._do(timeline, lambda assistant: actions.remove_region(timeline, region_id))
+    # --- drawing ---------------------------------------------------------------------------------------
 
-    def unclick(self, timeline: Timeline, event: gr.EventData) -> Drawn:
-        with as_gradio_error():
-            region_id, index = whole(event, "id"), whole(event, "click")
-        return self._do(timeline, lambda assistant: actions.unclick(assistant, timeline, region_id, index))
+    def _drawn(self, visit: Visit) -> Drawn:
+        """Everything as it is now."""
+        return _draw(self._startup, visit, None)
 
-    def rename(self, timeline: Timeline, event: gr.EventData) -> Drawn:
-        with as_gradio_error():
-            region_id, name = whole(event, "id"), str(data(event).get("label") or "")
-        return self._do(timeline, lambda assistant: mending.rename(timeline, region_id, name))
-
-    def stroke(self, timeline: Timeline, event: gr.EventData) -> Drawn:
-        """The brush or the eraser was drawn over the picture."""
-        return self._do(timeline, lambda assistant: mending.paint(timeline, data(event)))
-
-    def go_to(self, timeline: Timeline, event: gr.EventData) -> Drawn:
-        """An earlier or later state of the picture was chosen."""
-        with as_gradio_error():
-            step = whole(event, "step")
-        return self._do(timeline, lambda assistant: mending.go_to(timeline, step))
-
-    def undo(self, timeline: Timeline) -> Drawn:
-        return self._do(timeline, lambda assistant: timeline.undo())
-
-    def redo(self, timeline: Timeline) -> Drawn:
-        return self._do(timeline, lambda assistant: timeline.redo())
-
-    def clear(self, timeline: Timeline) -> Drawn:
-        """A fresh start on the same page; undo brings everything back."""
-        return _draw(self._startup, actions.clear(timeline), None)
-
-    def clear_chat(self, timeline: Timeline) -> Drawn:
-        """Clear the conversation; what was found on the picture stays."""
-        return self._do(timeline, lambda assistant: actions.clear_chat(timeline))
-
-    def _do(self, timeline: Timeline, change: Callable[[Assistant], Timeline]) -> Drawn:
-        with as_gradio_error():
-            return _draw(self._startup, change(self._startup.assistant()), None)
+    def _chat(self, visit: Visit) -> Any:
+        return _chat(visit, visit.timeline.scene)
 
 
-def _begin(timeline: Timeline, words: str) -> Begun:
-    with as_gradio_error():
-        words = actions.validate_message(words)
-    asked = timeline.scene.with_turn(Turn("user", words))
-    return timeline, words, render.chat(asked, live=True), gr.Textbox(submit_btn=False, stop_btn=True)
+def _queue(visit: Visit) -> dict[str, Any]:
+    """What stands above the field: the messages that wait, and the one that is said in other words."""
+    turns, at = visit.timeline.scene.turns, visit.editing
+    return {
+        "waiting": [{"number": message.number, "words": message.words} for message in visit.waiting],
+        "editing": turns[at].text if at is not None and at < len(turns) else None,
+    }
 
 
-def _draw(startup: Startup, timeline: Timeline, before: Scene | None, *, shown: Scene | None = None) -> Drawn:
+def _field(visit: Visit, words: str | None = None, *, running: bool | None = None) -> Any:
+    """The field for words: it can be stopped while an answer runs, and sends at any time."""
+    stop = visit.answering if running is None else running
+    return gr.Textbox(stop_btn=stop) if words is None else gr.Textbox(words, stop_btn=stop)
+
+
+def _chat(visit: Visit, scene: Scene, *, live: bool = False) -> Any:
+    """The conversation, with the message that is about to be answered."""
+    branches = mending.branches(visit.timeline, scene)
+    if not live and (asked := visit.asked):
+        scene, live = (asked.base or scene).with_turn(Turn("user", asked.words)), True
+    return render.chat(scene, live=live, branches=branches)
+
+
+def _draw(
+    startup: Startup,
+    visit: Visit,
+    before: Scene | None,
+    *,
+    shown: Scene | None = None,
+    hole: Mask | None = None,
+) -> Drawn:
     """What the widgets show.
 
     Args:
         before: the scene on the page now, None where all must be drawn.
         shown: the scene to show while an answer is being written; None for that of the timeline.
+        hole: the pixels that are about to change.
     """
+    timeline = visit.timeline
     scene, live = shown or timeline.scene, shown is not None
     same = before is not None and (
         before.picture == scene.picture
@@ -285,8 +383,8 @@ def _draw(startup: Startup, timeline: Timeline, before: Scene | None, *, shown: 
         and render.reading_order(before) == render.reading_order(scene)
     )
     return (
-        timeline,
-        render.chat(scene, live=live),
+        visit,
+        _chat(visit, scene, live=live),
         gr.skip() if same else _canvas(startup, timeline, scene),
         gr.skip() if before else gr.Button(interactive=timeline.can_undo),
         gr.skip() if before else gr.Button(interactive=timeline.can_redo),

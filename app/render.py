@@ -44,6 +44,7 @@ DOORS = (
 DOTS = '<span class="dots"><i></i><i></i><i></i></span>'  # an answer that has no words yet
 
 Message = dict[str, Any]
+Branches = Mapping[int, tuple[tuple[int, ...], int]]
 
 
 def escape(text: str) -> str:
@@ -57,14 +58,20 @@ def phrase(region_id: int, inner: str, *, also: str = "") -> str:
     return f'<span class="{classes}" tabindex="0">{inner}</span>'
 
 
-def chat(scene: Scene, *, live: bool = False) -> list[Message]:
-    """One message a turn, in order. `live`: the last answer is still being written."""
+def chat(scene: Scene, *, live: bool = False, branches: Branches | None = None) -> list[Message]:
+    """One message a turn, in order.
+
+    Args:
+        live: the last answer is still being written.
+        branches: see `mending.branches`; None where messages cannot be said in other words.
+    """
     last = len(scene.turns) - 1
     known = {region.id for region in scene.regions}
     messages = [
         {
             "role": "user" if turn.role == "user" else "assistant",
-            "content": _message(turn, known, live=live and index == last),
+            "content": _message(turn, known, live=live and index == last)
+            + (_said_otherwise(index, branches) if branches is not None and turn.role == "user" else ""),
         }
         for index, turn in enumerate(scene.turns)
     ]
@@ -99,6 +106,25 @@ def _message(turn: Turn, known: set[int], *, live: bool) -> str:
     elif record:
         body += f'<span class="record">{record}</span>'
     return body or "&nbsp;"
+
+
+def _said_otherwise(index: int, branches: Branches) -> str:
+    """What can be done with a message: the ways it was said, to go to and fro, and another way to say it."""
+    parts = []
+    if index in branches:
+        steps, shown = branches[index]
+        for way, sign, title in ((-1, "‹", "Earlier"), (1, "›", "Later")):
+            if 0 <= shown + way < len(steps):
+                parts.append(
+                    f'<span class="branch step-{steps[shown + way]}" role="button" tabindex="0" '
+                    f'title="{title} way of saying this">{sign}</span>'
+                )
+            else:
+                parts.append(f'<span class="branch none">{sign}</span>')
+        parts.insert(1, f'<span class="which">{shown + 1}/{len(steps)}</span>')
+    title = "Say this in other words; what was answered stays, one step back"
+    pen = f'<span class="reword turn-{index}" role="button" tabindex="0" title="{title}">✎</span>'
+    return f'<span class="said-again">{"".join(parts)}{pen}</span>'
 
 
 def _suggested(suggestions: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """The canvas's scripts: native ES modules that the app serves itself, with no build step.
 
-The address carries a digest of the modules, so that a browser may keep them for good and never mixes those of
-two versions.
+The address carries a digest of the modules, so that a browser may keep them for good and never mixes those
+of two versions.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -38,9 +39,14 @@ def address() -> str:
     return f"/canvas-{digest.hexdigest()[:12]}"
 
 
-def route() -> Mount:
-    """Return the route that serves the modules."""
-    return Mount(address(), _Kept(directory=FOLDER))
+def route() -> Route:
+    """Return the route that serves the modules; no mount, which would not find them under a proxy's path."""
+    kept = _Kept(directory=FOLDER)
+
+    async def module(request: Request) -> Response:
+        return await kept.get_response(request.path_params["name"], request.scope)
+
+    return Route(f"{address()}/{{name}}", module)
 
 
 def entry() -> dict[str, Any]:

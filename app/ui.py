@@ -1,7 +1,7 @@
 """What is on the page, and which event calls which handler. No logic.
 
-Everything that touches a model goes through Gradio's queue under one concurrency id, one at a time: the
-models are shared, and two events of one visitor never write the same timeline at once.
+Only a growing answer goes through Gradio's queue. Everything else is served at once, beside it: who may write
+a visit's timeline, and when, is said in `app.writing`, and the models take care of those who share them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from gradio import themes
 from app import api, render, scripts
 from app.actions import LONGEST_MESSAGE
 from app.downloads import export_state
+from app.limits import Limits
 from app.page import Page
+from app.refusals import Answering
 from app.startup import Startup
+from app.writing import Visit
 from pipelines.abilities import suggestions
 from pipelines.interfaces import MAX_NEW_TOKENS, STEPS, TRIES
-from pipelines.scene import Timeline
 
 QUEUE = 32  # visitors' requests that may wait
 CACHE = (600, 3600)  # seconds: how often old files are looked for, and how old they are
@@ -30,20 +32,19 @@ STATE = 1800  # seconds a closed page's timeline is kept
 VISITORS = 100  # timelines kept at once
 FILE = "50mb"  # of an upload
 LIGHT: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-HEAVY: dict[str, Any] = {
-    "concurrency_id": "models",
-    "concurrency_limit": 1,
-    "show_progress": "hidden",
-    "api_visibility": "private",
-}
-"""Settings of events that touch no model, and of those that do: the latter wait for one another."""
+HEAVY: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+"""Settings of events that are served at once, and of answers, which grow."""
+CALLS: dict[str, Any] = {**HEAVY, "concurrency_id": "models", "concurrency_limit": 1}
+"""Settings of the endpoints: one call of them is served at a time."""
+FILES: dict[str, Any] = {**HEAVY, "concurrency_id": "files", "concurrency_limit": 2}
+"""Of events that open or write whole files, which may take a gigabyte for a moment: two of all visitors."""
 
 GREETING = "Choose a picture, then ask about it or click a thing on it."
-SENT = """(timeline, words) => {
+SENT = """(visit, words, ...chosen) => {
   const field = document.querySelector("#words textarea");
   field.value = "";
   field.dispatchEvent(new Event("input", {bubbles: true}));
-  return [timeline, words];
+  return [visit, words, ...chosen];
 }"""  # empty at once: what is typed while the server answers must not be lost
 DRAWER = """() => {
   for (const drawer of document.querySelectorAll(".drawer")) {
@@ -80,10 +81,11 @@ class Canvas:
 
 @dataclass(frozen=True)
 class Conversation:
-    """The chat, the suggestions, and the field for words."""
+    """The chat, the suggestions, what waits, and the field for words."""
 
     chat: gr.Chatbot
     chips: Any  # a gr.HTML with the event that chips.js triggers
+    queue: Any  # a gr.HTML with the events that queue.js triggers
     words: gr.Textbox
 
 
@@ -108,11 +110,11 @@ class Options:
     encoders: gr.CheckboxGroup
 
 
-def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
-    """The page. `examples`: pictures to begin with, by name."""
+def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None = None) -> gr.Blocks:
+    """The page. `examples`: pictures to begin with, by name; `limits`: what a call may ask for."""
     on = Page(startup, examples)
-    with gr.Blocks(title=render.NAME, fill_width=True, delete_cache=CACHE, analytics_enabled=False) as page:
-        timeline = gr.State(Timeline(), time_to_live=STATE)
+    with Answering(title=render.NAME, fill_width=True, delete_cache=CACHE, analytics_enabled=False) as page:
+        visit = gr.State(Visit(), time_to_live=STATE)
         top = _top()
         with gr.Row(elem_id="main"):
             with gr.Column(elem_id="left"):
@@ -123,7 +125,7 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
                 exported = _export_drawer()
                 options = _options_drawer()
                 understands = _about_drawer()
-        drawn = [timeline, talk.chat, canvas.picture, buttons.undo, buttons.redo]
+        drawn = [visit, talk.chat, canvas.picture, buttons.undo, buttons.redo]
 
         _wire_drawers(buttons)
         page.load(
@@ -134,13 +136,13 @@ def build(startup: Startup, examples: Mapping[str, Path]) -> gr.Blocks:
             show_progress="hidden",
             api_visibility="private",
         )
-        answers = _wire_answers(on, timeline, talk, options, drawn)
-        _wire_canvas(on, timeline, canvas, talk, drawn, answers)
-        _wire_timeline(on, timeline, buttons, talk, drawn, answers)
-        exported.take(on.export, [timeline], [exported], **LIGHT)
-        api.declare(startup, HEAVY)
+        _wire_answers(on, visit, talk, options, drawn)
+        _wire_canvas(on, visit, canvas, drawn)
+        _wire_timeline(on, visit, buttons, talk, drawn)
+        exported.take(on.export, [visit], [exported], **FILES)
+        api.declare(startup, CALLS, limits or Limits())
 
-    page.queue(max_size=QUEUE, default_concurrency_limit=1)
+    page.queue(max_size=QUEUE, default_concurrency_limit=1, api_open=False)
     return page
 
 
@@ -181,7 +183,6 @@ def _conversation() -> Conversation:
         show_label=False,
         placeholder=GREETING,
         buttons=["copy"],
-        editable="user",
         latex_delimiters=[],
         feedback_options=None,
     )
@@ -189,6 +190,13 @@ def _conversation() -> Conversation:
         render.chips(suggestions()),
         elem_id="chips",
         js_on_load=_file("chips.js"),
+        apply_default_css=False,
+    )
+    queue = gr.HTML(
+        {"waiting": [], "editing": None},
+        elem_id="queue",
+        html_template='<div class="queue"></div>',
+        js_on_load=_file("queue.js"),
         apply_default_css=False,
     )
     words = gr.Textbox(
@@ -201,7 +209,7 @@ def _conversation() -> Conversation:
         max_length=LONGEST_MESSAGE,
         submit_btn=True,
     )
-    return Conversation(chat, chips, words)
+    return Conversation(chat, chips, queue, words)
 
 
 def _buttons() -> Buttons:
@@ -256,35 +264,30 @@ def _wire_drawers(buttons: Buttons) -> None:
         button.click(None, js=DRAWER.replace("NAME", name), **LIGHT)
 
 
-def _wire_answers(
-    on: Page, timeline: gr.State, talk: Conversation, options: Options, drawn: list[Any]
-) -> list[Any]:
-    """An answer: the question is shown at once, then the models have their turn. Return the answers."""
-    asked = gr.State("")
-    begun = [timeline, asked, talk.chat, talk.words]
+def _wire_answers(on: Page, visit: gr.State, talk: Conversation, options: Options, drawn: list[Any]) -> None:
+    """An answer: the question is shown at once, then the models have their turn."""
+    begun = [visit, talk.chat, talk.queue, talk.words]
     beginnings = [
-        talk.words.submit(on.begin, [timeline, talk.words], begun, js=SENT, **LIGHT),
-        talk.chips.say(on.begin_chip, [timeline], begun, **LIGHT),
-        talk.chat.retry(on.begin_again, [timeline], begun, **LIGHT),
-        talk.chat.edit(on.begin_edited, [timeline], begun, **LIGHT),
+        talk.words.submit(
+            on.begin, [visit, talk.words, *options.inputs], begun, js=SENT, trigger_mode="multiple", **LIGHT
+        ),
+        talk.chips.say(on.begin_chip, [visit, *options.inputs], begun, trigger_mode="multiple", **LIGHT),
+        talk.chat.retry(on.begin_again, [visit, *options.inputs], begun, **LIGHT),
     ]
-    answers = [
-        event.success(on.answer, [timeline, asked, *options.inputs], drawn, **HEAVY) for event in beginnings
-    ]
-    for answer in answers:
-        answer.then(on.settle, [timeline], [talk.chat, talk.words], **LIGHT)
-    talk.words.stop(on.stop, [timeline], [*drawn, talk.words], cancels=answers, **LIGHT)
-    return answers
+    for event in beginnings:
+        event.success(on.answer, [visit], [*drawn, talk.words, talk.queue], trigger_mode="multiple", **HEAVY)
+    talk.words.stop(on.stop, [visit], drawn, **LIGHT)
+    talk.queue.reword(on.edit, [visit], [talk.queue, talk.words], **LIGHT)
+    talk.queue.take_back(
+        on.take_back, [visit, talk.words], [talk.queue, talk.words], trigger_mode="multiple", **LIGHT
+    )
+    talk.queue.go_to(on.go_to, [visit], drawn, **LIGHT)
 
 
-def _wire_canvas(
-    on: Page, timeline: gr.State, canvas: Canvas, talk: Conversation, drawn: list[Any], answers: list[Any]
-) -> None:
-    """The picture: a new one ends the running answer; whatever is done on it waits for its turn."""
+def _wire_canvas(on: Page, visit: gr.State, canvas: Canvas, drawn: list[Any]) -> None:
     picture = canvas.picture
     for event, handler in ((picture.intake, on.intake), (picture.example, on.example)):
-        changed = event(handler, [timeline], drawn, cancels=answers, **HEAVY)
-        changed.then(on.idle, None, [talk.words], **LIGHT)
+        event(handler, [visit], drawn, trigger_mode="multiple", **FILES)
     for event, handler in (
         (picture.point, on.click),
         (picture.drag_box, on.box),
@@ -297,17 +300,14 @@ def _wire_canvas(
         (picture.rename, on.rename),
         (picture.go_to, on.go_to),
     ):
-        event(handler, [timeline], drawn, trigger_mode="multiple", **HEAVY)
+        event(handler, [visit], drawn, trigger_mode="multiple", **LIGHT)
 
 
-def _wire_timeline(
-    on: Page, timeline: gr.State, buttons: Buttons, talk: Conversation, drawn: list[Any], answers: list[Any]
-) -> None:
+def _wire_timeline(on: Page, visit: gr.State, buttons: Buttons, talk: Conversation, drawn: list[Any]) -> None:
     for event, handler in (
         (buttons.undo.click, on.undo),
         (buttons.redo.click, on.redo),
         (buttons.clear.click, on.clear),
         (talk.chat.clear, on.clear_chat),
     ):
-        changed = event(handler, [timeline], drawn, cancels=answers, trigger_mode="multiple", **HEAVY)
-        changed.then(on.idle, None, [talk.words], **LIGHT)
+        event(handler, [visit], drawn, trigger_mode="multiple", **LIGHT)

@@ -19,7 +19,7 @@ from PIL import Image
 from pipelines.abilities import ability_said
 from pipelines.conversation import whole_picture_phrases
 from pipelines.engine import About, Engine
-from pipelines.errors import DemoError
+from pipelines.errors import DemoError, explained
 from pipelines.interfaces import Inpainter, ReplyOptions, Scenes, Segmenter, VisionLanguageModel
 from pipelines.language import requests as req
 from pipelines.language import resolve
@@ -241,7 +241,7 @@ class Assistant:
         """Carry out one request on a scene: each result is presented on the turns that were there before."""
         started = time.monotonic()
         request = self._resolved(scene, request)
-        with closing(run_task(self.engine, scene, request, options)) as results:
+        with explained("this request"), closing(run_task(self.engine, scene, request, options)) as results:
             for result in results:
                 if result.status == "final":
                     seconds = time.monotonic() - started

@@ -17,7 +17,7 @@ from typing import Any
 from pipelines.abilities import ABILITIES
 from pipelines.assistant import Assistant
 from pipelines.engine import REMEMBERED_TURNS, About
-from pipelines.errors import MissingCapability
+from pipelines.errors import MissingCapability, is_shortage
 from pipelines.interfaces import GUIDANCE, Inpainter, Segmenter, VisionLanguageModel
 from pipelines.language.vocabulary import Vocabulary
 from pipelines.room import require_room
@@ -125,7 +125,9 @@ def load_vlm(model: str, device: str, dtype: str, why: str) -> tuple[VisionLangu
             f"{folder.name} cannot be loaded ({reason}): a folder must hold a converted SPHINX, as "
             "python -m model.convert_sphinx_to_hf writes it."
         ) from error
-    except torch.OutOfMemoryError:
+    except (RuntimeError, MemoryError) as error:
+        if not is_shortage(error):
+            raise
         raise MissingCapability(
             f"The memory of {device} does not suffice for {model}: try --dtype nf4."
         ) from None

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from PIL import Image
 
+from pipelines.errors import explained
 from pipelines.geometry import bounding_box
 from pipelines.interfaces import (
     CutReply,
@@ -103,7 +104,8 @@ class Engine:
 
     def is_familiar(self, picture: Picture) -> bool:
         """Whether the picture is of the kind that the vision-language model was trained on."""
-        return self.vlm.in_distribution(self.image(picture), picture.digest)
+        with explained(self.vlm.name):
+            return self.vlm.in_distribution(self.image(picture), picture.digest)
 
     def image(self, picture: Picture) -> Image.Image:
         """Return the pixels of a picture: RGB, shared; draw on a copy."""
@@ -124,14 +126,15 @@ class Engine:
             for other in others
             if from_words and other.id != region.id and other.box.iou(region.box) < SAME_OBJECT
         ]
-        found = self.segmenter.outline(
-            self.image(picture),
-            picture.digest,
-            box=box,
-            clicks=region.clicks,
-            confined=not from_words,
-            neighbours=neighbours,
-        )
+        with explained(self.segmenter.name):
+            found = self.segmenter.outline(
+                self.image(picture),
+                picture.digest,
+                box=box,
+                clicks=region.clicks,
+                confined=not from_words,
+                neighbours=neighbours,
+            )
         found = tuple((mask, score) for mask, score in found if mask.bits)
         if not found:
             return replace(region, mask=None, score=None, candidates=(), note="nothing to outline here")

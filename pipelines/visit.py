@@ -25,17 +25,25 @@ class Growing(NamedTuple):
 
 
 def serve(
-    assistant: Assistant, timeline: Timeline, words: str, *, options: ReplyOptions | None = None
+    assistant: Assistant,
+    timeline: Timeline,
+    words: str,
+    *,
+    options: ReplyOptions | None = None,
+    base: Scene | None = None,
 ) -> Generator[Growing]:
     """Serve a message: one step for each request in it, which grows. Closing the iterator stops the models.
 
     Undo and redo are carried out here, where the timeline is; what else the message asks for goes on from
     the scene that is there then.
 
+    Args:
+        base: the scene that the message is said to, where that is an earlier one than the timeline's. The
+            answer is a branch then, and the step before it is the timeline's current one: undo leads there.
     Raises:
         DemoError: the assistant refuses.
     """
-    events = assistant.respond(timeline.scene, words, options=options)
+    events = assistant.respond(base or timeline.scene, words, options=options)
     while events is not None:
         step, following = None, None
         with closing(events):

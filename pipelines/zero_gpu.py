@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipelines.errors import DemoError
+from pipelines.errors import DemoError, explained
 from pipelines.interfaces import (
     GenerationOptions,
     Inpainter,
@@ -50,12 +50,13 @@ def run_on_zero_gpu(
     @gpu(duration=seconds)
     def serve(verb: str, *given: Any, **named: Any) -> Generator[Any, None, None]:
         try:
-            answer = getattr(models[verb], verb)(*given, **named)
-            if isinstance(answer, Generator):
-                with closing(answer):
-                    yield from answer
-            else:
-                yield answer
+            with explained(models[verb].name):
+                answer = getattr(models[verb], verb)(*given, **named)
+                if isinstance(answer, Generator):
+                    with closing(answer):
+                        yield from answer
+                else:
+                    yield answer
         except DemoError as error:
             yield error  # as a value: ZeroGPU forwards only the name of an exception's type
 

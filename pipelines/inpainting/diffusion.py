@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pipelines.errors import DemoError, MissingCapability
+from pipelines.errors import DemoError, MissingCapability, is_shortage
 from pipelines.inpainting.color import match_color
 from pipelines.inpainting.cropping import Cancelled, check_hole, context_crop, hole_boxes, paste, shrink_mask
 from pipelines.inpainting.opencv import OpenCVInpainter
@@ -220,9 +220,11 @@ class DiffusionInpainter:
             news.put(Painting(steps, steps, image=job.paste(result.images[0])))
         except Cancelled:
             pass
-        except torch.OutOfMemoryError:
-            news.put(MissingCapability(f"The memory does not suffice for {self.name}: try --device cpu."))
         except BaseException as error:
+            if is_shortage(error):
+                error = MissingCapability(
+                    f"The memory does not suffice for {self.name}: ask for less, or try --device cpu."
+                )
             news.put(error)
 
     def _own_pipeline(self) -> Any:

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from model.generation_sphinx import Nucleus
-from pipelines.errors import DemoError
+from pipelines.errors import DemoError, is_shortage
 from pipelines.interfaces import Load, Replies
 from pipelines.vlm.decoder import Decoder, SequenceCache, Trunk
 from pipelines.vlm.detokenizer import Detokenizer
@@ -181,7 +181,7 @@ class Batcher:
 
         Raises:
             DemoError: too many wait.
-            torch.OutOfMemoryError: the memory does not suffice.
+            RuntimeError: the memory does not suffice, as its allocator says it.
         """
         self.require_room()
         with self._lock:
@@ -306,7 +306,9 @@ class Batcher:
         """One forward pass: the next token of each request whose prompt has been read, in order."""
         try:
             return self._forward(pieces)
-        except torch.OutOfMemoryError:
+        except Exception as error:
+            if not is_shortage(error):
+                raise
             self._prefixes.clear()
         return self._forward(pieces)
 

@@ -17,7 +17,7 @@ from PIL import Image
 from model import SphinxForConditionalGeneration, SphinxProcessor
 from model.familiarity import Familiarity
 from model.generation_sphinx import Nucleus
-from pipelines.errors import DemoError, MissingCapability
+from pipelines.errors import DemoError, explained
 from pipelines.interfaces import GenerationOptions, Load, Replies
 from pipelines.vlm.batcher import PLACES, WAITING, Batcher, Request
 from pipelines.vlm.decoder import Decoder
@@ -113,14 +113,10 @@ class SphinxVLM:
         batcher.require_room()
         views = options.views or self._views
         encoders = self._encoders(options)
-        try:
+        with explained(self.name, "use fewer views, or a smaller checkpoint"):
             features = None if image is None else self._visual_tokens(image, digest, views, encoders)
             key = (digest, views, encoders) if image is not None else None
             yield from batcher.answer(self._request(key, turns, question, options, features))
-        except torch.OutOfMemoryError:
-            raise MissingCapability(
-                f"The memory does not suffice for {self.name}: use fewer views, or a smaller checkpoint."
-            ) from None
 
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
         """Whether the picture is of the kind that the checkpoint was trained on; True where not known."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app import main, ui
 from app.startup import Startup
+from pipelines.interfaces import GenerationOptions
 
 CHROMIUM = "chromium"  # Debian's package
 FLAGS = (
@@ -21,6 +24,66 @@ FLAGS = (
 PATIENCE = 60_000  # milliseconds after which something is held never to happen; slow machines are not a fault
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
+
+
+REPLY = (
+    "A <p>red ball</p>[0.25,0.40,0.45,0.60] lies beside a <p>blue cup</p>[0.60,0.40,0.80,0.70] "
+    "on a grey ground and nothing else is to be seen here."
+)
+
+
+class GatedVLM:
+    """Says REPLY a word a forward pass, and waits before each pass until the test lets it through."""
+
+    name = "fake-sphinx"
+
+    def __init__(self) -> None:
+        self.forward_passes = 0
+        self.gate = threading.Semaphore(0)
+        self.open = False
+        self.closed = threading.Event()
+
+    def stream(
+        self,
+        image: object,
+        digest: str | None,
+        turns: Sequence[tuple[str, str]],
+        question: str,
+        *,
+        options: GenerationOptions,
+    ) -> Generator[str, None, None]:
+        words = REPLY.split(" ")
+        self.closed.clear()
+        try:
+            for count in range(1, len(words) + 1):
+                if not self.open:
+                    self.gate.acquire()
+                self.forward_passes += 1
+                yield " ".join(words[:count])
+        finally:
+            self.closed.set()
+
+    def in_distribution(self, image: object, digest: str) -> bool:
+        return True
+
+    @property
+    def words(self) -> int:
+        """Of the whole reply."""
+        return len(REPLY.split())
+
+    def let_through(self, passes: int) -> None:
+        self.gate.release(passes)
+
+    def run_free(self) -> None:
+        self.open = True
+        self.gate.release(100)
+
+
+@pytest.fixture
+def gated(assistant) -> GatedVLM:
+    gated = GatedVLM()
+    assistant.engine = replace(assistant.engine, vlm=gated)
+    return gated
 
 
 @pytest.fixture(scope="session")
@@ -42,11 +105,11 @@ def browser() -> Iterator[Browser]:
 def serve():
     """Serve a page over an assistant, and give its address."""
 
-    def serve(assistant, examples=None) -> str:
+    def serve(assistant, examples=None, limits=None) -> str:
         startup = Startup(lambda: assistant, assistant.about.model).run()
-        page = ui.build(startup, examples or {})
+        page = ui.build(startup, examples or {}, limits)
         serve.pages.append(page)
-        return main.launch(page, wait=False)
+        return main.launch(page, wait=False, limits=limits)
 
     serve.pages = []
     yield serve

@@ -71,7 +71,7 @@ def test_asking_again_goes_back_to_before_the_question(assistant, opened):
     timeline = last(actions.ask(assistant, opened, "find the red ball", ReplyOptions()))
     timeline = actions.click(assistant, timeline, Click(Point(140, 100)))
     assert actions.question_of(timeline.scene, 1) == (0, "find the red ball")
-    assert actions.before_turn(timeline, 0).scene == opened.scene
+    assert actions.before_turn(timeline, 0) == opened.scene
     with pytest.raises(DemoError, match="no question"):
         actions.question_of(opened.scene, 0)
 
@@ -176,15 +176,15 @@ def test_regions_are_refined_chosen_and_removed(assistant, opened):
     assert len(timeline.scene.regions[0].clicks) == 2
     timeline = actions.unclick(assistant, timeline, 1, 0)
     assert timeline.scene.regions[0].clicks == (Click(Point(75, 104)),)
-    chosen = actions.choose_mask(assistant, timeline, 1, 1)
-    assert chosen.scene.regions[0].mask == timeline.scene.regions[0].candidates[1][0]
-    assert actions.remove_region(chosen, 1).scene.regions == ()
-    assert actions.remove_region(chosen, 1).scene.next_id == 2
+    chosen = actions.choose_mask(timeline.scene, 1, 1)
+    assert chosen.regions[0].mask == timeline.scene.regions[0].candidates[1][0]
+    assert actions.remove_region(chosen, 1).regions == ()
+    assert actions.remove_region(chosen, 1).next_id == 2
     for wrong in (
-        lambda: actions.choose_mask(assistant, timeline, 1, 7),
+        lambda: actions.choose_mask(timeline.scene, 1, 7),
         lambda: actions.unclick(assistant, timeline, 1, 9),
-        lambda: actions.remove_region(timeline, 5),
-        lambda: actions.select(assistant, timeline, 5),
+        lambda: actions.remove_region(timeline.scene, 5),
+        lambda: actions.select(timeline.scene, 5),
         lambda: actions.box(assistant, Timeline(), Box(0, 0, 5, 5)),
     ):
         with pytest.raises(DemoError):
@@ -220,10 +220,10 @@ def test_a_session_goes_on_where_it_was(assistant, opened, tmp_path):
     timeline = last(actions.ask(assistant, opened, "segment the red ball", ReplyOptions()))
     path = tmp_path / "any name"
     path.write_bytes(downloads.export(assistant, timeline, "session")[1])
-    assert actions.open_file(assistant, Timeline(), path) == timeline
+    assert actions.open_file(assistant, path)(Timeline()) == timeline
     path.write_bytes(b"PK\x03\x04 and then nothing")
     with pytest.raises(DemoError):
-        actions.open_file(assistant, Timeline(), path)
+        actions.open_file(assistant, path)
 
 
 def test_another_painting_can_be_chosen(assistant, opened):
@@ -235,13 +235,6 @@ def test_another_painting_can_be_chosen(assistant, opened):
     assert chosen.scene.picture == second
     with pytest.raises(DemoError, match="no painting"):
         actions.choose_painting(assistant, timeline, 5)
-
-
-def test_selecting_is_not_a_step(assistant, opened):
-    timeline = actions.box(assistant, opened, Box(50, 80, 90, 120))
-    away = actions.select(assistant, timeline, None)
-    assert (away.scene.selected, len(away.steps)) == (None, len(timeline.steps))
-    assert actions.select(assistant, away, None) is away
 
 
 def offered(words: str) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import io
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from mcp.types import CallToolResult, TextContent, Tool
 from PIL import Image
 
 from app.api import ANSWER
+from app.limits import Limits
 
 NAMES = {"ask", "outline", "describe", "pose", "edit"}
 
@@ -184,3 +187,242 @@ def test_mcp_says_why_it_refuses(address, shown):
     assert result.isError
     assert isinstance(result.content[0], TextContent)
     assert "give a phrase, clicks, or a box" in result.content[0].text
+
+
+# --- refusals, through every door ------------------------------------------------------------------------
+
+WRONG = {
+    "a_text_file": ("ask", {"words": "hello"}, b"no picture", "text, not a picture", "UnreadablePicture"),
+    "half_a_letter": ("ask", {"words": "a\ud800"}, None, "argument words must be text", "BadArgument"),
+    "a_long_message": ("ask", {"words": "x" * 2001}, None, "argument words must be text", "BadArgument"),
+    "no_message": ("ask", {"words": ""}, None, "There is no question", "DemoError"),
+    "a_huge_seed": ("ask", {"words": "hello", "seed": 10**30}, None, "argument seed", "BadArgument"),
+    "a_seed_of_words": ("ask", {"words": "hello", "seed": "many"}, None, "argument seed", "BadArgument"),
+    "no_picture": ("outline", {"phrase": "ball"}, None, "There is no picture", "DemoError"),
+    "no_box": ("outline", {"box": {"x": 1}}, b"", "A box is", "BadArgument"),
+    "many_clicks": ("outline", {"clicks": [[1, 1]] * 65}, b"", "64 clicks at most, and 65", "TooMuch"),
+    "steps": ("edit", {"wish": "remove the ball", "steps": 10**9}, None, "from 1 to 100", "BadArgument"),
+    "a_list_as_detail": ("describe", {"detail": [1]}, None, "true or false", "BadArgument"),
+    "a_picture_of_numbers": ("pose", {"picture": 7}, None, "argument picture must be", "BadArgument"),
+    "a_file_of_ours": ("pose", {"picture": "/etc/passwd"}, None, "not among the files", "BadArgument"),
+    "no_scheme": ("pose", {"picture": "data:,x"}, None, "argument picture must be", "BadArgument"),
+    "loopback": ("pose", {"picture": "http://127.0.0.1:1/x"}, None, "cannot be fetched", "UnreadablePicture"),
+}  # fmt: skip
+"""endpoint, arguments, the picture's file (empty: a drawing), a part of the sentence, the type"""
+
+
+def values(name: str, given: dict) -> list:
+    """The arguments of an endpoint in order, as the API's plain HTTP door takes them."""
+    order = {
+        "ask": {"picture": None, "words": "", "seed": 0},
+        "outline": {"picture": None, "phrase": "", "clicks": None, "box": None},
+        "describe": {"picture": None, "box": None, "detail": False},
+        "pose": {"picture": None},
+        "edit": {"picture": None, "wish": "", "seed": 0, "steps": 20, "guidance": 0, "negative": ""},
+    }[name]
+    return list({**order, **given}.values())
+
+
+def called(address: str, name: str, data: list) -> tuple[str, object]:
+    """Call an endpoint over plain HTTP: the kind of its last event, and what that brings."""
+    body = json.dumps({"data": data})
+    joined = httpx.post(
+        f"{address}gradio_api/call/{name}", content=body, headers={"Content-Type": "application/json"}
+    )
+    if joined.status_code != 200:
+        return "error", joined.json()
+    lines = httpx.get(f"{address}gradio_api/call/{name}/{joined.json()['event_id']}", timeout=60).text
+    kind, _, brought = lines.strip().rpartition("\n\n")[2].partition("\n")
+    return kind.removeprefix("event: "), json.loads(brought.removeprefix("data: "))
+
+
+@pytest.fixture
+def brought(drawing):
+    """A file's bytes as a data URL; of the drawing where there are none."""
+
+    def brought(data: bytes | None) -> dict[str, str]:
+        if data is None:
+            return {}
+        if not data:
+            buffer = io.BytesIO()
+            drawing.save(buffer, "PNG")
+            data = buffer.getvalue()
+        return {"picture": "data:image/png;base64," + base64.b64encode(data).decode()}
+
+    return brought
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_said_with_its_type_over_http_and_mcp(address, brought, case):
+    name, given, file, says, kind = WRONG[case]
+    given = {**brought(file), **given}
+    event, output = called(address, name, values(name, given))
+    assert event == "error"
+    assert isinstance(output, dict)
+    assert says in str(output["error"])
+    assert output["title"] == kind
+    needed = {"wish": "x"} if name == "edit" else {"words": "x"} if name == "ask" else {}
+    picture = {} if name == "ask" else {"picture": None}
+    if case == "half_a_letter":
+        return  # no MCP client can write it
+    _, (result,) = visited(address, [(name, {**picture, **needed, **given})])
+    assert result.isError
+    assert isinstance(result.content[0], TextContent)
+    assert says in result.content[0].text
+    assert result.structuredContent == {"type": kind, "error": result.content[0].text}
+
+
+def test_calls_that_are_none_are_told_so(address):
+    for path, body in (
+        ("call/nothing", {"data": []}),
+        ("call/ask", {"data": "x"}),
+        ("call/ask", [1]),
+        ("call/v2/ask", {"words": "hi", "colour": 1}),
+        ("queue/join", {"data": [], "fn_index": 999, "session_hash": "x"}),
+    ):
+        answer = httpx.post(f"{address}gradio_api/{path}", json=body)
+        assert answer.status_code == 422
+        assert "no call of this page" in answer.json()["error"]
+    kind, output = called(address, "ask", [])
+    assert (kind, "takes 3 arguments, and 0 came" in str(output)) == ("error", True)
+
+
+def test_mcp_says_which_argument_is_missing_or_unknown(address):
+    _, results = visited(address, [("edit", {}), ("pose", {"size": 3}), ("ask", {"words": "hello"})])
+    texts = [result.content[0].text for result in results]
+    assert "needs the argument picture" in texts[0]
+    assert "no argument 'size'" in texts[1]
+    assert not results[2].isError  # a picture may be left out, as is said
+
+
+def test_only_the_picture_of_ask_may_be_left_out(address):
+    tools, _ = visited(address, [])
+    assert {name: tool.inputSchema.get("required", []) for name, tool in tools.items()} == {
+        "ask": ["words"], "outline": ["picture"], "describe": ["picture"], "pose": ["picture"],
+        "edit": ["picture", "wish"],
+    }  # fmt: skip
+
+
+def test_an_edited_picture_can_be_asked_about_through_every_door(address, client, shown, picture):
+    edit = {"picture": shown, "wish": "remove the red ball"}
+    _, (edited,) = visited(address, [("edit", edit)])
+    assert edited.structuredContent
+    url = edited.structuredContent["picture"]["url"]
+    _, (again,) = visited(address, [("ask", {"picture": url, "words": "find the red ball"})])
+    assert not again.isError, again.content
+    kind, output = called(address, "edit", values("edit", edit))
+    assert kind == "complete"
+    assert isinstance(output, list)
+    given_out = output[0]["picture"]
+    assert output[0]["touched"]["size"] == [200, 200]
+    for spelled in (given_out, {"url": given_out["url"]}, given_out["url"]):
+        assert called(address, "describe", values("describe", {"picture": spelled}))[0] == "complete"
+    said = client.predict(picture=handle_file(picture), wish="remove the red ball", api_name="/edit")
+    assert client.predict(picture=handle_file(said["picture"]), api_name="/describe")["regions"]
+
+
+def test_a_fault_of_ours_is_a_sentence_and_a_number_that_the_log_has(address, segmenter, shown, caplog):
+    def broken(*given, **named):
+        raise RuntimeError("a secret of the house")
+
+    segmenter.outline = broken
+    kind, output = called(address, "outline", values("outline", {"picture": shown, "clicks": [[70, 100]]}))
+    assert isinstance(output, dict)
+    assert (kind, output["title"]) == ("error", "Fault")
+    number = output["error"].split()[-1].rstrip(".")
+    assert "secret" not in output["error"]
+    assert any(number in record.getMessage() and record.exc_info for record in caplog.records)
+    _, (result,) = visited(address, [("outline", {"picture": shown, "clicks": [[70, 100]]})])
+    assert result.isError
+    assert "not foreseen" in result.content[0].text
+
+
+# --- who leaves, and who asks too much -------------------------------------------------------------------
+
+
+def test_the_work_of_a_caller_who_left_ends_within_a_step(address, vlm, segmenter, shown):
+    vlm.pause = 0.1
+    vlm.otherwise = "word " * 400
+    body = {"data": values("ask", {"words": "tell me a long story"})}
+    joined = httpx.post(f"{address}gradio_api/call/ask", json=body).json()
+    with httpx.stream("GET", f"{address}gradio_api/call/ask/{joined['event_id']}", timeout=60):
+        eventually(lambda: vlm.forward_passes > 3)
+    assert_quiet(vlm)
+
+    async def leave_mcp() -> None:
+        async with (
+            streamablehttp_client(f"{address}gradio_api/mcp/") as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            before = vlm.forward_passes
+            with contextlib.suppress(asyncio.TimeoutError, Exception):
+                await asyncio.wait_for(session.call_tool("ask", {"words": "tell me a long story"}), 3)
+            assert vlm.forward_passes > before
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, leave_mcp()).result()
+    assert_quiet(vlm)
+
+    slow, original = [], segmenter.outline
+
+    def outline(*given, **named):
+        slow.append(1)
+        time.sleep(0.2)
+        return original(*given, **named)
+
+    segmenter.outline = outline
+    data = values("outline", {"picture": shown, "clicks": [[70, 100]] * 60})
+    joined = httpx.post(f"{address}gradio_api/call/outline", json={"data": data}).json()
+    with httpx.stream("GET", f"{address}gradio_api/call/outline/{joined['event_id']}", timeout=60):
+        eventually(lambda: len(slow) > 2)
+    time.sleep(1)
+    after = len(slow)
+    time.sleep(1)
+    assert len(slow) == after < 20
+
+
+def eventually(true, seconds: float = 20) -> None:
+    ends = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def assert_quiet(vlm) -> None:
+    """The model takes no more steps."""
+    time.sleep(1)
+    passes = vlm.forward_passes
+    time.sleep(0.5)
+    assert vlm.forward_passes == passes
+
+
+def test_limits_are_one_line_each(assistant, serve, vlm, shown):
+    address = serve(assistant, limits=Limits(clicks=2, calls=40, places=2))
+    given = values("outline", {"picture": shown, "clicks": [[1, 1]] * 3})
+    _, output = called(address, "outline", given)
+    assert isinstance(output, dict)
+    assert output["error"] == "One call takes 2 clicks at most, and 3 came."
+    vlm.pause = 0.2
+    story = {"data": values("ask", {"words": "tell me a story"})}
+    waiting = [httpx.post(f"{address}gradio_api/call/ask", json=story) for _ in range(2)]
+    assert [answer.status_code for answer in waiting] == [200, 200]
+    full = httpx.post(f"{address}gradio_api/call/ask", json=story)
+    assert full.status_code == 429
+    assert "2 calls waiting or at work already" in full.json()["error"]
+    client = Client(address, verbose=False)
+    with pytest.raises(Exception, match="2 calls waiting or at work already"):
+        client.predict(picture=None, words="hello", api_name="/ask")
+    _, (result,) = visited(address, [("ask", {"words": "hello"})])
+    assert result.isError
+    assert "2 calls waiting or at work already" in result.content[0].text
+    vlm.pause = 0
+    for _ in range(60):
+        last = httpx.post(f"{address}gradio_api/call/pose", json={"data": [None]})
+    assert last.status_code == 429
+    assert "more than 40 calls in a minute" in last.json()["error"]
+    assert last.headers["retry-after"] == "60"
+
+
+def test_the_queue_cannot_be_gone_round(address):
+    assert httpx.post(f"{address}gradio_api/run/pose", json={"data": [None]}).status_code == 404

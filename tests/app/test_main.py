@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import runpy
 import signal
@@ -12,9 +13,12 @@ import time
 from pathlib import Path
 from types import ModuleType
 
+import httpx
+import psutil
 import pytest
 
 from app import main, ui
+from app.limits import Limits
 from pipelines import Settings, scratch
 from pipelines.settings import BadArguments
 
@@ -22,9 +26,11 @@ ROOT = Path(main.__file__).parent.parent
 
 
 def test_the_command_line_becomes_settings():
-    assert main.settings([]) == (Settings(), None)
+    assert main.settings([]) == (Settings(), None, Limits())
     words = ["--model", "sphinx-tiny", "--segmenter", "sam", "--inpainter", "opencv", "--port", "8000"]
-    assert main.settings(words) == (Settings("sphinx-tiny", "sam", "opencv"), 8000)
+    assert main.settings(words) == (Settings("sphinx-tiny", "sam", "opencv"), 8000, Limits())
+    words = ["--clicks", "3", "--calls", "40", "--places", "2", "--hosts", "example.org, demo.example.org"]
+    assert main.settings(words)[2] == Limits(3, 40, 2, "example.org, demo.example.org")
     for wrong in ("many", "0", "70000", "9" * 5000):
         with pytest.raises(BadArguments):
             main.settings(["--port", wrong])
@@ -33,8 +39,9 @@ def test_the_command_line_becomes_settings():
 def test_the_environment_becomes_settings(monkeypatch):
     monkeypatch.setenv("SPHINX_MODEL", "sphinx-tiny")
     monkeypatch.setenv("SPHINX_PORT", "8001")
-    assert main.settings([]) == (Settings("sphinx-tiny"), 8001)
-    assert main.settings(["--port", "8000", "--model", "sphinx"]) == (Settings("sphinx"), 8000)
+    monkeypatch.setenv("SPHINX_CALLS", "77")
+    assert main.settings([]) == (Settings("sphinx-tiny"), 8001, Limits(calls=77))
+    assert main.settings(["--port", "8000", "--model", "sphinx"])[:2] == (Settings("sphinx"), 8000)
     monkeypatch.setenv("SPHINX_PORT", "many")
     with pytest.raises(BadArguments, match="--port"):
         main.settings([])
@@ -104,6 +111,32 @@ def test_the_end_is_quick_and_clean_while_models_compute(tmp_path, sent, status)
     assert list(tmp_path.glob("sphinx-live-*")) == []
 
 
+def test_ctrl_c_ends_the_real_page_at_once_while_it_paints(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    picture = base64.b64encode((main.EXAMPLES / "05-table.png").read_bytes()).decode()
+    wish = [f"data:image/png;base64,{picture}", "replace the fish with a blue star", 0, 100, 0, ""]
+    log = tmp_path / "log"
+    with log.open("w") as said, subprocess.Popen(
+        [sys.executable, "app.py", "--port", str(port)],
+        env={**os.environ, "TMPDIR": str(tmp_path)}, cwd=ROOT, stdout=said, stderr=said,
+    ) as page:  # fmt: skip
+        while "ready after" not in log.read_text():
+            assert page.poll() is None
+            time.sleep(0.2)
+        httpx.post(f"http://127.0.0.1:{port}/gradio_api/call/edit", json={"data": wish}).raise_for_status()
+        time.sleep(2)
+        assert psutil.Process(page.pid).cpu_percent(0.5) > 20  # a hundred steps take longer
+        began = time.monotonic()
+        page.send_signal(signal.SIGINT)
+        assert page.wait(10) == 130
+        assert time.monotonic() - began < 2
+    assert "Traceback" not in log.read_text()
+    assert "terminate" not in log.read_text()
+    assert list(tmp_path.glob("sphinx-live-*")) == []
+
+
 def test_a_start_sweeps_what_a_killed_one_left(tmp_path, monkeypatch):
     monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
     code = "from pipelines.scratch import scratch_folder as f; (f() / 'x').touch(); "
@@ -161,7 +194,7 @@ def test_a_gpu_is_borrowed_where_one_is_lent(monkeypatch, lent):
 def test_a_lent_gpu_wants_the_models_loaded_before_the_page_is_served(monkeypatch, assistant):
     order = []
     monkeypatch.setattr(main.pipelines, "load", lambda *_, gpu: order.append(gpu) or assistant)
-    monkeypatch.setattr(main, "launch", lambda page, port: order.append("launched"))
+    monkeypatch.setattr(main, "launch", lambda page, port, limits: order.append("launched"))
     gpu = lambda **terms: lambda served: served  # noqa: E731
     monkeypatch.setenv("GRADIO_TEMP_DIR", "/tmp/gradio")
     main.main([], gpu=gpu)
@@ -169,8 +202,6 @@ def test_a_lent_gpu_wants_the_models_loaded_before_the_page_is_served(monkeypatc
 
 
 def test_files_beside_the_pictures_are_not_served(assistant, serve):
-    import httpx
-
     address = serve(assistant)
     for path in ("/etc/passwd", str(main.EXAMPLES.parent.parent / "pyproject.toml")):
         assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)

@@ -8,7 +8,7 @@ import pytest
 
 from app import mending
 from pipelines.errors import DemoError
-from pipelines.scene import Box, Picture, Point, Region, Scene, Timeline
+from pipelines.scene import Box, Picture, Point, Region, Scene, Timeline, Turn
 
 FIRST, EDITED, AGAIN = (Picture(letter * 64, (100, 60)) for letter in "abc")
 OTHER = Picture("d" * 64, (50, 50))
@@ -39,13 +39,11 @@ def test_a_stroke_is_read():
 
 
 def test_a_region_gets_another_name():
-    timeline = Timeline().push(Scene(FIRST, (Region(1, "cup", Box(1, 2, 3, 4)),)))
-    renamed = mending.rename(timeline, 1, "  my\n mug ")
-    assert renamed.scene.regions[0].label == "my mug"
-    assert renamed.undo().scene.regions[0].label == "cup"
-    assert len(mending.rename(timeline, 1, "x" * 500).scene.regions[0].label) == mending.NAME
+    scene = Scene(FIRST, (Region(1, "cup", Box(1, 2, 3, 4)),))
+    assert mending.rename(scene, 1, "  my\n mug ").regions[0].label == "my mug"
+    assert len(mending.rename(scene, 1, "x" * 500).regions[0].label) == mending.NAME
     with pytest.raises(DemoError, match="no region #2"):
-        mending.rename(timeline, 2, "mug")
+        mending.rename(scene, 2, "mug")
 
 
 def test_a_stroke_is_a_step_and_needs_a_picture():
@@ -81,3 +79,30 @@ def test_the_states_of_a_picture_are_those_of_its_edits():
 def test_a_step_that_is_not_kept_is_refused(step):
     with pytest.raises(DemoError, match="not kept"):
         mending.go_to(pushed(FIRST), step)
+
+
+def said(*texts: str) -> tuple[Turn, ...]:
+    return tuple(Turn(("user", "assistant")[at % 2], text) for at, text in enumerate(texts))
+
+
+def test_a_message_that_was_said_in_other_words_has_both_ways_to_go_to():
+    timeline = Timeline().push(Scene(FIRST))
+    timeline = timeline.push(Scene(FIRST, turns=said("a cat?", "yes")))
+    timeline = timeline.push(Scene(FIRST, turns=said("a cat?", "yes", "where?", "left")))
+    old = timeline.current
+    assert mending.branches(timeline, timeline.scene) == {}
+    timeline = timeline.push(Scene(FIRST, turns=said("a dog?", "no")))
+    assert mending.branches(timeline, timeline.scene) == {0: ((old, timeline.current), 1)}
+    # undo leads to the way that was there before
+    assert timeline.undo().current == old
+    assert mending.branches(timeline.undo(), timeline.undo().scene) == {0: ((old, old + 1), 0)}
+    # another answer to the same words is another way, too; what is said after it belongs to that way
+    timeline = timeline.push(Scene(FIRST, turns=said("a dog?", "perhaps")))
+    timeline = timeline.push(Scene(FIRST, turns=said("a dog?", "perhaps", "why?", "ears")))
+    assert mending.branches(timeline, timeline.scene) == {0: ((old, old + 1, old + 3), 2)}
+
+
+def test_what_is_said_after_a_fresh_start_is_no_branch():
+    timeline = Timeline().push(Scene(FIRST, turns=said("a cat?", "yes")))
+    timeline = timeline.push(Scene(FIRST)).push(Scene(FIRST, turns=said("a dog?", "no")))
+    assert mending.branches(timeline, timeline.scene) == {}

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.replies import plain_text, read_reply, write_box, write_boxes, write_points
+from tests.fuzz import FUZZ
 
 BOX = (0.41, 0.37, 0.58, 0.72)
 OTHER = (0.1, 0.2, 0.3, 0.4)
@@ -159,7 +160,7 @@ FRAGMENTS = (
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200 * FUZZ, deadline=None)
 @given(st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=6), max_size=40).map("".join), st.booleans())
 def test_no_reply_whatever_breaks_the_reader(raw, ended):
     groups = read_reply(raw)

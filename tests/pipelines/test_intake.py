@@ -14,6 +14,7 @@ from PIL import Image
 from pipelines import intake
 from pipelines.errors import DemoError, UnreadablePicture
 from pipelines.intake import open_photo, open_picture
+from tests.fuzz import FUZZ
 
 RED = (255, 0, 0)
 
@@ -177,7 +178,7 @@ def test_wrong_paths_are_explained(tmp_path, monkeypatch):
         open_picture(tmp_path / "big.png")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150 * FUZZ, deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 400))
 def test_arbitrary_bytes_open_or_are_explained(noise, at):
     for data in (noise, whole[:at] + noise + whole[at + len(noise) :]):
@@ -335,7 +336,7 @@ WHOLE = {kind: encoded(Image.effect_noise((16, 16), 50).convert("RGB"), kind) fo
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15 * FUZZ, deadline=None)
 @given(st.data())
 def test_damaged_files_open_or_are_explained(kind, data):
     file = bytearray(WHOLE[kind])

@@ -10,6 +10,7 @@ from pipelines.presenter import write_reading
 from pipelines.readings import AGAIN, BESIDE, NOT_A_BOX, WHOLE, read_joints
 from pipelines.scene import Box, Picture, Scene
 from pipelines.tasks.regions import merge
+from tests.fuzz import FUZZ
 
 SIZE = (200, 100)  # the padded square is 200 x 200, the picture its middle
 SCENE = Scene(Picture("0" * 64, SIZE))
@@ -227,7 +228,7 @@ SOUP = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * FUZZ, deadline=None)
 @given(
     st.one_of(SOUP, st.text(max_size=100)),
     st.sampled_from(list(ABILITIES)),

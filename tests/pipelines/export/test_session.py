@@ -21,6 +21,7 @@ from PIL import Image
 from pipelines.errors import DemoError
 from pipelines.export import BrokenSession, archive, open_session, save_session, schema, session
 from pipelines.scene import Click, Point, Scene, Timeline
+from tests.fuzz import FUZZ, JSON, refusal
 
 
 @pytest.fixture
@@ -193,7 +194,7 @@ def test_bits_that_lie_about_their_size_are_not_unpacked(assistant, saved):
         )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60 * FUZZ, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_arbitrary_damage_never_raises_anything_else(assistant, saved, data):
     at = data.draw(st.integers(0, len(saved) - 1))
@@ -201,6 +202,43 @@ def test_arbitrary_damage_never_raises_anything_else(assistant, saved, data):
     damaged = saved[:at] + noise + saved[at + len(noise) :]
     with contextlib.suppress(DemoError):
         assert isinstance(open_session(assistant, damaged).scene, Scene)
+
+
+def nodes(value: Any, path: tuple = ()) -> Iterator[tuple]:
+    """The paths to everything in a JSON value."""
+    yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inner:
+        yield from nodes(item, (*path, key))
+
+
+@settings(max_examples=60 * FUZZ, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_value_anywhere_is_read_or_refused(assistant, saved, data):
+    with zipfile.ZipFile(io.BytesIO(saved)) as archive:
+        value = json.loads(archive.read("session.json"))
+    for _ in range(data.draw(st.integers(1, 3))):
+        path = data.draw(st.sampled_from(sorted(nodes(value), key=str)))
+        other = data.draw(JSON | st.sampled_from([None, 0, 1, 2, 7, "", [], {}, 10**9]))
+        if not path:
+            continue
+        inner = value
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = other
+    written = json.dumps(value)
+    opened, said = refusal(lambda: open_session(assistant, changed_to(saved, written)), BrokenSession)
+    if said is not None:
+        assert len(said) < 400
+    else:
+        save_session(assistant, opened)  # what is read can be gone on with
+
+
+def changed_to(data: bytes, written: str) -> bytes:
+    """The session with another session.json."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    return zipped(**{**files, "session.json": written})
 
 
 # --- what would cost too much --------------------------------------------------------------------------

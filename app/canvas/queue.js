@@ -1,0 +1,50 @@
+// What stands above the field: messages that wait for their answer, each to be taken back, and the message that is
+// being said in other words. The buttons in the conversation's own messages are heard here, too.
+
+const list = element.querySelector(".queue");
+
+function row(kind, title, words, number, back) {
+  const node = document.createElement("div");
+  node.className = "queued " + kind;
+  const name = document.createElement("b");
+  name.textContent = title;
+  const said = document.createElement("span");
+  said.textContent = words;
+  said.title = words;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "×";
+  button.title = back;
+  button.setAttribute("aria-label", back + ": " + words);
+  button.addEventListener("click", () => trigger("take_back", { number }));
+  node.append(name, said, button);
+  return node;
+}
+
+function draw() {
+  const { waiting, editing } = props.value || { waiting: [], editing: null };
+  list.replaceChildren(
+    ...waiting.map(({ number, words }) => row("waits", "Waits", words, number, "Take this message back")),
+    ...(editing === null ? [] : [row("rewords", "Instead of", editing, null, "Leave this message as it is")]),
+  );
+}
+
+function pressed(event) {
+  const button = event.target.closest?.("#chat .reword, #chat .branch");
+  if (!button || (event.type === "keydown" && event.key !== "Enter" && event.key !== " ")) return;
+  event.preventDefault();
+  const number = (name) => Number([...button.classList].find((one) => one.startsWith(name)).slice(name.length));
+  if (button.classList.contains("reword")) {
+    trigger("reword", { turn: number("turn-") });
+    document.querySelector("#words textarea")?.focus();
+  } else if (!button.classList.contains("none")) {
+    trigger("go_to", { step: number("step-") });
+  }
+}
+
+list.setAttribute("role", "status");
+list.setAttribute("aria-label", "Messages that wait");
+document.addEventListener("click", pressed);
+document.addEventListener("keydown", pressed);
+watch("value", draw);
+draw();

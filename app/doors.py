@@ -1,0 +1,122 @@
+"""What is asked of every request before Gradio sees it: a known host, an origin of its own, and not too many.
+
+A page elsewhere can have a visitor's browser call a server on the visitor's own computer, under that page's
+name (DNS rebinding) or its own. Both are refused by the headers that browsers set. Calls are counted for
+each address; behind a proxy that is the one that the proxy names (uvicorn reads X-Forwarded-For of those in
+FORWARDED_ALLOW_IPS). This module knows headers and numbers, and leaves what is called to Gradio.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.limits import Limits, known_hosts
+from pipelines.errors import TooMuch
+
+log = logging.getLogger(__name__)
+
+FREE = ("/cancel", "/reset")  # how the paths of calls end that give back what others took
+MINUTE = 60
+
+
+class Doors:
+    """An ASGI application before another.
+
+    Args:
+        busy: how many calls of an address wait or are at work.
+    """
+
+    def __init__(self, app: ASGIApp, *, limits: Limits, busy: Callable[[str], int]) -> None:
+        self._app = app
+        self._limits = limits
+        self._hosts = known_hosts(limits)
+        self._busy = busy
+        self._minute = 0
+        self._calls: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket"):
+            headers = Headers(scope=scope)
+            refusal = self._stranger(headers) or self._too_much(scope, headers)
+            if refusal:
+                log.info("refused %s %s: %s", scope.get("client"), scope["path"], refusal.body)
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _stranger(self, headers: Headers) -> JSONResponse | None:
+        if self._hosts is None:
+            return None
+        for header, address in (("Host", f"//{headers.get('host', '')}"), ("Origin", headers.get("origin"))):
+            if address is not None and _name(address) not in self._hosts:
+                return _refusal(
+                    403,
+                    "ForeignHost",
+                    f"This page is not served under the name in the request's {header}: open it by its own "
+                    "address, or start it with --hosts and that name.",
+                )
+        return None
+
+    def _too_much(self, scope: Scope, headers: Headers) -> JSONResponse | None:
+        path = scope["path"].rstrip("/")
+        if scope.get("method") != "POST" or path.endswith(FREE):
+            return None
+        client, minute = client_of(scope), int(time.monotonic() // MINUTE)
+        if minute != self._minute:
+            self._minute = minute
+            self._calls.clear()
+        self._calls[client] += 1
+        error = None
+        if self._calls[client] > self._limits.calls:
+            error = (
+                f"Your address made more than {self._limits.calls} calls in a minute: go on in the next one."
+            )
+        elif "/queue/join" in path or "/call/" in path:
+            try:
+                check_places(client, self._limits, self._busy)
+            except TooMuch as full:
+                error = str(full)
+        if error is None:
+            return None
+        if headers.get("user-agent", "").startswith("gradio_client"):
+            # The one kind of answer whose words gradio_client passes on.
+            row = {"__type__": "validate", "is_valid": False, "parameter_name": "calls", "message": error}
+            return JSONResponse({"detail": [row]}, 422)
+        return _refusal(429, "TooMuch", error)
+
+
+def check_places(client: str, limits: Limits, busy: Callable[[str], int]) -> None:
+    """Refuse a call of an address that has its share of the queue.
+
+    Raises:
+        TooMuch: it has.
+    """
+    if busy(client) >= limits.places:
+        raise TooMuch(
+            f"Your address has {limits.places} calls waiting or at work already: wait for one of them to end."
+        )
+
+
+def client_of(scope: Scope) -> str:
+    """The address that asks."""
+    return (scope.get("client") or ("",))[0]
+
+
+def _name(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
+
+
+def _refusal(status: int, kind: str, sentence: str) -> JSONResponse:
+    headers = {"Retry-After": str(MINUTE)} if status == 429 else None
+    return JSONResponse({"detail": sentence, "error": sentence, "type": kind}, status, headers)

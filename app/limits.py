@@ -1,0 +1,61 @@
+"""How much one visitor may ask for: the options of a public host, with what holds where nothing is said.
+
+This module knows numbers and names; `app.doors` and `app.api` keep them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass, fields
+from urllib.parse import urlsplit
+
+from pipelines.settings import Parser, whole_number
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one client, which is an address; behind a proxy the one that the proxy names."""
+
+    clicks: int = 64
+    calls: int = 300
+    places: int = 8
+    hosts: str = ""
+
+
+_HELP = {
+    "clicks": "clicks that one call may bring (%(default)s)",
+    "calls": "calls a minute of one address, the page's own included (%(default)s)",
+    "places": "calls of one address that may wait or be at work at once (%(default)s)",
+    "hosts": "names under which the page is reached, with commas between; on the loopback others are "
+    "refused, elsewhere all are taken unless some are named here",
+}
+
+
+def add_limits(parser: Parser) -> None:
+    """Add an option for each of `Limits`."""
+    for field in fields(Limits):
+        kind = str if field.name == "hosts" else whole_number(1, 10**6)
+        parser.add_option(f"--{field.name}", default=field.default, type=kind, help=_HELP[field.name])
+
+
+def limits_of(given: argparse.Namespace) -> Limits:
+    """Return the limits among what was given."""
+    return Limits(**{field.name: getattr(given, field.name) for field in fields(Limits)})
+
+
+def known_hosts(limits: Limits) -> frozenset[str] | None:
+    """The names under which the page may be asked for; None where any will do.
+
+    On the loopback only its own names are, and those that are named: a page elsewhere whose name was made to
+    point here (DNS rebinding) is no visitor. The name in GRADIO_ROOT_PATH counts as named.
+    """
+    named = {name.strip().lower() for name in limits.hosts.split(",") if name.strip()}
+    if prefix := urlsplit(os.environ.get("GRADIO_ROOT_PATH", "")).hostname:
+        named.add(prefix)
+    bound = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1").strip("[]").lower()
+    if bound in LOOPBACK or bound.startswith("127."):
+        return frozenset({*LOOPBACK, bound, *named})
+    return frozenset({*LOOPBACK, *named}) if limits.hosts.strip() else None

@@ -1,0 +1,128 @@
+"""The page as Gradio's blocks whose refusals are always in words: through every door, with their type.
+
+A `DemoError` is told as it is; anything else is a fault of ours, and is told with the number under which the
+log has it. This module knows errors and doors, and leaves what is done to the handlers.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+from typing import Any
+
+import gradio as gr
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from gradio.block_function import BlockFunction
+from gradio.context import LocalContext
+from gradio.route_utils import FnIndexInferError
+
+from app.arguments import BadArgument
+from app.fetching import uploaded
+from pipelines.errors import DemoError, Fault, fault
+
+log = logging.getLogger(__name__)
+
+CALLS = ("/call/", "/queue/join", "/run/", "/api/")  # in the paths of calls
+NOT_A_CALL = BadArgument(
+    "That is no call of this page: its API page (the link at its foot, or /gradio_api/info) says what can be "
+    "called, and with what."
+)
+
+
+def picture_file() -> gr.Image:
+    """A picture of a call: the path of its file, whatever is in it. What it holds is told by who opens it."""
+    picture = gr.Image(type="filepath", image_mode=None, label="picture", visible=False)
+    # No subclass: Gradio would write a file of types for it beside this one.
+    picture.preprocess = lambda payload: payload and payload.path  # pyright: ignore[reportAttributeAccessIssue]
+    return picture
+
+
+class Answering(gr.Blocks):
+    """Blocks that say why, whatever goes wrong."""
+
+    async def process_api(self, block_fn: Any, inputs: Any, *given: Any, **named: Any) -> dict[str, Any]:
+        """Carry out a call. Raises gr.Error, always in words; its title names the type at an endpoint."""
+        if isinstance(block_fn, int):
+            block_fn = self.fns[block_fn]
+        try:
+            return await super().process_api(block_fn, inputs, *given, **named)
+        except gr.Error:
+            raise
+        except Exception as error:
+            raise told(error, public=block_fn.api_visibility == "public") from error
+
+    async def preprocess_data(
+        self, block_fn: BlockFunction, inputs: list[Any], *given: Any, **named: Any
+    ) -> list[Any]:
+        """Prepare the arguments of a call; an endpoint's picture may be named in any way."""
+        if block_fn.api_visibility == "public":
+            if len(inputs) != len(block_fn.inputs):
+                raise BadArgument(
+                    f"/{block_fn.api_name} takes {len(block_fn.inputs)} arguments, and {len(inputs)} came: "
+                    "its API page names them."
+                )
+            inputs = [
+                await uploaded(value) if isinstance(block, gr.Image) else value
+                for block, value in zip(block_fn.inputs, inputs)
+            ]
+        return await super().preprocess_data(block_fn, inputs, *given, **named)
+
+
+def told(error: Exception, *, public: bool) -> gr.Error:
+    """An error as Gradio passes it on.
+
+    Args:
+        public: it is read by programs, which are told its type and plain words; the page shows HTML.
+    """
+    said = error if isinstance(error, DemoError) else fault(error)
+    if not isinstance(said, Fault):
+        log.info("refused: %s", said)
+    title = type(said).__name__ if public else "That did not work"
+    return gr.Error(str(said) if public else html.escape(str(said)), title=title, print_exception=False)
+
+
+def abandoned() -> bool:
+    """Whether who made the call that is being carried out has left: nobody waits for its answer."""
+    page, event_id = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
+    if page is None or event_id is None:
+        return False
+    queue: Any = page._queue
+    jobs = [job for job in queue.active_jobs if job]
+    return any(event._id == event_id and not event.alive for job in jobs for event in job)
+
+
+def busy(page: gr.Blocks, client: str) -> int:
+    """How many calls of an address wait or are at work."""
+    queue: Any = page._queue
+    events = [event for waiting in queue.event_queue_per_concurrency_id.values() for event in waiting.queue]
+    events += [event for job in queue.active_jobs if job for event in job]
+    return sum(1 for event in events if event.request.client and event.request.client.host == client)
+
+
+async def _wrong(request: Request, error: Exception) -> JSONResponse:
+    if not any(part in request.url.path for part in CALLS):
+        return _said(fault(error), 500)
+    log.info("refused: %s: %s", type(error).__name__, error)
+    return _said(NOT_A_CALL, 422)
+
+
+async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    return _said(fault(error), 500)
+
+
+def _said(error: DemoError, status: int) -> JSONResponse:
+    words = str(error)
+    return JSONResponse({"detail": words, "error": words, "type": type(error).__name__}, status)
+
+
+HANDLERS: dict[Any, Any] = {
+    RequestValidationError: _wrong,
+    FnIndexInferError: _wrong,
+    TypeError: _wrong,
+    KeyError: _wrong,
+    ValueError: _wrong,
+    Exception: _unforeseen,
+}
+"""What is answered to calls that fail before they are events: they name no endpoint, or no argument of it."""

@@ -1,0 +1,165 @@
+"""Messages in a real browser: none is lost, each can be said otherwise, and nothing waits behind a model."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+def say(page: Page, words: str) -> None:
+    page.fill("#words textarea", words)
+    page.press("#words textarea", "Enter")
+
+
+def questions(page: Page):
+    return page.locator("#chat .user.message")
+
+
+def idle(page: Page) -> None:
+    expect(page.locator("#words .stop-button")).to_have_count(0)
+    expect(page.locator("#chat .dots, #chat .caret")).to_have_count(0)
+
+
+def test_a_message_sent_while_an_answer_runs_waits_in_sight_and_can_be_taken_back(opened, gated):
+    page = opened()
+    say(page, "Describe the picture with boxes")
+    gated.let_through(3)
+    expect(page.locator("#chat .bot.message").last).to_contain_text("red ball")
+    for words in ("what is this?", "and what is that?", "and why?"):
+        say(page, words)
+        expect(page.locator("#words textarea")).to_have_value("")
+    waits = page.locator("#queue .waits span")
+    expect(waits).to_have_text(["what is this?", "and what is that?", "and why?"])
+    expect(questions(page)).to_have_count(1)
+    # one is taken back into the field, in front of what is being written there
+    page.fill("#words textarea", "something new")
+    page.click("#queue .waits:nth-child(2) button")
+    expect(waits).to_have_text(["what is this?", "and why?"])
+    expect(page.locator("#words textarea")).to_have_value("and what is that?\nsomething new")
+    gated.run_free()
+    expect(questions(page)).to_have_count(3)
+    idle(page)
+    expect(page.locator("#queue .queued")).to_have_count(0)
+    assert [one.split("✎")[0].strip() for one in questions(page).all_inner_texts()] == [
+        "Describe the picture with boxes", "what is this?", "and why?",
+    ]  # fmt: skip
+    expect(page.locator("#words textarea")).to_have_value("and what is that?\nsomething new")
+
+
+def test_stop_ends_one_answer_and_the_next_message_has_its_turn(opened, gated):
+    page = opened()
+    say(page, "Describe the picture with boxes")
+    gated.let_through(3)
+    expect(page.locator("#chat .bot.message").last).to_contain_text("red ball")
+    say(page, "what is this?")
+    expect(page.locator("#queue .waits")).to_have_count(1)
+    page.click("#words .stop-button")
+    expect(page.locator("#chat .stopped")).to_be_visible()
+    gated.run_free()
+    expect(questions(page)).to_have_count(2)
+    idle(page)
+    expect(page.locator("#chat .bot.message").last).to_contain_text("nothing else is to be seen")
+
+
+def test_what_cannot_be_sent_stays_in_the_field(opened, gated):
+    page = opened()
+    say(page, "Describe the picture with boxes")
+    for number in range(6):
+        say(page, f"question {number}?")
+        expect(page.locator("#queue .waits")).to_have_count(number + 1)
+    say(page, "one too many")
+    expect(page.locator("#words textarea")).to_have_value("one too many")
+    expect(page.locator("#queue .waits")).to_have_count(6)
+    gated.run_free()
+
+
+def test_a_message_said_in_other_words_branches_and_undo_reaches_the_old_one(opened):
+    page = opened()
+    say(page, "What's the <b>#1</b> & this?")
+    idle(page)
+    say(page, "find the red ball")
+    idle(page)
+    expect(page.locator(".canvas .thing")).to_have_count(1)
+    questions(page).first.hover()
+    page.locator("#chat .reword").first.click()
+    field = page.locator("#words textarea")
+    expect(field).to_have_value("What's the <b>#1</b> & this?")
+    expect(page.locator("#queue .rewords")).to_contain_text("What's the <b>#1</b> & this?")
+    # it may stay as it was
+    page.click("#queue .rewords button")
+    expect(page.locator("#queue .queued")).to_have_count(0)
+    expect(field).to_have_value("")
+    page.locator("#chat .reword").first.click()
+    expect(page.locator("#queue .rewords")).to_be_visible()
+    say(page, "Describe the picture with boxes")
+    expect(questions(page)).to_have_count(1)
+    idle(page)
+    expect(page.locator("#chat .which")).to_have_text("2/2")
+    expect(page.locator(".canvas .thing")).to_have_count(2)
+    page.locator("#chat .branch", has_text="‹").click()
+    expect(page.locator("#chat .which")).to_have_text("1/2")
+    expect(questions(page)).to_have_count(2)
+    expect(page.locator(".canvas .thing")).to_have_count(1)
+    page.locator("#chat .branch", has_text="›").press("Enter")
+    expect(page.locator("#chat .which")).to_have_text("2/2")
+    page.click("#undo")
+    expect(questions(page)).to_have_count(2)
+    page.click("#redo")
+    expect(questions(page)).to_have_count(1)
+
+
+def test_nothing_that_needs_no_model_waits_behind_one(assistant, gated, serve, visit, picture):
+    page = visit(serve(assistant, {"ball and cup": picture}))
+    page.click(".canvas .example")
+    expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
+    say(page, "Describe the picture with boxes")
+    gated.let_through(3)
+    expect(page.locator(".canvas .row")).to_have_count(1)
+    # the tray, while the answer runs; what was done stays when the answer goes on
+    page.fill(".canvas .detail .rename", "my ball")
+    page.press(".canvas .detail .rename", "Enter")
+    expect(page.locator(".canvas .row")).to_contain_text("my ball")
+    page.click("#acts >> text=Export")
+    with page.expect_download() as download:
+        page.click("#export button >> text=COCO JSON")
+    assert download.value.suggested_filename == "regions.json"
+    gated.let_through(7)
+    expect(page.locator(".canvas .row")).to_have_count(2)
+    expect(page.locator(".canvas .row").first).to_contain_text("my ball")
+    # undo ends the answer
+    page.click("#undo")
+    expect(page.locator(".canvas .row")).to_have_count(0)
+    expect(page.locator("#chat .message")).to_have_count(0)
+    gated.let_through(1)  # at its next token the model is free
+    assert gated.closed.wait(30)
+    idle(page)
+    # so does another picture, while the model is still held up
+    say(page, "Describe the picture with boxes")
+    expect(questions(page)).to_have_count(1)
+    page.click(".canvas [data-act='new']")
+    page.click(".canvas .example")
+    expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
+    expect(questions(page)).to_have_count(0)
+    gated.run_free()
+    idle(page)
+    expect(page.locator("#chat .message")).to_have_count(0)
+
+
+def test_a_click_does_not_wait_for_the_answer_of_another_visitor(assistant, gated, serve, visit, picture):
+    address = serve(assistant, {"ball and cup": picture})
+    first, second = visit(address), visit(address)
+    for page in (first, second):
+        page.click(".canvas .example")
+        expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
+        page.wait_for_function("document.querySelector('.canvas img.picture').naturalWidth > 0")
+    say(first, "Describe the picture with boxes")
+    expect(first.locator("#chat .dots")).to_be_visible()
+    frame = second.locator(".canvas img.picture").bounding_box()
+    assert frame
+    second.mouse.click(frame["x"] + 0.35 * frame["width"], frame["y"] + 0.5 * frame["height"])
+    expect(second.locator(".canvas .thing path.mask")).to_have_count(1)
+    expect(first.locator("#chat .dots")).to_be_visible()
+    gated.run_free()
+    idle(first)
