@@ -31,9 +31,9 @@ NOT_A_CALL = BadArgument(
 )
 
 
-def picture_file() -> gr.Image:
+def picture_file(name: str = "picture") -> gr.Image:
     """A picture of a call: the path of its file, whatever is in it. What it holds is told by who opens it."""
-    picture = gr.Image(type="filepath", image_mode=None, label="picture", visible=False)
+    picture = gr.Image(type="filepath", image_mode=None, label=name, visible=False)
     # No subclass: Gradio would write a file of types for it beside this one.
     picture.preprocess = lambda payload: payload and payload.path  # pyright: ignore[reportAttributeAccessIssue]
     return picture

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ import numpy as np
 from pipelines.errors import DemoError
 from pipelines.geometry import Box, Point
 from pipelines.intake import short
-from pipelines.scene import COCO_JOINTS, Keypoint, Mask, Region
+from pipelines.scene import COCO_JOINTS, Keypoint, Mask, Region, Scene
 
 MOST_REGIONS = 1000  # of one call
+MOST_MASK_PIXELS = 1_000_000_000  # of all masks of one call, each as large as the picture
 MOST_ID = 1_000_000
 LONGEST_LABEL = 200  # characters
 
@@ -35,6 +37,9 @@ def given_regions(rows: Any, size_wh: tuple[int, int]) -> tuple[Region, ...]:
         raise DemoError("Regions are a list of objects, as every answer has them.")
     if len(rows) > MOST_REGIONS:
         raise DemoError(f"There are {len(rows)} regions, of which {MOST_REGIONS} can be given at most.")
+    masks = sum(1 for row in rows if isinstance(row, dict) and row.get("mask") is not None)
+    if masks * size_wh[0] * size_wh[1] > MOST_MASK_PIXELS:
+        raise DemoError(f"{masks} masks of this picture are too much for one call: give fewer of them.")
     regions: list[Region] = []
     taken: set[int] = set()
     for at, row in enumerate(rows):
@@ -47,6 +52,13 @@ def given_regions(rows: Any, size_wh: tuple[int, int]) -> tuple[Region, ...]:
         taken.add(region.id)
         regions.append(region)
     return tuple(regions)
+
+
+def with_regions(scene: Scene, regions: Sequence[Region]) -> Scene:
+    """Add regions to a scene under their own numbers. A single one is selected: "it" stands for it."""
+    for region in regions:
+        scene = scene.with_region(region)
+    return replace(scene, selected=regions[0].id) if len(regions) == 1 else scene
 
 
 def _region(row: Any, size_wh: tuple[int, int], free: int) -> Region:
