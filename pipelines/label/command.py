@@ -1,8 +1,9 @@
-"""A folder of pictures and a few phrases become a data set.
+"""A folder of pictures and a few phrases become a data set; or the same edit is done to each of them.
 
 python -m pipelines.label photos/ --find cat --find "fence=a wooden fence" --segment --to cats/
 python -m pipelines.label photos/ --classes classes.yaml --to set/ --format yolo coco --split .8,.1,.1
 python -m pipelines.label photos/ --everything --describe --to set/ --format jsonl
+python -m pipelines.label photos/ --edit "remove the date stamp" --masks stamps/ --to clean/
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import DemoError
 from pipelines.intake import short
@@ -22,8 +23,10 @@ from pipelines.quiet import quieten
 from pipelines.settings import Parser, settings_of, whole_number
 
 if TYPE_CHECKING:
+    from pipelines.label.manifest import Manifest
     from pipelines.label.work import Job
 
+Files = Sequence[tuple[str, int, int]]  # name, bytes, modified in ns
 BAD_INPUT, INTERRUPTED = 2, 130  # exit status
 MOST_SAID = 20  # pictures that are named on stderr
 AT_ONCE = 8  # pictures that are worked on together
@@ -48,37 +51,64 @@ def _label(given: argparse.Namespace) -> int:
     """Check, find, write."""
     classes = _classes(given)
     _check(given, classes)
+    from pipelines.label.run import SUFFIXES, scan
+
+    files = scan(given.folder, given.to)
+    if not files:
+        raise DemoError(
+            f"There is no picture in {short(str(given.folder))}: files must end in {', '.join(SUFFIXES)}."
+        )
+    if given.edit is not None:
+        return _edit_all(given, files)
+    return _label_all(given, files, classes)
+
+
+def _label_all(given: argparse.Namespace, files: Files, classes: Sequence[Wanted]) -> int:
     from pipelines.label import run
     from pipelines.label.dataset import STRUCK, Dataset, read_struck
     from pipelines.label.formats import write_formats
     from pipelines.label.manifest import Manifest
     from pipelines.label.sheet import write_sheet
 
-    files = run.scan(given.folder, given.to)
-    if not files:
-        raise DemoError(
-            f"There is no picture in {short(str(given.folder))}: files must end in {', '.join(run.SUFFIXES)}."
-        )
     struck = read_struck(given.to / STRUCK) if (given.to / STRUCK).exists() else frozenset()
     jobs = _jobs(given, classes)
     works = _prepared(given, jobs)
     with Manifest(given.to) as manifest:
         manifest.update(files)
-        failed = _work(given, manifest, jobs, works)
+        failed = _work(given, manifest, works, run.tasks(manifest, given.folder, jobs))
         options = {"shares": given.split, "seed": given.seed}
         write_sheet(Dataset(manifest, given.folder, jobs, **options), given.to, struck)
         dataset = Dataset(manifest, given.folder, jobs, struck=struck, **options)
         formats = write_formats(dataset, given.to, given.format)
         counts = Counter(region.label for picture in dataset for region in picture.regions)
         passed = list(dataset.passed_over())
-        _report(given, len(dataset), [(name, counts[name]) for name in dataset.classes], formats)
-    for name, trouble in [*passed, *failed][:MOST_SAID]:
-        sys.stderr.write(f"passed over: {short(name)}: {trouble}\n")
-    if len(passed) + len(failed) > MOST_SAID:
-        sys.stderr.write(
-            f"passed over: {len(passed) + len(failed)} in all; {given.to / 'index.html'} has the list\n"
-        )
-    return BAD_INPUT if len(passed) == len(files) or failed else 0
+        rows = [f"{len(dataset)} pictures", *(f"{counts[name]:6} {name}" for name in dataset.classes)]
+    _report([*rows, *(f"written: {given.to / name}" for name in (*formats, "index.html"))])
+    return _passed_over([*passed, *failed], all_passed=len(passed) == len(files), failed=bool(failed))
+
+
+def _edit_all(given: argparse.Namespace, files: Files) -> int:
+    from pipelines.label import edits
+    from pipelines.label.manifest import Manifest
+    from pipelines.label.weights import weights_of
+    from pipelines.shell import load
+
+    settings = settings_of(given)
+    names = [name for name, _, _ in files]
+    masks = edits.masks_for(names, given.masks) if given.masks else {}
+    models = tuple(weights_of(settings).items())
+    jobs = edits.edit_jobs(names, given.edit, masks, invert=given.invert, seed=given.seed, models=models)
+    works = edits.Editor(load(settings), given.to)
+    works.check(given.edit, masked=bool(masks))
+    with Manifest(given.to) as manifest:
+        manifest.update(files)
+        failed = _work(given, manifest, works, edits.edit_tasks(manifest, given.folder, given.to, jobs))
+        changed, unchanged = edits.write_list(manifest, given.to, jobs)
+        passed = [(entry.name, entry.trouble) for entry in manifest.entries() if entry.trouble]
+    passed += [(name, "there is no mask of its name") for name in names if masks and name not in jobs]
+    rows = [f"{changed} changed, {unchanged} left as they are", f"written: {given.to / edits.LIST}"]
+    _report(rows)
+    return _passed_over([*passed, *failed], all_passed=len(passed) == len(files), failed=bool(failed))
 
 
 def _classes(given: argparse.Namespace) -> tuple[Wanted, ...]:
@@ -94,7 +124,19 @@ def _check(given: argparse.Namespace, classes: Sequence[Wanted]) -> None:
     """Refuse what cannot work before anything is loaded or written."""
     if not os.path.isdir(given.folder):
         raise DemoError(f"There is no folder {short(str(given.folder))}: check the name.")
-    if not classes and not given.everything and not given.describe:
+    looks = bool(classes or given.everything or given.describe)
+    if given.edit is not None:
+        if looks or given.segment or given.pose or given.split:
+            raise DemoError("--edit changes pictures, and labels none: leave the options for labels out.")
+        if not given.edit.strip():
+            raise DemoError("--edit says nothing: say what is to change, such as “blur the background”.")
+        if given.masks and not os.path.isdir(given.masks):
+            raise DemoError(f"There is no folder {short(str(given.masks))}: check the name.")
+        check_target(given.to, given.folder)
+        return
+    if given.masks or given.invert:
+        raise DemoError("--masks and --invert say where an edit is: add --edit and what is to be done.")
+    if not looks:
         raise DemoError("There is nothing to look for: say --find, --classes, --everything or --describe.")
     if classes and given.everything:
         raise DemoError("--everything names all there is: leave --find and --classes out.")
@@ -135,7 +177,7 @@ def _jobs(given: argparse.Namespace, classes: Sequence[Wanted]) -> tuple[Job, ..
     return tuple(jobs)
 
 
-def _prepared(given: argparse.Namespace, jobs: Sequence[Job]):
+def _prepared(given: argparse.Namespace, jobs: Sequence[Job]) -> Any:
     """The models, with the phrases checked against what they know."""
     from pipelines.label.work import Labeller
     from pipelines.shell import load
@@ -146,13 +188,14 @@ def _prepared(given: argparse.Namespace, jobs: Sequence[Job]):
     return works
 
 
-def _work(given: argparse.Namespace, manifest, jobs: Sequence[Job], works) -> list[tuple[str, str]]:
+def _work(
+    given: argparse.Namespace, manifest: Manifest, works: Any, waiting: Sequence[Any]
+) -> list[tuple[str, str]]:
     """Do what is left to do, with a bar; what failed."""
     from tqdm import tqdm
 
     from pipelines.label import run
 
-    waiting = run.tasks(manifest, given.folder, jobs)
     with tqdm(total=len(waiting), unit="picture", file=sys.stderr, disable=not waiting) as bar:
 
         def show(name: str, counts: Counter[str]) -> None:
@@ -160,19 +203,22 @@ def _work(given: argparse.Namespace, manifest, jobs: Sequence[Job], works) -> li
             bar.set_postfix_str(often, refresh=False)
             bar.update()
 
-        news = run.in_threads(works, waiting, given.at_once)
-        return run.keep(manifest, news, show)[1]
+        return run.keep(manifest, run.in_threads(works, waiting, given.at_once), show)[1]
 
 
-def _report(
-    given: argparse.Namespace, pictures: int, counts: Sequence[tuple[str, int]], formats: Sequence[str]
-) -> None:
-    lines = [f"{pictures} pictures"]
-    lines += [f"{count:6} {name}" for name, count in counts]
-    lines += [f"written: {given.to / name}" for name in (*formats, "index.html")]
-    text = "\n".join(lines) + "\n"
+def _report(lines: Sequence[str]) -> None:
+    text = "".join(f"{line}\n" for line in lines)
     sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8"))
     sys.stdout.flush()
+
+
+def _passed_over(rows: Sequence[tuple[str, str]], *, all_passed: bool, failed: bool) -> int:
+    """Say what was passed over; the exit status."""
+    for name, trouble in rows[:MOST_SAID]:
+        sys.stderr.write(f"passed over: {short(name)}: {trouble}\n")
+    if len(rows) > MOST_SAID:
+        sys.stderr.write(f"passed over: {len(rows)} in all\n")
+    return BAD_INPUT if all_passed or failed else 0
 
 
 def _shares(words: str) -> tuple[float, ...]:
@@ -211,6 +257,9 @@ def _parser() -> Parser:
         "--format", nargs="+", choices=FORMAT_NAMES, default=["coco"], metavar="NAME",
         help=f"{', '.join(FORMAT_NAMES)} (coco)",
     )  # fmt: skip
+    add("--edit", metavar="WORDS", help="change each picture so instead; new files without loss go to DIR")
+    add("--masks", type=Path, metavar="DIR", help="where to edit: masks with the names of the pictures")
+    add("--invert", action="store_true", help="masks select what is black or transparent instead")
     add("--split", type=_shares, default=(), metavar=".8,.1,.1", help="shares of train, val and test")
     parser.add_option(
         "--at-once", default=AT_ONCE, type=whole_number(1, 64), metavar="N",

@@ -123,12 +123,15 @@ class Dataset:
         return tuple(regions), caption
 
 
-def flat_names(names: Sequence[str]) -> dict[str, str]:
+def flat_names(names: Sequence[str], joint: str = "__") -> dict[str, str]:
     """Give each picture a name without folders and suffix, no two alike even without regard to capitals.
 
     "a/cat.png" becomes "a__cat"; where that is taken, the suffix is added ("a__cat_jpg"), or a number.
+
+    Args:
+        joint: what stands between folder and file.
     """
-    plain = {name: name.rpartition(".")[0].replace("/", "__") for name in names}
+    plain = {name: name.rpartition(".")[0].replace("/", joint) for name in names}
     often: dict[str, int] = {}
     for stem in plain.values():
         often[stem.casefold()] = often.get(stem.casefold(), 0) + 1

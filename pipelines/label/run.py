@@ -14,24 +14,23 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pipelines.errors import DemoError
 from pipelines.intake import read_file, short
 from pipelines.label.manifest import Manifest
 from pipelines.label.work import CAPTION, Job, Rows
-from pipelines.scene import Picture
 from pipelines.shell import SUFFIXES
 
 
 class Works(Protocol):
-    """What carries out jobs: `work.Labeller`."""
+    """What carries out jobs on an opened picture, which has a `size_wh`: `work.Labeller`, `edits.Editor`."""
 
-    def open(self, path: Path) -> Picture: ...
+    def open(self, path: Path) -> Any: ...
 
-    def close(self, picture: Picture) -> None: ...
+    def close(self, picture: Any) -> None: ...
 
-    def label(self, picture: Picture, job: Job) -> Rows: ...
+    def label(self, picture: Any, job: Any) -> Rows: ...
 
 
 class Task(NamedTuple):
@@ -192,6 +191,13 @@ def in_threads(works: Works, waiting: Sequence[Task], at_once: int) -> Iterator[
         stopped.set()
 
 
+def _labels(job: Any, rows: Rows) -> list[str]:
+    """What is counted of a job's rows."""
+    if job.key == CAPTION:
+        return []
+    return [job.wanted.name if job.wanted else row.get("label") or "changed" for row in rows]
+
+
 def keep(
     manifest: Manifest, news: Iterator[News], shown: Callable[[str, Counter[str]], None]
 ) -> tuple[int, list[tuple[str, str]]]:
@@ -209,8 +215,7 @@ def keep(
                 manifest.opened(name, digest, size_wh)
             case Done(name, job, rows):
                 manifest.add(name, job.key, job.digest, job.said, rows)
-                for row in rows if job.key != CAPTION else ():
-                    counts[job.wanted.name if job.wanted else row["label"]] += 1
+                counts.update(_labels(job, rows))
             case PassedOver(name, trouble):
                 manifest.passed_over(name, trouble)
             case Failed(name, trouble):
