@@ -79,23 +79,25 @@ class Page:
 
     def intake(self, visit: Visit, event: gr.EventData) -> Drawn:
         """A file was uploaded, dropped, pasted or taken; the event says where it lies."""
-        folder = Path(get_upload_folder()).resolve()
-        path = Path(str(data(event).get("path", ""))).resolve()
-        # the path comes from the browser: nothing but what was uploaded may be opened by it
-        return self._open(visit, path if path.is_relative_to(folder) and path.is_file() else None)
+        return self._open(visit, _uploaded(event))
+
+    def use_mask(self, visit: Visit, event: gr.EventData) -> Drawn:
+        """A file is a mask of the open picture, as the visitor said: it becomes a region."""
+        return self._open(visit, _uploaded(event), as_mask=True)
 
     def example(self, visit: Visit, event: gr.EventData) -> Drawn:
         """One of the example pictures was chosen."""
         return self._open(visit, self._examples.get(str(data(event).get("name", ""))))
 
-    def _open(self, visit: Visit, path: Path | None) -> Drawn:
+    def _open(self, visit: Visit, path: Path | None, *, as_mask: bool = False) -> Drawn:
         """Open a file; a refusal is said where the visitor chose it."""
         # the number makes a new value of what is opened, or refused, a second time
         number = {"number": time.monotonic_ns()}
         try:
             if path is None:
                 raise UnreadablePicture("The picture did not arrive: choose it again.")
-            visit.change(actions.open_file(self._startup.assistant(), path))
+            opened = actions.use_mask(path) if as_mask else actions.open_file(self._startup.assistant(), path)
+            visit.change(opened)
         except DemoError as error:
             log.info("refused: %s", error)
             return visit, gr.skip(), {"refused": str(error), **number}, gr.skip(), gr.skip()
@@ -333,6 +335,13 @@ class Page:
 
     def _chat(self, visit: Visit) -> Any:
         return _chat(visit, visit.timeline.scene)
+
+
+def _uploaded(event: gr.EventData) -> Path | None:
+    """The uploaded file that an event names: the browser may name any, and no other may be opened by it."""
+    folder = Path(get_upload_folder()).resolve()
+    path = Path(str(data(event).get("path", ""))).resolve()
+    return path if path.is_relative_to(folder) and path.is_file() else None
 
 
 def _queue(visit: Visit) -> dict[str, Any]:

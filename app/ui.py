@@ -286,7 +286,11 @@ def _wire_answers(on: Page, visit: gr.State, talk: Conversation, options: Option
 
 def _wire_canvas(on: Page, visit: gr.State, canvas: Canvas, drawn: list[Any]) -> None:
     picture = canvas.picture
-    for event, handler in ((picture.intake, on.intake), (picture.example, on.example)):
+    for event, handler in (
+        (picture.intake, on.intake),
+        (picture.use_mask, on.use_mask),
+        (picture.example, on.example),
+    ):
         event(handler, [visit], drawn, trigger_mode="multiple", **FILES)
     for event, handler in (
         (picture.point, on.click),
