@@ -12,7 +12,8 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from pipelines.errors import DemoError
 from pipelines.intake import short
 from pipelines.label.classes import Wanted, read_classes, said_classes
 from pipelines.quiet import quieten
-from pipelines.settings import Parser, settings_of, whole_number
+from pipelines.settings import Parser, Settings, settings_of, whole_number
 
 if TYPE_CHECKING:
     from pipelines.label.manifest import Manifest
@@ -72,10 +73,13 @@ def _label_all(given: argparse.Namespace, files: Files, classes: Sequence[Wanted
 
     struck = read_struck(given.to / STRUCK) if (given.to / STRUCK).exists() else frozenset()
     jobs = _jobs(given, classes)
-    works = _prepared(given, jobs)
+    make = partial(loaded, settings_of(given))
+    works = make()
+    for note in works.check(jobs):
+        sys.stderr.write(f"note: {note}\n")
     with Manifest(given.to) as manifest:
         manifest.update(files)
-        failed = _work(given, manifest, works, run.tasks(manifest, given.folder, jobs))
+        failed = _work(given, manifest, make, works, run.tasks(manifest, given.folder, jobs))
         options = {"shares": given.split, "seed": given.seed}
         write_sheet(Dataset(manifest, given.folder, jobs, **options), given.to, struck)
         dataset = Dataset(manifest, given.folder, jobs, struck=struck, **options)
@@ -91,18 +95,18 @@ def _edit_all(given: argparse.Namespace, files: Files) -> int:
     from pipelines.label import edits
     from pipelines.label.manifest import Manifest
     from pipelines.label.weights import weights_of
-    from pipelines.shell import load
 
     settings = settings_of(given)
     names = [name for name, _, _ in files]
     masks = edits.masks_for(names, given.masks) if given.masks else {}
     models = tuple(weights_of(settings).items())
     jobs = edits.edit_jobs(names, given.edit, masks, invert=given.invert, seed=given.seed, models=models)
-    works = edits.Editor(load(settings), given.to)
+    make = partial(_editor, settings, given.to)
+    works = make()
     works.check(given.edit, masked=bool(masks))
     with Manifest(given.to) as manifest:
         manifest.update(files)
-        failed = _work(given, manifest, works, edits.edit_tasks(manifest, given.folder, given.to, jobs))
+        failed = _work(given, manifest, make, works, edits.edit_tasks(manifest, given.folder, given.to, jobs))
         changed, unchanged = edits.write_list(manifest, given.to, jobs)
         passed = [(entry.name, entry.trouble) for entry in manifest.entries() if entry.trouble]
     passed += [(name, "there is no mask of its name") for name in names if masks and name not in jobs]
@@ -177,24 +181,33 @@ def _jobs(given: argparse.Namespace, classes: Sequence[Wanted]) -> tuple[Job, ..
     return tuple(jobs)
 
 
-def _prepared(given: argparse.Namespace, jobs: Sequence[Job]) -> Any:
-    """The models, with the phrases checked against what they know."""
+def loaded(settings: Settings) -> Any:
+    """Load what labels; an actor on another machine does, too."""
     from pipelines.label.work import Labeller
     from pipelines.shell import load
 
-    works = Labeller(load(settings_of(given)))
-    for note in works.check(jobs):
-        sys.stderr.write(f"note: {note}\n")
-    return works
+    return Labeller(load(settings))
+
+
+def _editor(settings: Settings, to: Path) -> Any:
+    from pipelines.label.edits import Editor
+    from pipelines.shell import load
+
+    return Editor(load(settings), to.resolve())
 
 
 def _work(
-    given: argparse.Namespace, manifest: Manifest, works: Any, waiting: Sequence[Any]
+    given: argparse.Namespace,
+    manifest: Manifest,
+    make: Callable[[], Any],
+    works: Any,
+    waiting: Sequence[Any],
 ) -> list[tuple[str, str]]:
     """Do what is left to do, with a bar; what failed."""
     from tqdm import tqdm
 
     from pipelines.label import run
+    from pipelines.label.on_ray import in_actors
 
     with tqdm(total=len(waiting), unit="picture", file=sys.stderr, disable=not waiting) as bar:
 
@@ -203,7 +216,11 @@ def _work(
             bar.set_postfix_str(often, refresh=False)
             bar.update()
 
-        return run.keep(manifest, run.in_threads(works, waiting, given.at_once), show)[1]
+        if given.ray is None:
+            news = run.in_threads(works, waiting, given.at_once)
+        else:
+            news = in_actors(make, waiting, actors=given.ray, at_once=given.at_once)
+        return run.keep(manifest, news, show)[1]
 
 
 def _report(lines: Sequence[str]) -> None:
@@ -264,6 +281,10 @@ def _parser() -> Parser:
     parser.add_option(
         "--at-once", default=AT_ONCE, type=whole_number(1, 64), metavar="N",
         help="pictures that are worked on together (%(default)s)",
+    )  # fmt: skip
+    add(
+        "--ray", nargs="?", type=whole_number(1, 10_000), const=0, metavar="ACTORS",
+        help="work on a Ray cluster, with an actor a GPU or so many (requirements-cluster.txt)",
     )  # fmt: skip
     parser.add_settings()
     parser.add_option(

@@ -149,7 +149,9 @@ def edit_jobs(
         if masks and path is None:
             continue
         digest = hashlib.sha256(read_file(path)).hexdigest()[:16] if path else ""
-        jobs[name] = EditJob(words, f"{flat[name]}.png", str(path or ""), digest, **settings)
+        jobs[name] = EditJob(
+            words, f"{flat[name]}.png", str(path.absolute()) if path else "", digest, **settings
+        )
     return jobs
 
 

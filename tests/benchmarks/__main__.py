@@ -1,6 +1,6 @@
 """Print one table of ratios, each pair measured in turn in one run.
 
-    OMP_WAIT_POLICY=passive python -m tests.benchmarks [answers] [visitors] [pointing] [growth] [pixels]
+    OMP_WAIT_POLICY=passive python -m tests.benchmarks [answers] [visitors] [labelling] ...
 
 Not a test: figures depend on the machine and on what else it is doing, which is why there are ratios.
 """
@@ -12,10 +12,17 @@ import sys
 import warnings
 
 from pipelines.quiet import quieten
-from tests.benchmarks import answers, growth, pixels, pointing, visitors
+from tests.benchmarks import answers, growth, labelling, pixels, pointing, visitors
 from tests.benchmarks.measure import heading, line
 
-GROUPS = {"answers": answers, "visitors": visitors, "pointing": pointing, "growth": growth, "pixels": pixels}
+GROUPS = {
+    "answers": answers,
+    "visitors": visitors,
+    "pointing": pointing,
+    "labelling": labelling,
+    "growth": growth,
+    "pixels": pixels,
+}
 
 
 def main() -> int:

@@ -19,7 +19,8 @@ def photos(drawing, tmp_path):
     drawing.save(place / "park.png")
     drawing.save(place / "park.bmp")
     drawing.save(place / "sub" / "park.png")
-    Image.new("RGB", (200, 200), "grey").save(place / "grey.png")
+    noise = np.random.default_rng(0).integers(100, 150, (200, 200, 3), np.uint8)
+    Image.fromarray(noise).save(place / "grey.png")
     return place
 
 
