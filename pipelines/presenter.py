@@ -206,6 +206,8 @@ def _write_unmet(unmet: Unmet, scene: Scene, ids: Sequence[int]) -> Text:
 
 def _write_checked(checked: Checked, scene: Scene) -> Text:
     """Each target with what was found of it, a sentence each."""
+    if checked.question in ("larger", "smaller") and all(ids for _, ids in checked.found):
+        return _write_comparison(checked, scene)
     text, spans = "", []
     for target, ids in checked.found:
         words = target_words(replace(target, count=0), scene)
@@ -222,6 +224,15 @@ def _write_checked(checked: Checked, scene: Scene) -> Text:
         spans += [Span(start + len(text), end + len(text), numbers) for start, end, numbers in named]
         text += said
     return text.strip(), tuple(spans)
+
+
+def _write_comparison(checked: Checked, scene: Scene) -> Text:
+    """Which of the things has the larger box, or the smaller."""
+    areas = {ids[0]: region.box.area for _, ids in checked.found if (region := scene.region(ids[0]))}
+    if len(set(areas.values())) < len(checked.found):
+        return _with_names("As large as one another:", scene, tuple(areas))
+    choose = max if checked.question == "larger" else min
+    return _with_names(f"{checked.question.capitalize()}:", scene, (choose(areas, key=lambda i: areas[i]),))
 
 
 def _write_alteration(done: Alteration, scene: Scene, ids: Sequence[int]) -> Text:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import cast
+from typing import Literal, cast
 
 from pipelines.language import changes
 from pipelines.language import requests as req
@@ -216,6 +216,19 @@ def which_one(said: Said) -> Built:
     return _found(noun, said) if noun.understood else None
 
 
+def compare_sizes(said: Said) -> Built:
+    """ "which is larger, the cat or the dog?": told from their boxes."""
+    if said.context.vocabulary.talks:
+        return None
+    nouns = (said.noun("x"), said.noun("z"))
+    if unknown := next((noun for noun in nouns if noun.unknown), None):
+        return unknown_word(unknown, said)
+    if not all(noun.understood and not noun.free and not noun.generic for noun in nouns):
+        return None
+    question: Literal["larger", "smaller"] = "larger" if said.given == "larger" else "smaller"
+    return req.Check(question, tuple(resolved(noun, said) for noun in nouns))
+
+
 def compare(said: Said) -> Built:
     target = said.noun("target").target
     return req.Marks(target.region_ids, said.text.strip()) if len(target.region_ids) > 1 else None
@@ -236,6 +249,6 @@ def ask_open(words: str, context: Context) -> req.Ask:
 
 _BUILDERS: tuple[Build, ...] = (
     undo, redo, nothing, cannot, look, text, everything, find, named, screen, outline, cut_out, pose,
-    describe, beside, which_one, compare, describe_marks,
+    describe, beside, which_one, compare, compare_sizes, describe_marks,
 )  # fmt: skip
 BUILDERS = {build.__name__: build for build in _BUILDERS} | changes.BUILDERS

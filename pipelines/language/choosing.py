@@ -91,7 +91,7 @@ def pick(choice: str, ids: Sequence[int], scene: Scene) -> tuple[int, ...]:
     if choice == "middle":
         across = sorted(regions, key=lambda region: region.box.x1 + region.box.x2)
         return (across[len(across) // 2].id,)
-    word, _, side = choice.partition(" from ")
+    word, _, side = choice.partition(" from " if " from " in choice else " ")
     if side:
         regions = sorted(regions, key=lambda region: _ORDERS[side](region.box))
     at = ORDINALS.index(word) if word in ORDINALS else len(regions) - 1

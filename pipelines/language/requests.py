@@ -83,10 +83,10 @@ class Check:
     """A question that is answered by finding things: whether they are there, how many, or which they are.
 
     For what a checkpoint was not asked in one sentence: "is there a dog or a cat?", "how many animals?",
-    "which things are not purple?".
+    "which things are not purple?", "which is larger, the cat or the dog?" (by their boxes).
     """
 
-    question: Literal["is there", "count", "which"]
+    question: Literal["is there", "count", "which", "larger", "smaller"]
     targets: tuple[Target, ...]
 
 

@@ -16,7 +16,8 @@ def check(engine: Engine, scene: Scene, request: Check, options: ReplyOptions) -
     """Look for each target in turn."""
     found: list[tuple[Target, tuple[int, ...]]] = []
     for target in request.targets:
-        asked = target if target.but else replace(target, every=True, count=0)
+        alone = request.question in ("larger", "smaller")
+        asked = target if target.but or alone else replace(target, every=True, count=0)
         result = yield from relay(locate(engine, scene, asked, options))
         scene = result.scene
         found.append((target, result.region_ids))

@@ -93,7 +93,7 @@ class Unmet:
 class Checked:
     """A question that was answered by finding: each target with the regions that were found for it."""
 
-    question: Literal["is there", "count", "which"]
+    question: Literal["is there", "count", "which", "larger", "smaller"]
     found: tuple[tuple[Target, tuple[int, ...]], ...]
 
 

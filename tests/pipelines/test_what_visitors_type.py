@@ -168,6 +168,14 @@ def test_all_but_what_is_named_is_blurred(at):
     assert visit.changed(before)[~inside].max() > 60
 
 
+def test_sizes_are_compared_by_what_is_found(at):
+    visit = at("05-table")
+    text = visit.say("which is bigger, the clock or the fish?")
+    sizes = {region.label: region.box.area for region in visit.scene.regions}
+    assert len(sizes) == 2
+    assert text.startswith(f"Larger: {max(sizes, key=lambda label: sizes[label])} (#")
+
+
 def test_case_never_matters(at):
     visit = at("01-park")
     visit.say("FIND THE HOUSE")
