@@ -64,7 +64,7 @@ class _Arguments(BaseModel):
 class _WithRegions(_Arguments):
     """Regions are read by `pipelines.export.given` once the picture's size is known."""
 
-    regions: Annotated[list[Any], _none_is([])]
+    regions: Annotated[list[Any], _none_is([])] = []
 
 
 class Ask(_WithRegions):
