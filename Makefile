@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench format clean
+.PHONY: run test check bench readers format clean
 
 run: $(VENV)/.run-ready
 	$(BIN)/python app.py $(ARGS)
@@ -21,6 +21,13 @@ check: $(VENV)/.test-ready
 
 bench: $(VENV)/.test-ready
 	OMP_WAIT_POLICY=passive $(BIN)/python -m tests.benchmarks $(ARGS)
+
+readers: .venv-readers/.ready
+
+.venv-readers/.ready: requirements-readers.txt
+	$(PYTHON) -m venv .venv-readers
+	.venv-readers/bin/python -m pip install --quiet -r requirements-readers.txt
+	@touch $@
 
 format: $(VENV)/.test-ready
 	$(BIN)/ruff format .
@@ -41,4 +48,4 @@ $(VENV)/.test-ready: requirements.txt requirements-dev.txt | $(BIN)/python
 	@touch $@ $(VENV)/.run-ready
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-readers .pytest_cache .ruff_cache .import_linter_cache .hypothesis

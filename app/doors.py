@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -19,7 +18,6 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.limits import Limits, known_hosts
-from pipelines.errors import TooMuch
 
 log = logging.getLogger(__name__)
 
@@ -28,24 +26,19 @@ MINUTE = 60
 
 
 class Doors:
-    """An ASGI application before another.
+    """An ASGI application before another."""
 
-    Args:
-        busy: how many calls of an address wait or are at work.
-    """
-
-    def __init__(self, app: ASGIApp, *, limits: Limits, busy: Callable[[str], int]) -> None:
+    def __init__(self, app: ASGIApp, *, limits: Limits) -> None:
         self._app = app
         self._limits = limits
         self._hosts = known_hosts(limits)
-        self._busy = busy
         self._minute = 0
         self._calls: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
             headers = Headers(scope=scope)
-            refusal = self._stranger(headers) or self._too_much(scope, headers)
+            refusal = self._stranger(headers) or self._too_often(scope, headers)
             if refusal:
                 log.info("refused %s %s: %s", scope.get("client"), scope["path"], refusal.body)
                 await refusal(scope, receive, send)
@@ -65,44 +58,29 @@ class Doors:
                 )
         return None
 
-    def _too_much(self, scope: Scope, headers: Headers) -> JSONResponse | None:
-        path = scope["path"].rstrip("/")
-        if scope.get("method") != "POST" or path.endswith(FREE):
+    def _too_often(self, scope: Scope, headers: Headers) -> JSONResponse | None:
+        if scope.get("method") != "POST" or scope["path"].rstrip("/").endswith(FREE):
             return None
         client, minute = client_of(scope), int(time.monotonic() // MINUTE)
         if minute != self._minute:
             self._minute = minute
             self._calls.clear()
         self._calls[client] += 1
-        error = None
-        if self._calls[client] > self._limits.calls:
-            error = (
-                f"Your address made more than {self._limits.calls} calls in a minute: go on in the next one."
-            )
-        elif "/queue/join" in path or "/call/" in path:
-            try:
-                check_places(client, self._limits, self._busy)
-            except TooMuch as full:
-                error = str(full)
-        if error is None:
+        if self._calls[client] <= self._limits.calls:
             return None
-        if headers.get("user-agent", "").startswith("gradio_client"):
-            # The one kind of answer whose words gradio_client passes on.
-            row = {"__type__": "validate", "is_valid": False, "parameter_name": "calls", "message": error}
-            return JSONResponse({"detail": [row]}, 422)
-        return _refusal(429, "TooMuch", error)
-
-
-def check_places(client: str, limits: Limits, busy: Callable[[str], int]) -> None:
-    """Refuse a call of an address that has its share of the queue.
-
-    Raises:
-        TooMuch: it has.
-    """
-    if busy(client) >= limits.places:
-        raise TooMuch(
-            f"Your address has {limits.places} calls waiting or at work already: wait for one of them to end."
+        most = self._limits.calls
+        return too_much(
+            headers, f"Your address made more than {most} calls in a minute: go on in the next one."
         )
+
+
+def too_much(headers: Headers, sentence: str) -> JSONResponse:
+    """The answer to who asks for more than is given, as its program passes it on."""
+    if headers.get("user-agent", "").startswith("gradio_client"):
+        # The one kind of answer whose words gradio_client passes on.
+        row = {"__type__": "validate", "is_valid": False, "parameter_name": "calls", "message": sentence}
+        return JSONResponse({"detail": [row]}, 422)
+    return _refusal(429, "TooMuch", sentence)
 
 
 def client_of(scope: Scope) -> str:

@@ -46,6 +46,13 @@ def limits_of(given: argparse.Namespace) -> Limits:
     return Limits(**{field.name: getattr(given, field.name) for field in fields(Limits)})
 
 
+def from_environment() -> Limits:
+    """The limits where no command line says any."""
+    parser = Parser(prog="app.py")
+    add_limits(parser)
+    return limits_of(parser.parse_args([]))
+
+
 def known_hosts(limits: Limits) -> frozenset[str] | None:
     """The names under which the page may be asked for; None where any will do.
 

@@ -14,19 +14,21 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pipelines
-from app.limits import Limits, add_limits, limits_of
+from app.limits import Limits, add_limits, from_environment, limits_of
 from app.startup import Startup
 from pipelines.errors import DemoError
+from pipelines.quiet import quieten, quieten_bars
 from pipelines.scratch import clean_up, scratch_folder
 from pipelines.settings import Parser, Settings, settings_of, whole_number
 
 if TYPE_CHECKING:
     import gradio as gr
+
+    from pipelines.assistant import Assistant
 
 EXAMPLES = Path(__file__).parent.parent / "assets" / "examples"
 FIRST_PORT, PORTS = 7860, 100  # where Gradio begins to look for a free one, and how many it tries
@@ -108,10 +110,9 @@ def launch(
 
     from app import mcp_tools, scripts, ui
     from app.doors import Doors
-    from app.refusals import HANDLERS, busy
+    from app.refusals import HANDLERS, limit_places
 
-    limits = limits or Limits()
-    at_work = partial(busy, page)
+    limits = limits or from_environment()
     _, address, _ = page.launch(
         server_port=port,
         prevent_thread_lock=True,
@@ -126,12 +127,13 @@ def launch(
         mcp_server=True,
         app_kwargs={
             "routes": [scripts.route()],
-            "middleware": [Middleware(Doors, limits=limits, busy=at_work)],
+            "middleware": [Middleware(Doors, limits=limits)],
             "exception_handlers": HANDLERS,
         },
     )
     assert page.mcp_server, "requirements.txt asks for gradio[mcp]; without it Gradio leaves MCP off"
-    mcp_tools.answer_in_json(page, limits)
+    mcp_tools.answer_in_json(page)
+    limit_places(page, limits)
     if wait:
         threading.Event().wait()
     return address
@@ -142,6 +144,7 @@ def main(words: Sequence[str] | None = None, *, gpu: Callable[..., Any] | None =
 
     `gpu`: decorates calls that need a GPU, and wants the models loaded before anything else.
     """
+    quieten()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         signal.signal(signal.SIGTERM, lambda *_: end(TERMINATED))
@@ -166,7 +169,11 @@ def _refuse(error: Exception) -> int:
 def _serve(chosen: Settings, port: int | None, limits: Limits, gpu: Callable[..., Any] | None) -> None:
     from app import ui
 
-    startup = Startup(lambda: pipelines.load(chosen, gpu=gpu), chosen.model)
+    def load() -> Assistant:
+        quieten_bars()
+        return pipelines.load(chosen, gpu=gpu)
+
+    startup = Startup(load, chosen.model)
     if gpu:
         startup.run()
     page = ui.build(startup, example_pictures(), limits)

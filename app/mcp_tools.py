@@ -8,7 +8,6 @@ leaves.
 from __future__ import annotations
 
 import json
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -22,16 +21,14 @@ from mcp import types
 from starlette.requests import Request
 
 from app.arguments import BadArgument
-from app.doors import check_places, client_of
-from app.limits import Limits
-from app.refusals import busy, told
+from app.refusals import told
 from app.schema import ANSWER
 from pipelines.errors import DemoError
 
 JOIN = "/gradio_api/queue/join"  # the path under which Gradio's queue knows a call
 
 
-def answer_in_json(page: gr.Blocks, limits: Limits) -> None:
+def answer_in_json(page: gr.Blocks) -> None:
     """Have the MCP tools of a served page give ANSWER as JSON, and say so in their schema."""
     tools: Any = page.mcp_server_obj
     server = tools.mcp_server
@@ -50,7 +47,6 @@ def answer_in_json(page: gr.Blocks, limits: Limits) -> None:
         try:
             fn, values = _call(page, name, arguments)
             request: Request = server.request_context.request
-            check_places(client_of(request.scope), limits, partial(busy, page))
             output = await _served(page, fn, values, request, server.request_context)
         except gr.Error as error:
             return _refused(error.title, error.message)
@@ -108,7 +104,7 @@ async def _served(
     body = PredictBodyInternal(data=values, fn_index=fn._id, session_hash=visit, request=joined)
     token = context.meta.progressToken if context.meta else None
     try:
-        success, reason, _ = await queue.push(body, joined, None)
+        success, reason, _ = await queue.push(body=body, request=joined, username=None)
         if not success:
             raise DemoError(f"{reason} Try again in a while.")
         told_so_far = 0

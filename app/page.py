@@ -135,7 +135,7 @@ class Page:
         drawn = gr.skip() if visit.answering else self._chat(visit)
         return visit, drawn, _queue(visit), _field(visit, running=True)
 
-    def edit(self, visit: Visit, event: gr.EventData) -> tuple[Any, Any]:
+    def reword(self, visit: Visit, event: gr.EventData) -> tuple[Any, Any]:
         """A message is to be said in other words: what is sent next takes its place."""
         with as_gradio_error():
             index, words = actions.question_of(visit.timeline.scene, whole(event, "turn"))

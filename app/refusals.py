@@ -19,8 +19,10 @@ from gradio.context import LocalContext
 from gradio.route_utils import FnIndexInferError
 
 from app.arguments import BadArgument
+from app.doors import client_of, too_much
 from app.fetching import uploaded
-from pipelines.errors import DemoError, Fault, fault
+from app.limits import Limits
+from pipelines.errors import DemoError, Fault, TooMuch, fault
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +103,30 @@ def busy(page: gr.Blocks, client: str) -> int:
     return sum(1 for event in events if event.request.client and event.request.client.host == client)
 
 
+def limit_places(page: gr.Blocks, limits: Limits) -> None:
+    """Have a served page refuse what would wait where its address has its share of the queue already.
+
+    What does not wait, such as Stop, is never refused.
+    """
+    queue: Any = page._queue
+    push = queue.push
+
+    async def push_one(body: Any, request: Request, username: str | None) -> Any:
+        fn = page.fns.get(body.fn_index)
+        client = client_of(request.scope)
+        if fn and fn.queue and busy(page, client) >= limits.places:
+            raise TooMuch(
+                f"Your address has {limits.places} calls waiting or at work already: wait for one to end."
+            )
+        return await push(body=body, request=request, username=username)
+
+    queue.push = push_one
+
+
+async def _too_much(request: Request, error: Exception) -> JSONResponse:
+    return too_much(request.headers, str(error))
+
+
 async def _wrong(request: Request, error: Exception) -> JSONResponse:
     if not any(part in request.url.path for part in CALLS):
         return _said(fault(error), 500)
@@ -118,6 +144,7 @@ def _said(error: DemoError, status: int) -> JSONResponse:
 
 
 HANDLERS: dict[Any, Any] = {
+    TooMuch: _too_much,
     RequestValidationError: _wrong,
     FnIndexInferError: _wrong,
     TypeError: _wrong,

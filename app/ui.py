@@ -18,7 +18,7 @@ from gradio import themes
 from app import api, render, scripts
 from app.actions import LONGEST_MESSAGE
 from app.downloads import export_state
-from app.limits import Limits
+from app.limits import Limits, from_environment
 from app.page import Page
 from app.refusals import Answering
 from app.startup import Startup
@@ -140,7 +140,7 @@ def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None 
         _wire_canvas(on, visit, canvas, drawn)
         _wire_timeline(on, visit, buttons, talk, drawn)
         exported.take(on.export, [visit], [exported], **FILES)
-        api.declare(startup, CALLS, limits or Limits())
+        api.declare(startup, CALLS, limits or from_environment())
 
     page.queue(max_size=QUEUE, default_concurrency_limit=1, api_open=False)
     return page
@@ -277,7 +277,7 @@ def _wire_answers(on: Page, visit: gr.State, talk: Conversation, options: Option
     for event in beginnings:
         event.success(on.answer, [visit], [*drawn, talk.words, talk.queue], trigger_mode="multiple", **HEAVY)
     talk.words.stop(on.stop, [visit], drawn, **LIGHT)
-    talk.queue.reword(on.edit, [visit], [talk.queue, talk.words], **LIGHT)
+    talk.queue.reword(on.reword, [visit], [talk.queue, talk.words], **LIGHT)
     talk.queue.take_back(
         on.take_back, [visit, talk.words], [talk.queue, talk.words], trigger_mode="multiple", **LIGHT
     )

@@ -55,10 +55,17 @@ def load(settings: Settings | str | None = None, *, gpu: GpuDecorator | None = N
     vlm, about = load_vlm(settings.model, device, dtype, f"{why}; {because}")
     segmenter = load_segmenter(settings.segmenter, device)
     inpainter = load_inpainter(settings.inpainter, device)
-    about = replace(about, paints=read_painted(inpainter.name))
-    log.info("%s, %s and %s on %s: %s", about.model, segmenter.name, inpainter.name, device, about.why)
     if gpu:
         vlm, segmenter, inpainter = run_on_zero_gpu(gpu, vlm, segmenter, inpainter)
+    return put_together(vlm, segmenter, inpainter, about)
+
+
+def put_together(
+    vlm: VisionLanguageModel, segmenter: Segmenter, inpainter: Inpainter, about: About
+) -> Assistant:
+    """An assistant of three models, wherever they are. `about`: what is known of SPHINX."""
+    about = replace(about, paints=read_painted(inpainter.name))
+    log.info("%s, %s and %s on %s: %s", about.model, segmenter.name, inpainter.name, about.device, about.why)
     return Assistant(vlm, segmenter, inpainter, about)
 
 

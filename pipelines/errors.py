@@ -38,6 +38,14 @@ class Fault(DemoError):
     """A fault of this program, which nobody foresaw; its number is in the log with all that is known."""
 
 
+class ModelLost(DemoError):
+    """The process that answered ended in the middle of it: what it said stays, and another takes over."""
+
+
+class TooBusy(DemoError):
+    """More requests wait for a model than may wait."""
+
+
 def fault(error: BaseException) -> Fault:
     """Write an unforeseen error into the log under a number, and return what a visitor is told."""
     number = secrets.token_hex(4)

@@ -9,21 +9,28 @@ import io
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import jsonschema
 import pytest
+from gradio.data_classes import PredictBodyInternal
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from mcp.types import CallToolResult, TextContent, Tool
 from PIL import Image
+from starlette.requests import Request
 
 from app.api import ANSWER
 from app.limits import Limits
+from pipelines.errors import TooMuch
 
+post = partial(httpx.post, timeout=60)
 NAMES = {"ask", "outline", "describe", "pose", "edit"}
 
 
@@ -151,6 +158,13 @@ def visited(address, calls):
         return thread.submit(asyncio.run, visit()).result()
 
 
+def text_of(result: CallToolResult) -> str:
+    """What a call said."""
+    (text,) = result.content
+    assert isinstance(text, TextContent)
+    return text.text
+
+
 def test_mcp_lists_and_calls_every_endpoint(address, shown):
     calls = {
         "ask": {"picture": shown, "words": "convert the chart to a table"},
@@ -226,7 +240,7 @@ def values(name: str, given: dict) -> list:
 def called(address: str, name: str, data: list) -> tuple[str, object]:
     """Call an endpoint over plain HTTP: the kind of its last event, and what that brings."""
     body = json.dumps({"data": data})
-    joined = httpx.post(
+    joined = post(
         f"{address}gradio_api/call/{name}", content=body, headers={"Content-Type": "application/json"}
     )
     if joined.status_code != 200:
@@ -267,9 +281,8 @@ def test_what_is_wrong_is_said_with_its_type_over_http_and_mcp(address, brought,
         return  # no MCP client can write it
     _, (result,) = visited(address, [(name, {**picture, **needed, **given})])
     assert result.isError
-    assert isinstance(result.content[0], TextContent)
-    assert says in result.content[0].text
-    assert result.structuredContent == {"type": kind, "error": result.content[0].text}
+    assert says in text_of(result)
+    assert result.structuredContent == {"type": kind, "error": text_of(result)}
 
 
 def test_calls_that_are_none_are_told_so(address):
@@ -280,7 +293,7 @@ def test_calls_that_are_none_are_told_so(address):
         ("call/v2/ask", {"words": "hi", "colour": 1}),
         ("queue/join", {"data": [], "fn_index": 999, "session_hash": "x"}),
     ):
-        answer = httpx.post(f"{address}gradio_api/{path}", json=body)
+        answer = post(f"{address}gradio_api/{path}", json=body)
         assert answer.status_code == 422
         assert "no call of this page" in answer.json()["error"]
     kind, output = called(address, "ask", [])
@@ -289,7 +302,7 @@ def test_calls_that_are_none_are_told_so(address):
 
 def test_mcp_says_which_argument_is_missing_or_unknown(address):
     _, results = visited(address, [("edit", {}), ("pose", {"size": 3}), ("ask", {"words": "hello"})])
-    texts = [result.content[0].text for result in results]
+    texts = [text_of(result) for result in results]
     assert "needs the argument picture" in texts[0]
     assert "no argument 'size'" in texts[1]
     assert not results[2].isError  # a picture may be left out, as is said
@@ -334,7 +347,7 @@ def test_a_fault_of_ours_is_a_sentence_and_a_number_that_the_log_has(address, se
     assert any(number in record.getMessage() and record.exc_info for record in caplog.records)
     _, (result,) = visited(address, [("outline", {"picture": shown, "clicks": [[70, 100]]})])
     assert result.isError
-    assert "not foreseen" in result.content[0].text
+    assert "not foreseen" in text_of(result)
 
 
 # --- who leaves, and who asks too much -------------------------------------------------------------------
@@ -344,7 +357,7 @@ def test_the_work_of_a_caller_who_left_ends_within_a_step(address, vlm, segmente
     vlm.pause = 0.1
     vlm.otherwise = "word " * 400
     body = {"data": values("ask", {"words": "tell me a long story"})}
-    joined = httpx.post(f"{address}gradio_api/call/ask", json=body).json()
+    joined = post(f"{address}gradio_api/call/ask", json=body).json()
     with httpx.stream("GET", f"{address}gradio_api/call/ask/{joined['event_id']}", timeout=60):
         eventually(lambda: vlm.forward_passes > 3)
     assert_quiet(vlm)
@@ -373,7 +386,7 @@ def test_the_work_of_a_caller_who_left_ends_within_a_step(address, vlm, segmente
 
     segmenter.outline = outline
     data = values("outline", {"picture": shown, "clicks": [[70, 100]] * 60})
-    joined = httpx.post(f"{address}gradio_api/call/outline", json={"data": data}).json()
+    joined = post(f"{address}gradio_api/call/outline", json={"data": data}).json()
     with httpx.stream("GET", f"{address}gradio_api/call/outline/{joined['event_id']}", timeout=60):
         eventually(lambda: len(slow) > 2)
     time.sleep(1)
@@ -405,9 +418,9 @@ def test_limits_are_one_line_each(assistant, serve, vlm, shown):
     assert output["error"] == "One call takes 2 clicks at most, and 3 came."
     vlm.pause = 0.2
     story = {"data": values("ask", {"words": "tell me a story"})}
-    waiting = [httpx.post(f"{address}gradio_api/call/ask", json=story) for _ in range(2)]
+    waiting = [post(f"{address}gradio_api/call/ask", json=story) for _ in range(2)]
     assert [answer.status_code for answer in waiting] == [200, 200]
-    full = httpx.post(f"{address}gradio_api/call/ask", json=story)
+    full = post(f"{address}gradio_api/call/ask", json=story)
     assert full.status_code == 429
     assert "2 calls waiting or at work already" in full.json()["error"]
     client = Client(address, verbose=False)
@@ -415,14 +428,39 @@ def test_limits_are_one_line_each(assistant, serve, vlm, shown):
         client.predict(picture=None, words="hello", api_name="/ask")
     _, (result,) = visited(address, [("ask", {"words": "hello"})])
     assert result.isError
-    assert "2 calls waiting or at work already" in result.content[0].text
+    assert "2 calls waiting or at work already" in text_of(result)
     vlm.pause = 0
     for _ in range(60):
-        last = httpx.post(f"{address}gradio_api/call/pose", json={"data": [None]})
+        last = post(f"{address}gradio_api/call/pose", json={"data": [None]})
     assert last.status_code == 429
     assert "more than 40 calls in a minute" in last.json()["error"]
     assert last.headers["retry-after"] == "60"
 
 
+async def join(page, index: int) -> Any:
+    request = Request(
+        {"type": "http", "client": ("1.2.3.4", 5), "headers": [], "path": "/", "query_string": b""}
+    )
+    body = PredictBodyInternal(data=[], fn_index=index, session_hash="s", request=request)
+    return await page._queue.push(body=body, request=request, username=None)
+
+
+def test_what_does_not_wait_is_never_refused(assistant, serve):
+    serve(assistant, limits=Limits(places=1))
+    (page,) = serve.pages
+    waits, stops = (
+        next(fn._id for fn in page.fns.values() if fn.name == name) for name in ("answer", "stop")
+    )
+    request = Request({"type": "http", "client": ("1.2.3.4", 1)})
+    page._queue.active_jobs = [[SimpleNamespace(request=request, progress_pending=False)]]
+
+    def refused(index: int) -> bool:
+        with ThreadPoolExecutor(1) as thread:
+            error = thread.submit(asyncio.run, join(page, index)).exception()
+        return isinstance(error, TooMuch)
+
+    assert (refused(waits), refused(stops)) == (True, False)
+
+
 def test_the_queue_cannot_be_gone_round(address):
-    assert httpx.post(f"{address}gradio_api/run/pose", json={"data": [None]}).status_code == 404
+    assert post(f"{address}gradio_api/run/pose", json={"data": [None]}).status_code == 404

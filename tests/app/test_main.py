@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from app import main, ui
-from app.limits import Limits
+from app.limits import Limits, from_environment
 from pipelines import Settings, scratch
 from pipelines.settings import BadArguments
 
@@ -40,6 +40,7 @@ def test_the_environment_becomes_settings(monkeypatch):
     monkeypatch.setenv("SPHINX_MODEL", "sphinx-tiny")
     monkeypatch.setenv("SPHINX_PORT", "8001")
     monkeypatch.setenv("SPHINX_CALLS", "77")
+    assert from_environment() == Limits(calls=77)
     assert main.settings([]) == (Settings("sphinx-tiny"), 8001, Limits(calls=77))
     assert main.settings(["--port", "8000", "--model", "sphinx"])[:2] == (Settings("sphinx"), 8000)
     monkeypatch.setenv("SPHINX_PORT", "many")
@@ -127,7 +128,7 @@ def test_ctrl_c_ends_the_real_page_at_once_while_it_paints(tmp_path):
             time.sleep(0.2)
         httpx.post(f"http://127.0.0.1:{port}/gradio_api/call/edit", json={"data": wish}).raise_for_status()
         time.sleep(2)
-        assert psutil.Process(page.pid).cpu_percent(0.5) > 20  # a hundred steps take longer
+        assert psutil.Process(page.pid).cpu_percent(1) > 3  # a hundred steps take longer
         began = time.monotonic()
         page.send_signal(signal.SIGINT)
         assert page.wait(10) == 130
@@ -177,6 +178,8 @@ def test_the_page_is_served_on_the_loopback_with_mcp_and_limits(assistant, serve
     # every event that is no documented endpoint is private
     public = [fn.api_name for fn in page.fns.values() if fn.api_visibility == "public"]
     assert sorted(public) == ["ask", "describe", "edit", "outline", "pose"]
+    # Gradio calls the first event of a name
+    assert all([fn.api_name for fn in page.fns.values()].count(name) == 1 for name in public)
 
 
 @pytest.mark.parametrize("lent", [True, False])

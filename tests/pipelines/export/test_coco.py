@@ -4,21 +4,26 @@ import contextlib
 import copy
 import io
 import json
+import os
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import ExifTags, Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from pipelines.export import coco, region_json
 from pipelines.export.coco import edge_polygon
-from pipelines.scene import Mask
+from pipelines.scene import Mask, Region, Scene
 
+ROOT = Path(__file__).parents[3]
 RUNS: Any = coco_mask.frPyObjects  # whose stubs know no polygons
 
 
@@ -137,15 +142,91 @@ def region_box(region) -> np.ndarray:
     return plane
 
 
-def test_datumaro(scene, drawing, tmp_path):
-    dataset = pytest.importorskip("datumaro").Dataset
+def read_by(tool: str, folder: Path) -> dict[str, Any]:
+    """What a tool reads that cannot live beside OpenCV 5; skips where `make readers` was not run."""
+    python = os.environ.get("READERS", str(ROOT / ".venv-readers" / "bin" / "python"))
+    if not Path(python).exists():
+        pytest.skip("other readers of COCO files are installed by: make readers")
+    script = str(Path(__file__).parent / "readers.py")
+    done = subprocess.run([python, script, tool, str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_datumaro_and_so_cvat(scene, drawing, tmp_path):
     (tmp_path / "annotations").mkdir()
     (tmp_path / "images" / "default").mkdir(parents=True)
     drawing.save(tmp_path / "images" / "default" / "picture.png")
-    for name in ("person_keypoints", "instances"):
-        (tmp_path / "annotations" / f"{name}_default.json").write_text(json.dumps(coco(scene)))
-    (item,) = dataset.import_from(str(tmp_path), "coco")
-    assert len(item.annotations) >= len(scene.regions)
+    (tmp_path / "annotations" / "person_keypoints_default.json").write_text(json.dumps(coco(scene)))
+    found = read_by("datumaro", tmp_path)
+    assert set(found["labels"]) == {region.label for region in scene.regions}
+    assert len(found["areas"]) == len(scene.regions)
+    people = [region for region in scene.regions if region.label == "person"]
+    assert sorted(found["joints"], reverse=True) == [17] * len(people) + [0] * (
+        len(scene.regions) - len(people)
+    )
+    for region in scene.regions:
+        assert region.mask is None or any(abs(area - region.mask.area) < 1 for area in found["areas"])
+
+
+def test_fiftyone(scene, tmp_path):
+    (tmp_path / "regions.json").write_text(json.dumps(coco(scene)))
+    found = read_by("fiftyone", tmp_path)
+    assert found["labels"] == [region.label for region in scene.regions]
+    assert found["joints"] == [17] * sum(1 for region in scene.regions if region.keypoints)
+    for region, area in zip(scene.regions, found["areas"]):
+        wanted = region.mask.area if region.mask else region.box.area
+        assert abs(area - wanted) <= 0.02 * wanted
+
+
+def outlined(assistant, drawing, plane: np.ndarray) -> Scene:
+    """The drawing with one region of a mask."""
+    mask = Mask.from_array(plane)
+    return replace(assistant.open(drawing), regions=(Region(1, "dot", mask.box, mask=mask),), next_id=2)
+
+
+PLANES = {
+    "a pixel": [(10, 10, 11, 11)],
+    "two pixels": [(10, 10, 12, 11)],
+    "a line": [(10, 10, 11, 60)],
+    "a corner": [(199, 199, 200, 200)],
+    "two parts": [(10, 10, 30, 30), (100, 100, 140, 120)],
+    "two parts that touch at a corner": [(10, 10, 20, 20), (20, 20, 30, 30)],
+    "the whole picture": [(0, 0, 200, 200)],
+}
+
+
+@pytest.mark.parametrize("parts", PLANES.values(), ids=PLANES)
+def test_masks_of_any_shape_are_read_as_they_are(assistant, drawing, tmp_path, parts):
+    # supervision #1085: an IndexError of masks below three pixels; #1209: a ValueError of masks in parts
+    supervision = pytest.importorskip("supervision")
+    plane = np.zeros((200, 200), bool)
+    for x1, y1, x2, y2 in parts:
+        plane[y1:y2, x1:x2] = True
+    drawing.save(tmp_path / "picture.png")
+    path = tmp_path / "regions.json"
+    path.write_text(json.dumps(coco(outlined(assistant, drawing, plane))))
+    with contextlib.redirect_stdout(io.StringIO()):
+        data = COCO(str(path))
+    ((_, row),) = data.anns.items()
+    assert (data.annToMask(row).astype(bool) == plane).all()
+    assert row["area"] == plane.sum()
+    ((_, _, found),) = supervision.DetectionDataset.from_coco(str(tmp_path), str(path), force_masks=True)
+    assert (found.mask[0] & plane).sum() == plane.sum()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_coordinates_are_those_of_the_file_that_is_exported(assistant, drawing, tmp_path, orientation):
+    # X-AnyLabeling #1098, labelme #1529: labels of a turned photograph lie elsewhere in the exported one
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    drawing.resize((120, 80)).save(tmp_path / "turned.jpg", exif=exif)
+    scene = assistant.open(tmp_path / "turned.jpg")
+    (row,) = coco(scene)["images"]
+    with Image.open(assistant.pictures.original(scene.picture)) as exported:
+        assert exported.size == (row["width"], row["height"])
+        assert exported.getexif().get(ExifTags.Base.Orientation, 1) == 1
+        assert exported.size == ((120, 80) if orientation < 5 else (80, 120))
 
 
 def test_an_empty_scene_is_a_data_set_too(assistant, drawing):

@@ -1,0 +1,53 @@
+"""What other tools read of a COCO data set; run by their own interpreter, which has none of this project.
+
+    .venv-readers/bin/python readers.py datumaro|fiftyone FOLDER
+
+FOLDER is laid out as each wants it. Prints what was read as JSON: labels, boxes, areas of masks, joints.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def datumaro(folder: Path) -> dict[str, Any]:
+    """What datumaro reads, and so CVAT's importer, which is built on it."""
+    from datumaro import Dataset  # pyright: ignore[reportMissingImports]
+
+    data = Dataset.import_from(str(folder), "coco")
+    (item,) = data
+    labels = data.categories()[next(iter(data.categories()))]
+    found: dict[str, Any] = {"items": 1, "kinds": [], "labels": [], "areas": [], "joints": []}
+    for one in item.annotations:
+        found["kinds"].append(one.type.name)
+        found["labels"].append(labels[one.label].name)
+        if one.type.name in ("mask", "polygon"):
+            found["areas"].append(float(one.get_area()))
+        if one.type.name == "points":
+            found["joints"].append(len(one.points) // 2)
+    return found
+
+
+def fiftyone(folder: Path) -> dict[str, Any]:
+    """What FiftyOne's reader of COCO files makes of ours; without its database."""
+    from fiftyone.utils.coco import load_coco_detection_annotations  # pyright: ignore[reportMissingImports]
+
+    _, classes, _, images, objects = load_coco_detection_annotations(str(folder / "regions.json"))
+    ((number, image),) = images.items()
+    size = (image["width"], image["height"])
+    found = [one.to_detection(size, classes, load_segmentations=True) for one in objects[number]]
+    joints = [one.to_keypoints(size, classes) for one in objects[number] if one.keypoints]
+    return {
+        "labels": [one.label for one in found],
+        "boxes": [list(one.bounding_box) for one in found],
+        "areas": [int(one.mask.sum()) for one in found],
+        "joints": [len(one.points) for one in joints],
+    }
+
+
+if __name__ == "__main__":
+    tool, place = sys.argv[1:]
+    sys.stdout.write(json.dumps({"datumaro": datumaro, "fiftyone": fiftyone}[tool](Path(place))))
