@@ -17,7 +17,7 @@ import gradio as gr
 from anyio.to_thread import run_sync
 from gradio.utils import get_upload_folder
 
-from app import actions, mending, render
+from app import actions, lab, mending, render
 from app.downloads import Downloads, export, export_region, export_state
 from app.events import as_gradio_error, data, index_of, point, whole
 from app.startup import Startup
@@ -56,7 +56,7 @@ class Page:
 
         And the options whose choices are the checkpoint's: its views, its encoders.
         """
-        unknown = (gr.skip(),) * 3
+        unknown = (gr.skip(),) * 4
         while not self._startup.ready:
             waiting = render.waiting(self._startup.what, self._startup.seconds)
             yield waiting, gr.skip(), gr.skip(), *unknown
@@ -68,13 +68,14 @@ class Page:
         about = self._startup.assistant().about
         yield (
             render.ready(about),
-            gr.Chatbot(placeholder=render.greeting(about)),
+            gr.Chatbot(placeholder=render.greeting(about, self._examples)),
             render.understands(about),
             render.chips(suggestions(), about.untrained),
             gr.Radio(render.views(about), value=about.views, visible=about.most_views > 1),
             gr.CheckboxGroup(
                 render.encoders(about), value=list(about.encoders), visible=len(about.encoders) > 1
             ),
+            lab.choices(about),
         )
 
     def intake(self, visit: Visit, event: gr.EventData) -> Drawn:
@@ -118,8 +119,11 @@ class Page:
         return self._begun(visit)
 
     def begin_chip(self, visit: Visit, event: gr.EventData, *chosen: Any) -> Begun:
-        """A suggestion was chosen."""
+        """A suggestion was chosen; one of the greeting brings its example picture with it."""
+        example = self._examples.get(str(data(event).get("example", "")))
         with as_gradio_error():
+            if example:
+                visit.change(actions.open_file(self._startup.assistant(), example))
             visit.send(str(data(event).get("words", "")), self._options(*chosen))
         return self._begun(visit)
 
@@ -156,15 +160,17 @@ class Page:
         """Answer the messages of a visit, one after the other, until none waits."""
         if not visit.claim():
             # the one who answers already comes to this message, too; without a yield, Gradio would empty all
-            yield visit, *(gr.skip(),) * 5, _queue(visit)
+            skip = gr.skip()
+            yield visit, skip, skip, skip, skip, skip, _queue(visit)
             return
         try:
             while message := visit.next_message():
                 with closing(self._answer(visit, message)) as drawn:
                     for one in drawn:
                         yield *one, gr.skip(), _queue(visit)
-        finally:
-            visit.release()
+        except BaseException:
+            visit.release()  # the page was closed: nobody reads on
+            raise
         yield *self._drawn(visit), _field(visit), _queue(visit)
 
     def _answer(self, visit: Visit, message: Message) -> Generator[Drawn]:
@@ -173,6 +179,7 @@ class Page:
         if writer is None:
             return
         before: Scene | None = None
+        held: Mask | None = None  # the hole that is on the page
         words, base = message.words, message.base
         try:
             assistant = self._startup.assistant()
@@ -181,8 +188,9 @@ class Page:
                     if not visit.write(writer, timeline):
                         return
                     shown = writer.patched(shown)
-                    yield _draw(self._startup, visit, before, shown=shown, hole=hole)
-                    before = shown
+                    hole = hole if shown.turns and shown.turns[-1].unfinished else None
+                    yield _draw(self._startup, visit, before, shown=shown, hole=hole, same_hole=hole == held)
+                    before, held = shown, hole
         except Exception as error:
             # in the conversation, where the answer would have been, rather than in a box that goes away
             if isinstance(error, DemoError):
@@ -374,6 +382,7 @@ def _draw(
     *,
     shown: Scene | None = None,
     hole: Mask | None = None,
+    same_hole: bool = True,
 ) -> Drawn:
     """What the widgets show.
 
@@ -381,11 +390,13 @@ def _draw(
         before: the scene on the page now, None where all must be drawn.
         shown: the scene to show while an answer is being written; None for that of the timeline.
         hole: the pixels that are about to change.
+        same_hole: whether these are on the page already.
     """
     timeline = visit.timeline
     scene, live = shown or timeline.scene, shown is not None
     same = before is not None and (
-        before.picture == scene.picture
+        same_hole
+        and before.picture == scene.picture
         and before.regions == scene.regions
         and before.selected == scene.selected
         and render.paintings(before) == render.paintings(scene)
@@ -394,13 +405,13 @@ def _draw(
     return (
         visit,
         _chat(visit, scene, live=live),
-        gr.skip() if same else _canvas(startup, timeline, scene),
+        gr.skip() if same else _canvas(startup, timeline, scene, hole),
         gr.skip() if before else gr.Button(interactive=timeline.can_undo),
         gr.skip() if before else gr.Button(interactive=timeline.can_redo),
     )
 
 
-def _canvas(startup: Startup, timeline: Timeline, scene: Scene) -> dict[str, Any]:
+def _canvas(startup: Startup, timeline: Timeline, scene: Scene, hole: Mask | None = None) -> dict[str, Any]:
     """The canvas's value: a scene, with the states that its picture went through."""
     states = {step: timeline.steps[step].scene.picture for step in mending.states(timeline)}
     return render.canvas(
@@ -408,6 +419,7 @@ def _canvas(startup: Startup, timeline: Timeline, scene: Scene) -> dict[str, Any
         startup.assistant().path,
         before=_unedited(timeline),
         states={step: picture for step, picture in states.items() if picture},
+        hole=hole,
     )
 
 

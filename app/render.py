@@ -16,6 +16,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pipelines.abilities import ABILITIES, Ability
+from pipelines.conversation import whole_picture_phrases
 from pipelines.draw import PALETTE
 from pipelines.engine import About
 from pipelines.scene import Keypoint, Mask, Picture, Region, Scene, Span, Turn
@@ -85,7 +87,7 @@ def _message(turn: Turn, known: set[int], *, live: bool) -> str:
         return _named(turn.text, known) or "&nbsp;"
     body = _spanned(turn.text, turn.spans, known)
     if turn.role == "notice":
-        return f'<span class="notice">{body}</span>'
+        return f'<span class="notice">{body}{_suggested(turn.suggestions)}</span>'
     if turn.table:
         body = f"{body}\n\n{_table(turn.table)}" if body else _table(turn.table)
     if live:
@@ -137,10 +139,21 @@ def _record(turn: Turn) -> str:
     """How the turn came about, in a few words; "" where that is not known."""
     if turn.record is None or not turn.record.model:
         return ""
+    details = dict(turn.record.details)
     parts = [turn.record.ability.replace("_", " "), f"{turn.record.seconds:.1f} s"]
     if turn.record.seed:
         parts.append(f"seed {turn.record.seed}")
-    return escape(" · ".join(parts))
+    if int(details.get("views", "1")) > 1:
+        parts.append(f"{details['views']} views")
+    encoders = [ENCODER_NAMES.get(name, name) for name in details.get("encoders", "").split(", ") if name]
+    if encoders:
+        parts.append(" + ".join(encoders) if len(encoders) < 3 else f"{len(encoders)} encoders")
+    said = escape(" · ".join(parts))
+    if len(encoders) > 2:
+        said = f'<span title="{escape(" + ".join(encoders))}">{said}</span>'
+    if why := details.get("guess"):
+        said = f'<span class="guess" title="{escape(why)}">a guess</span> {said}'
+    return said
 
 
 def _spanned(text: str, spans: Sequence[Span], known: set[int]) -> str:
@@ -189,11 +202,13 @@ def canvas(
     *,
     before: Picture | None = None,
     states: Mapping[int, Picture] | None = None,
+    hole: Mask | None = None,
 ) -> dict[str, Any]:
     """The canvas's value. `path`: the PNG of a picture, which Gradio turns into an address.
 
     All coordinates are pixels of the picture. An outline is an SVG path to be filled even-odd. `before` is
     the picture to compare with; `states` are those that the edits went through, by the step to go back to.
+    `hole` holds the pixels that are about to change.
     """
     if scene.picture is None:
         return {"picture": None, "regions": [], "selected": None, "paintings": []}
@@ -213,7 +228,14 @@ def canvas(
             for step, picture in (states or {}).items()
         ],
         "order": reading_order(scene),
+        "hole": _hole(hole, scene.picture) if hole else None,
     }
+
+
+def _hole(hole: Mask, picture: Picture) -> dict[str, Any]:
+    """The pixels that may change: their outline, and whether they are the greater part of the picture."""
+    width, height = picture.size_wh
+    return {"outline": outline(hole), "most": 2 * hole.area > width * height}
 
 
 def paintings(scene: Scene) -> tuple[Picture, ...]:
@@ -314,12 +336,38 @@ def chips(suggestions: Mapping[str, Collection[str]], untrained: Collection[str]
     return f'<div class="chips" role="group" aria-label="Suggestions">{"".join(buttons)}{more}</div>'
 
 
-def greeting(about: About) -> str:
-    """What an empty chat says, in Markdown."""
-    tries = " ".join(f"“{words}”" for words in about.examples)
-    return f"**Choose a picture, then ask about it or click a thing on it.**\n\n{about.understands}" + (
-        f"\n\nFor example: {tries}" if tries else ""
+def greeting(about: About, examples: Mapping[str, Path]) -> str:
+    """What an empty chat says, in Markdown: one thing before a picture is there, another one afterwards.
+
+    The sentences can be pressed, see `canvas/chips.js`; before there is a picture, each opens its own.
+    """
+    by_stem = {path.stem: name for name, path in examples.items()}
+    tries = [
+        (ability.messages[0], by_stem[ability.picture])
+        for ability in ABILITIES.values()
+        if ability.messages and ability.picture in by_stem and not _doubtful(ability, about)
+    ]
+    of_pictures = {name: words for words, name in reversed(tries)}  # the first of each picture
+    before = "".join(
+        f'<span class="say" role="button" tabindex="0" title="On the example “{escape(name)}”" '
+        f'id="on-{escape(name)}">{escape(words)}</span>'
+        for name, words in sorted(of_pictures.items(), key=lambda one: list(by_stem.values()).index(one[0]))
     )
+    after = _suggested(
+        [words for words in whole_picture_phrases(about) if words in {a.example for a in ABILITIES.values()}]
+    )
+    start = "**Choose a picture, then ask about it or click a thing on it.**"
+    then = "**Ask about this picture, or click a thing on it.**"
+    return (
+        f'<div class="greet before-picture">\n\n{start}\n\n{about.understands}\n\n'
+        f'<span class="says">{before}</span>\n\n</div>'
+        f'<div class="greet with-picture">\n\n{then}\n\n{after}\n\n</div>'
+    )
+
+
+def _doubtful(ability: Ability, about: About) -> bool:
+    """Whether an ability rests on what the checkpoint did not learn."""
+    return any(name in about.untrained for name in (ability.name, *(ability.needs or ())))
 
 
 def understands(about: About) -> str:

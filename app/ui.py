@@ -18,6 +18,7 @@ from gradio import themes
 from app import api, render, scripts
 from app.actions import LONGEST_MESSAGE
 from app.downloads import export_state
+from app.lab import Lab
 from app.limits import Limits, from_environment
 from app.page import Page
 from app.refusals import Answering
@@ -97,6 +98,7 @@ class Buttons:
     redo: gr.Button
     clear: gr.Button
     export: gr.Button
+    lab: gr.Button
     options: gr.Button
     about: gr.Button
 
@@ -125,22 +127,25 @@ def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None 
                 exported = _export_drawer()
                 options = _options_drawer()
                 understands = _about_drawer()
+        compared = Lab(startup, buttons.lab, visit, HEAVY)
         drawn = [visit, talk.chat, canvas.picture, buttons.undo, buttons.redo]
 
         _wire_drawers(buttons)
         page.load(
             on.welcome,
             None,
-            [top, talk.chat, understands, talk.chips, options.views, options.encoders],
+            [top, talk.chat, understands, talk.chips, options.views, options.encoders, compared.ways],
             concurrency_limit=None,
             show_progress="hidden",
             api_visibility="private",
         )
+        api.declare(
+            startup, CALLS, limits or from_environment()
+        )  # first, since no event may take their names
         _wire_answers(on, visit, talk, options, drawn)
         _wire_canvas(on, visit, canvas, drawn)
         _wire_timeline(on, visit, buttons, talk, drawn)
         exported.take(on.export, [visit], [exported], **FILES)
-        api.declare(startup, CALLS, limits or from_environment())
 
     page.queue(max_size=QUEUE, default_concurrency_limit=1, api_open=False)
     return page
@@ -192,23 +197,24 @@ def _conversation() -> Conversation:
         js_on_load=_file("chips.js"),
         apply_default_css=False,
     )
-    queue = gr.HTML(
-        {"waiting": [], "editing": None},
-        elem_id="queue",
-        html_template='<div class="queue"></div>',
-        js_on_load=_file("queue.js"),
-        apply_default_css=False,
-    )
-    words = gr.Textbox(
-        elem_id="words",
-        show_label=False,
-        container=False,
-        placeholder="Ask, or name what to find. #3 means region 3.",
-        lines=1,
-        max_lines=5,
-        max_length=LONGEST_MESSAGE,
-        submit_btn=True,
-    )
+    with gr.Column(elem_id="saying"):
+        queue = gr.HTML(
+            {"waiting": [], "editing": None},
+            elem_id="queue",
+            html_template='<div class="queue"></div>',
+            js_on_load=_file("queue.js"),
+            apply_default_css=False,
+        )
+        words = gr.Textbox(
+            elem_id="words",
+            show_label=False,
+            container=False,
+            placeholder="Ask, or name what to find. #3 means region 3.",
+            lines=1,
+            max_lines=5,
+            max_length=LONGEST_MESSAGE,
+            submit_btn=True,
+        )
     return Conversation(chat, chips, queue, words)
 
 
@@ -219,6 +225,7 @@ def _buttons() -> Buttons:
             redo=gr.Button("Redo", size="sm", interactive=False, elem_id="redo"),
             clear=gr.Button("Clear", size="sm", elem_id="clear"),
             export=gr.Button("Export", size="sm", elem_classes="right"),
+            lab=gr.Button("Compare", size="sm"),
             options=gr.Button("Options", size="sm"),
             about=gr.Button("About", size="sm"),
         )

@@ -51,6 +51,8 @@ UNFAMILIAR = (
     "Clicks and boxes work: click an object to outline it."
 )
 
+GUESS = ("guess", "the picture is outside what the model was trained on")
+"""The detail in the record of an answer that rests on the model's words about such a picture."""
 CONTENT = ("thanks", "praise", "bye")  # small talk of a visitor who wants nothing more
 NOTHING_TO_TAKE_BACK = "There is no step to take back here: undo and redo work on the page."
 
@@ -122,7 +124,9 @@ class Assistant:
         picture = self.pictures.open(source)
         scene = Scene(picture)
         if not self.engine.vlm.in_distribution(self.image(picture), picture.digest):
-            scene = scene.with_turn(Turn("notice", UNFAMILIAR.format(model=self.about.model)))
+            offered = tuple(one.words for one in suggest_without_words(scene))
+            said = UNFAMILIAR.format(model=self.about.model)
+            scene = scene.with_turn(Turn("notice", said, suggestions=offered))
         return scene
 
     def image(self, picture: Picture) -> Image.Image:
@@ -241,6 +245,7 @@ class Assistant:
         """Carry out one request on a scene: each result is presented on the turns that were there before."""
         started = time.monotonic()
         request = self._resolved(scene, request)
+        strange = scene.picture is not None and not self.engine.is_familiar(scene.picture)
         with explained("this request"), closing(run_task(self.engine, scene, request, options)) as results:
             for result in results:
                 if result.status == "final":
@@ -249,6 +254,9 @@ class Assistant:
                     log.info(
                         "%s: %.2f s, %d regions", type(request).__name__, seconds, len(result.scene.regions)
                     )
+                if strange and result.record.model == self.about.model:
+                    details = (*result.record.details, GUESS)
+                    result = replace(result, record=replace(result.record, details=details))
                 shown = present(scene, result, self.about)
                 event = Event(result.status, shown, step, result.preview, result.touched, result.hole)
                 yield event, result

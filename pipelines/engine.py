@@ -23,6 +23,7 @@ from pipelines.interfaces import (
     VisionLanguageModel,
 )
 from pipelines.language.vocabulary import Vocabulary
+from pipelines.line import Line, Waiting
 from pipelines.pictures import Pictures
 from pipelines.repetition import stop_repetition
 from pipelines.scene import Picture, Region
@@ -67,6 +68,14 @@ class Engine:
     inpainter: Inpainter
     about: About
     pictures: Pictures
+    painting: Line = field(default_factory=Line)
+    """Before the inpainter, which paints for one visitor at a time."""
+
+    def waiting(self) -> Waiting | None:
+        """How many questions wait for SPHINX, and roughly how long; None where none is known to."""
+        load = getattr(self.vlm, "load", None)
+        now = load() if load else None
+        return Waiting(now.waiting, now.wait_s) if now and now.waiting else None
 
     def stream(
         self,

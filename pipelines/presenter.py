@@ -26,6 +26,7 @@ from pipelines.tasks.results import (
     MarkedReply,
     Progress,
     Question,
+    Queued,
     Reply,
     Searching,
     TaskResult,
@@ -114,6 +115,10 @@ def write(result: TaskResult, about: About) -> Text:
             return f"Looking: {100 * step // steps} % …", ()
         case Progress(step, steps):
             return f"Painting, step {step} of {steps} …", ()
+        case Queued(what, before, seconds):
+            what = what if before == 1 else f"{what}s"
+            verb = "waits" if before == 1 else "wait"
+            return f"{before} {what} {verb} before this one: about {max(1, round(seconds))} s …", ()
         case EditReport():
             return _write_edit(result.outcome)
 
@@ -298,13 +303,13 @@ def _write_edit(report: EditReport) -> Text:
 
 def _verdict(report: EditReport, verification: Verification) -> str:
     """What SPHINX sees, whether the wish came true, and how far the next painting is."""
-    seen, satisfied = _seen(report, verification.said), verification.satisfied
+    seen, satisfied = _seen(report, verification), verification.satisfied
     if progress := report.progress:
         wished = ": not what was wished for." if satisfied is False else "."
         step = f"step {progress.step} of {progress.steps} …"
         return f"{seen}{wished} Painting no. {progress.attempt + 1}, {step}"
     if satisfied is None:
-        return f"{seen}."
+        return f"{seen}." if verification.judged else f"{seen}, so look whether it is as you wished."
     tried = f", after {report.paintings} paintings" if report.paintings > 1 else ""
     if satisfied:
         return f"{seen}: the wish came true{tried}."
@@ -315,7 +320,10 @@ def _verdict(report: EditReport, verification: Verification) -> str:
     return f"{seen}: not what was wished for{tried}, try another seed."
 
 
-def _seen(report: EditReport, said: str) -> str:
+def _seen(report: EditReport, verification: Verification) -> str:
+    said = verification.said
+    if not verification.judged:
+        return " SPHINX does not know pictures of this kind"
     if report.action == "background":
         return f" Asked for the background, SPHINX says: “{said}”"
     if report.action == "remove" and not said:

@@ -64,6 +64,9 @@ class FakeVLM:
         self.options: list[GenerationOptions] = []
         self.unfamiliar: set[str] = set()
         self.closed = 0
+        self.by_encoders: dict[
+            tuple[str, ...] | None, str
+        ] = {}  # what it says through these, whatever is asked
 
     def stream(
         self,
@@ -79,6 +82,7 @@ class FakeVLM:
         self.options.append(options)
         keys = [key for key in self.replies if key.lower() in question.lower()]
         raw = self.replies[max(keys, key=len)] if keys else self.otherwise
+        raw = self.by_encoders.get(options.encoders, raw)
         try:
             for end in range(4, len(raw) + 4, 4):
                 self.forward_passes += 1
@@ -138,6 +142,7 @@ class FakeInpainter:
     def __init__(self) -> None:
         self.asked: list[tuple[str, InpaintOptions]] = []
         self.cannot: set[str] = set()
+        self.pause = 0.0  # seconds before each step
 
     def paint(
         self, image: Image.Image, mask: np.ndarray, wish: str, *, options: InpaintOptions
@@ -150,6 +155,7 @@ class FakeInpainter:
         pixels[mask] = (40 + options.seed % 200, 60, 220) if wish else around
         done = Image.fromarray(pixels)
         for step in range(1, options.steps):
+            time.sleep(self.pause)
             yield Painting(step, options.steps, done if step == options.steps // 2 else None)
         yield Painting(options.steps, options.steps, image=done)
 

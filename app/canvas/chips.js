@@ -1,11 +1,11 @@
 // Suggestions: a finished one is sent, an unfinished one goes into the text field to be completed.
-// Those in an answer of the chat are sent, too.
+// Those in an answer of the chat are sent, too; one of the greeting brings its example picture with it.
 
 const sayFromChat = (event) => {
   const said = event.target.closest?.("#chat .say");
   if (!said || (event.type === "keydown" && event.key !== "Enter" && event.key !== " ")) return;
   event.preventDefault();
-  trigger("say", { words: said.textContent });
+  trigger("say", { words: said.textContent, example: said.id.startsWith("on-") ? said.id.slice(3) : "" });
 };
 document.addEventListener("click", sayFromChat);
 document.addEventListener("keydown", sayFromChat);

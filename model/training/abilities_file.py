@@ -61,7 +61,6 @@ def _understands(photo_kinds: Sequence[str]) -> str:
     ]
     if photo_kinds:
         words.append(f"In **photographs** it knows {', '.join(photo_kinds)}.")
-    words.append("Try the example pictures, or draw more with `python -m model.training.world`.")
     return " ".join(words)
 
 

@@ -20,10 +20,11 @@ from pipelines.intake import Photo, over_white
 from pipelines.interfaces import Painting, ReplyOptions
 from pipelines.language.colours import COLOURS, colours_in
 from pipelines.language.requests import Background, CutOut, Direction, Extend, Move, Obscure, Resize
+from pipelines.line import Waiting
 from pipelines.scene import Box, Click, Keypoint, Mask, Picture, Point, Record, Region, Scene
 from pipelines.tasks.changing import outline_foreground, outline_targets
 from pipelines.tasks.regions import need_picture, need_region
-from pipelines.tasks.results import Alteration, Progress, Results, TaskResult
+from pipelines.tasks.results import Alteration, Progress, Queued, Results, TaskResult
 
 WHITE = (255, 255, 255)
 STEPS: dict[Direction, tuple[int, int]] = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
@@ -37,7 +38,11 @@ def background(engine: Engine, scene: Scene, request: Background, options: Reply
             return
         scene, ids = targets
     else:
-        scene = yield from outline_foreground(engine, scene, options)
+        erases = request.effect not in ("blur", "grey")
+        foreground = yield from outline_foreground(engine, scene, options, whole=erases)
+        if foreground is None:
+            return
+        scene = foreground
         ids = tuple(region.id for region in scene.regions if region.mask)
     picture = need_picture(scene)
     image, keep = engine.image(picture), _masks(scene, ids)
@@ -145,11 +150,17 @@ def _fill(
     inpainter = inpainter_for(engine.inpainter, "", photograph=not familiar)
     record, painting = Record("edit", inpainter.name), Painting(0, 0)
     plane = hole.array(image.size)
-    with closing(inpainter.paint(image, plane, "", options=options.inpainter)) as steps:
-        for painting in steps:
+    shown = hole if image.size == need_picture(scene).size_wh else None  # not where the picture grows
+    painted = inpainter.paint(image, plane, "", options=options.inpainter)
+    with closing(engine.painting.take_turn(painted)) as steps:
+        for step in steps:
+            if isinstance(step, Waiting):
+                yield TaskResult(scene, Queued("edit", *step), record, "preview", touched=ids)
+                continue
+            painting = step
             if painting.image is None:
                 progress = Progress(painting.step, painting.steps)
-                yield TaskResult(scene, progress, record, "preview", touched=ids)
+                yield TaskResult(scene, progress, record, "preview", touched=ids, hole=shown)
     if painting.image is None:
         raise DemoError("The inpainter gave no picture: try again with another seed.")
     return replace(painting, by=painting.by or inpainter.name)

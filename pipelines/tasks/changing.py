@@ -24,11 +24,17 @@ from pipelines.language.requests import (
 from pipelines.scene import Record, Scene
 from pipelines.tasks.converse import converse
 from pipelines.tasks.outline import outline
-from pipelines.tasks.regions import need_picture
+from pipelines.tasks.regions import need_picture, without_regions
 from pipelines.tasks.results import Listing, Question, TaskResult, Unmet, relay
+from pipelines.tasks.targets import is_one_of
 
 Change = Edit | CutOut | Obscure | Move | Resize | Background
 Targets = Generator[TaskResult, None, tuple[Scene, tuple[int, ...]] | None]
+FOREGROUND = "foreground"  # the record's name for the question what should stay
+IS_THAT_ALL = (
+    "Everything but what is lit up now would change. If something else should stay, click it first; "
+    "if that is all, say it again. This stays:"
+)
 NO_FOREGROUND = "What should stay as it is? Click it or outline it first, then change the background."
 
 
@@ -107,22 +113,41 @@ def _words(request: Change, number: int) -> str:
 
 
 def outline_foreground(
-    engine: Engine, scene: Scene, options: ReplyOptions
-) -> Generator[TaskResult, None, Scene]:
-    """Return a scene with masks of what stays: the page's regions, or else all that SPHINX names.
+    engine: Engine, scene: Scene, options: ReplyOptions, *, whole: bool = True
+) -> Generator[TaskResult, None, Scene | None]:
+    """Return a scene with masks of what stays: the page's regions, and all that SPHINX names beside them.
 
+    None where the picture is of a kind that SPHINX does not know: nothing says then whether the page's
+    regions are all that should stay, and the visitor is asked, once, with these lit up.
+
+    Args:
+        whole: what is left out is lost, so that all things must be found; otherwise the page's regions
+            suffice where there are any.
     Raises:
         DemoError: nothing is outlined, and SPHINX does not know pictures of this kind.
     """
     picture = need_picture(scene)
-    if not scene.regions:
-        if not engine.is_familiar(picture):
-            raise DemoError(NO_FOREGROUND)
+    familiar = engine.is_familiar(picture)
+    if familiar and (whole or not scene.regions):
         dense = ABILITIES["dense"]
-        scene = (yield from relay(converse(engine, scene, dense, dense.fill(), options))).scene
+        named = (yield from relay(converse(engine, scene, dense, dense.fill(), options))).scene
+        doubles = [r.id for r in named.regions if not scene.region(r.id) and is_one_of(r, scene.regions)]
+        scene = replace(without_regions(named, doubles), selected=scene.selected)
     for region in scene.regions:
         if region.mask is None:
             scene = scene.with_region(engine.outline(picture, region))
-    if not any(region.mask for region in scene.regions):
+    kept = tuple(region.id for region in scene.regions if region.mask)
+    if not kept:
         raise DemoError(NO_FOREGROUND)
+    if whole and not familiar and not _was_asked(scene):
+        record = Record(FOREGROUND, engine.about.model)
+        asked = Question(AskBack((), IS_THAT_ALL))
+        yield TaskResult(scene, asked, record, region_ids=kept, suggestions=("outline everything",))
+        return None
     return scene
+
+
+def _was_asked(scene: Scene) -> bool:
+    """Whether the visitor was asked what should stay, in the last answer."""
+    answered = [turn.record for turn in scene.turns if turn.role == "assistant" and turn.record]
+    return bool(answered) and answered[-1].ability == FOREGROUND

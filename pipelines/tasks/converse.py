@@ -12,7 +12,7 @@ from pipelines.interfaces import CutReply, ReplyOptions
 from pipelines.readings import Reading, read_without_picture
 from pipelines.scene import Record, Scene
 from pipelines.tasks.regions import merge
-from pipelines.tasks.results import Reply, Results, TaskResult
+from pipelines.tasks.results import Queued, Reply, Results, TaskResult
 
 
 def converse(
@@ -31,18 +31,28 @@ def converse(
         phrase: what was asked for; names the boxes that come without words.
         history: earlier questions with their raw answers, oldest first.
     """
-    details = (("question", question), *((("phrase", phrase),) if phrase else ()))
+    details = (("question", question), *((("phrase", phrase),) if phrase else ()), *looked(engine, options))
     record = Record(ability.name, engine.about.model, options.seed, details=details)
     raw, tokens = "", 0
     with closing(engine.stream(scene.picture, question, options, history)) as replies:
         for grown in replies:
             if raw and grown == raw:  # said again while the model is busy with others
                 continue
+            if not grown and (place := engine.waiting()):
+                yield TaskResult(scene, Queued("question", *place), record, "partial")
+                continue
             raw, tokens = grown, tokens + 1
             result = _read(scene, ability, raw, phrase, replace(record, tokens=tokens), ended=False)
             yield replace(result, status="partial")
     result = _read(scene, ability, raw, phrase, replace(record, tokens=tokens), ended=True)
     yield replace(result, repeated=isinstance(raw, CutReply))
+
+
+def looked(engine: Engine, options: ReplyOptions) -> tuple[tuple[str, str], ...]:
+    """What of SPHINX's sight was used, for the record: its views, and its encoders where they are known."""
+    encoders = options.encoders or engine.about.encoders
+    views = ("views", str(options.views or engine.about.views))
+    return (views, ("encoders", ", ".join(encoders))) if encoders else (views,)
 
 
 def _read(

@@ -7,7 +7,7 @@ painting that it saw first stands, and all of them can be chosen from.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -19,16 +19,17 @@ from pipelines.errors import DemoError
 from pipelines.inpainting.choosing import inpainter_for
 from pipelines.inpainting.holes import background_hole, removal_hole, replacement_hole
 from pipelines.inpainting.verification import verify_removal
-from pipelines.interfaces import Inpainter, Painting, Paintings, ReplyOptions
+from pipelines.interfaces import Inpainter, Painting, ReplyOptions
 from pipelines.language.colours import COLOURS, colours_in
 from pipelines.language.nouns import noun
 from pipelines.language.requests import Edit
+from pipelines.line import Waiting
 from pipelines.mask_shapes import difference, intersection, parts, union
 from pipelines.scene import Mask, Picture, Record, Region, Scene
 from pipelines.tasks.ask import describe_region, name_of
 from pipelines.tasks.changing import outline_foreground, outline_targets
 from pipelines.tasks.regions import need_picture, need_region, without_regions
-from pipelines.tasks.results import EditReport, Progress, Results, TaskResult, Verification
+from pipelines.tasks.results import EditReport, Progress, Queued, Results, TaskResult, Verification
 
 MOST_CANDIDATES = 4  # paintings of one edit
 MOST_PARTS = 8  # of a replaced region, the largest, that are outlined anew
@@ -54,7 +55,10 @@ class EditJob:
 def edit(engine: Engine, scene: Scene, request: Edit, options: ReplyOptions) -> Results:
     """Carry out a wish on the picture."""
     if request.action == "background":
-        scene, ids = (yield from outline_foreground(engine, scene, options)), ()
+        foreground = yield from outline_foreground(engine, scene, options)
+        if foreground is None:
+            return
+        scene, ids = foreground, ()
     else:
         targets = yield from outline_targets(engine, scene, request, options)
         if targets is None:
@@ -63,7 +67,9 @@ def edit(engine: Engine, scene: Scene, request: Edit, options: ReplyOptions) -> 
     names = tuple((number, name_of(engine, scene, need_region(scene, number), options)) for number in ids)
     wish = _wish(request, names[0][1] if names else "")
     hole, inpainter = _hole(scene, ids, request), _inpainter(engine, scene, wish)
-    yield from _paint(EditJob(engine, scene, request, options, names, hole, wish, inpainter))
+    job = EditJob(engine, scene, request, options, names, hole, wish, inpainter)
+    yield _preview(job, Progress(0, options.steps), Painting(0, options.steps))  # what it is about to touch
+    yield from _paint(job)
 
 
 def _paint(job: EditJob) -> Results:
@@ -80,7 +86,11 @@ def _paint(job: EditJob) -> Results:
         seed = job.options.seed + attempt
         painting = Painting(0, 0)
         with closing(_painting_steps(job, seed)) as steps:
-            for painting in steps:
+            for step in steps:
+                if isinstance(step, Waiting):
+                    yield _queued(job, best, step)
+                    continue
+                painting = step
                 if painting.image is not None:
                     continue
                 progress = Progress(painting.step, painting.steps, attempt)
@@ -114,11 +124,20 @@ def _paint(job: EditJob) -> Results:
     yield replace(best, outcome=report, pictures=offered)
 
 
-def _painting_steps(job: EditJob, seed: int) -> Paintings:
-    """One painting as it grows."""
+def _queued(job: EditJob, best: TaskResult | None, place: Waiting) -> TaskResult:
+    """The place in the line before the inpainter."""
+    queued = Queued("edit", *place)
+    if best is not None:
+        return replace(best, status="partial", outcome=queued)
+    return replace(_preview(job, Progress(0, job.options.steps), Painting(0, 0)), outcome=queued)
+
+
+def _painting_steps(job: EditJob, seed: int) -> Generator[Waiting | Painting, None, None]:
+    """One painting as it grows, or the place in the line before it."""
     image = job.engine.image(need_picture(job.scene))
     options = replace(job.options.inpainter, seed=seed, keep_shape=job.request.action == "recolour")
-    return job.inpainter.paint(image, job.hole.array(image.size), job.wish, options=options)
+    painting = job.inpainter.paint(image, job.hole.array(image.size), job.wish, options=options)
+    return job.engine.painting.take_turn(painting)
 
 
 def _inpainter(engine: Engine, scene: Scene, wish: str) -> Inpainter:
@@ -199,8 +218,13 @@ def _wish(request: Edit, name: str) -> str:
 def _verify(job: EditJob, scene: Scene, painted: Image.Image) -> Verification:
     """Ask SPHINX what is there in the painted scene, and the pixels whether something of the old is left.
 
-    The question does not hold the answer.
+    The question does not hold the answer. Of a picture that SPHINX does not know, the pixels alone tell.
     """
+    if not job.engine.is_familiar(need_picture(job.scene)):
+        before = job.engine.image(need_picture(job.scene))
+        removed = job.request.action == "remove"
+        doubts = verify_removal(before, painted, job.hole).reasons if removed else ()
+        return Verification("", False if doubts else None, doubts, judged=False)
     if job.request.action == "background":
         question = ABILITIES["short"].fill(question="What is the background of the image?")
         return Verification(job.engine.complete(need_picture(scene), question, job.options).strip())

@@ -124,8 +124,19 @@ class Searching(Progress):
 
 
 @dataclass(frozen=True, slots=True)
+class Queued:
+    """Others are served first. `what`: what waits in the line: "question" or "edit"."""
+
+    what: Literal["question", "edit"]
+    before: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """What SPHINX says of a painting. `satisfied`: whether the wish came true; None where nothing tells.
+
+    `judged`: whether SPHINX was asked at all; it is not about a picture of a kind that it does not know.
 
     `doubts`: what the pixels say against a removal, see `pipelines.inpainting.verification`.
     """
@@ -133,6 +144,7 @@ class Verification:
     said: str
     satisfied: bool | None = None
     doubts: tuple[str, ...] = ()
+    judged: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +175,7 @@ Outcome = (
     | Checked
     | Alteration
     | Progress
+    | Queued
     | EditReport
 )
 

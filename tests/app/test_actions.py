@@ -92,6 +92,7 @@ def test_a_painting_that_was_stopped_or_broke_leaves_the_picture_as_it_was(assis
         if shown.picture != opened.scene.picture:
             break
     assert "Painting, step" in shown.turns[-1].text
+    answer.close()
     left = actions.stopped(growing)
     assert left.scene.picture == opened.scene.picture
     assert left.scene.turns[-1].unfinished

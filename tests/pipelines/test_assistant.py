@@ -348,6 +348,41 @@ def test_the_background(assistant, inpainter, drawing):
     assert region(after, 1).mask == region(scene, 1).mask
 
 
+def test_no_thing_is_lost_with_the_background(assistant, inpainter, drawing):
+    scene = last(assistant, assistant.open(drawing), "segment the red ball")
+    after = last(assistant, scene, "change the background to a beach")
+    assert [one.label for one in after.regions] == ["red ball", "blue cup"]
+    assert assistant.image(after.picture).getpixel((140, 110)) == (30, 30, 220)
+    assert after.turns[-1].text.startswith("Changed the background")
+
+
+def test_what_should_stay_is_asked_once_on_an_unknown_kind_of_picture(assistant, vlm, inpainter, drawing):
+    vlm.in_distribution = lambda image, digest: False
+    opened = assistant.open(drawing)
+    with pytest.raises(DemoError, match="What should stay"):
+        last(assistant, opened, "change the background to a beach")
+    scene = assistant.click(opened, Click(Point(70, 100)))
+    asked = last(assistant, scene, "change the background to a beach")
+    assert asked.picture == opened.picture
+    assert inpainter.asked == []
+    assert asked.turns[-1].spans[0].region_ids == (1,)
+    more = assistant.click(asked, Click(Point(140, 110)))
+    after = last(assistant, more, "change the background to a beach")
+    assert after.picture != opened.picture
+    assert assistant.image(after.picture).getpixel((140, 110)) == (30, 30, 220)
+
+
+def test_on_an_unknown_kind_of_picture_the_pixels_alone_judge(assistant, vlm, drawing):
+    vlm.in_distribution = lambda image, digest: False
+    scene = last(assistant, assistant.open(drawing), "segment the red ball")
+    assert ("guess", "the picture is outside what the model was trained on") in scene.turns[-1].record.details
+    looked = len(vlm.asked)
+    after = last(assistant, scene, "remove it")
+    assert len(vlm.asked) == looked
+    assert "does not know pictures of this kind" in after.turns[-1].text
+    assert "came true" not in after.turns[-1].text
+
+
 def test_several_paintings_are_offered(assistant, drawing):
     scene = last(assistant, assistant.open(drawing), "segment the red ball")
     scene = last(assistant, scene, "replace it with a star", candidates=3)
@@ -424,7 +459,7 @@ def test_a_painting_is_watched_as_it_grows(assistant, drawing):
     scene = last(assistant, assistant.open(drawing), "segment the red ball")
     steps = list(assistant.reply(scene, "replace it with a star", options=ReplyOptions(steps=6, tries=1)))
     told = [step.turns[-1].text for step in steps]
-    assert [text for text in told if "step" in text] == [f"Painting, step {i} of 6 …" for i in range(1, 6)]
+    assert [text for text in told if "step" in text] == [f"Painting, step {i} of 6 …" for i in range(6)]
     previewed = steps[told.index("Painting, step 3 of 6 …")].picture
     assert previewed != scene.picture
 

@@ -52,6 +52,11 @@ export function createBrush(canvas) {
     line.setAttribute("d", "M" + points.map(({ x, y }) => x + " " + y).join("L") + (points.length === 1 ? "h.001" : ""));
   }
 
+  /** A new scene is drawn: a stroke that was handed over goes, one that is being drawn stays. */
+  function settled() {
+    if (!points.length) clear();
+  }
+
   /** Hand the stroke over; it stays in sight until the answer is drawn. */
   function finish(add) {
     if (!points.length) return;
@@ -71,5 +76,5 @@ export function createBrush(canvas) {
   function follow(x, y) { ring.style.transform = "translate(" + x + "px, " + y + "px)"; }
 
   resize(SIZES.start);
-  return { draw, finish, clear, follow, larger: () => resize(radius * 1.25), smaller: () => resize(radius / 1.25) };
+  return { draw, finish, clear, settled, follow, larger: () => resize(radius * 1.25), smaller: () => resize(radius / 1.25) };
 }

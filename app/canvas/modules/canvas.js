@@ -14,11 +14,11 @@ import { createIntake, drawExamples } from "./intake.js";
 import { listenOnPage, listenOnStage } from "./keys.js";
 import { createLight, watchPhrases } from "./light.js";
 import { Pointer } from "./pointer.js";
-import { createLabels, drawRegions } from "./regions.js";
+import { createLabels, drawHole, drawRegions } from "./regions.js";
 import { drawTray, trayActs } from "./tray.js";
 import { STEP } from "./view.js";
 import { Viewport } from "./viewport.js";
-import { nameRegion } from "./words.js";
+import { nameRegion, unnameRegion } from "./words.js";
 
 const EMPTY = { picture: null, regions: [], selected: null, size: [1, 1] };
 
@@ -109,6 +109,7 @@ class Canvas {
     const focus = focused(element);
     const svg = element.querySelector(".overlay"), dots = element.querySelector(".dots");
     drawRegions({ svg, dots }, scene, this.limbs, hidden);
+    drawHole(this);
     drawTray({ list: element.querySelector(".regions"), detail: element.querySelector(".detail") }, scene, hidden);
     this.labels.draw(scene, hidden);
     this.light.again();
@@ -129,12 +130,14 @@ function draw(canvas, value) {
   canvas.scene = scene;
   if (value.examples) drawExamples(element, value.examples);
   canvas.pointer.settled();
-  canvas.brush.clear();
+  canvas.brush.settled();
   if (String(before.size) !== String(scene.size)) {
     canvas.hidden.clear();
     canvas.cursor.reset();
   }
   root.classList.toggle("has-picture", shown);
+  document.body.classList.toggle("has-picture", shown);
+  root.classList.toggle("painting", Boolean(scene.digest?.startsWith("preview")));
   canvas.viewport.open(shown ? scene.size : null);
   drawPicture(canvas);
   intake.settle(shown, isNew);
@@ -257,7 +260,8 @@ function listenForButtons(canvas) {
 function pick(canvas, id) {
   const same = id === canvas.scene.selected;
   canvas.select(same ? null : id);
-  if (!same) nameRegion(id);
+  if (same) unnameRegion(id);
+  else nameRegion(id);
 }
 
 function hide(canvas, id) {

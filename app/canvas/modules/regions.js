@@ -85,6 +85,18 @@ function drawOrder(svg, scene, hidden) {
   svg.append(order);
 }
 
+/** Draw the pixels that an edit may change: shaded before it paints, so that what stays stands out. */
+export function drawHole({ root, element, scene }) {
+  const { hole } = scene, said = element.querySelector(".hole-said");
+  root.classList.toggle("has-hole", Boolean(hole));
+  said.textContent = hole ? (hole.most ? "Only the bright part stays as it is" : "Only the shaded part changes") : "";
+  if (!hole) return;
+  const svg = element.querySelector(".overlay");
+  for (const kind of ["hole-shade", "hole-halo", "hole-edge"]) {
+    svg.append(make("svg:path", kind, { d: hole.outline, "fill-rule": "evenodd" }));
+  }
+}
+
 /** Create the labels over a stage. */
 export function createLabels(labels, leaders) {
   let known = [];

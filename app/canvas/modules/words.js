@@ -1,5 +1,7 @@
 // The message box: names of regions are put into it, and whole sentences.
 
+const ONLY_NAMED = /^\s*[@#]\d+\s*$/;
+
 const field = () => document.querySelector("#words textarea");
 
 /** Return `text` with `name` put in at `start`..`end`, apart from what stands beside it, and the new caret. */
@@ -19,15 +21,20 @@ function write(text, caret) {
 }
 
 /**
- * Put "@3" where the caret is in a message that is being written. An empty message stays empty: what is said next is
- * said of the selected region anyhow, and a name before it would have to be deleted where it is not meant.
+ * Put "@3" where the caret is. A message that is nothing but the name of another region gets this one instead.
  */
 export function nameRegion(id) {
   const words = field();
-  if (!words || !words.value.trim()) return;
-  const text = words.value;
+  if (!words) return;
+  const text = ONLY_NAMED.test(words.value) ? "" : words.value;
   if (new RegExp("[@#]" + id + "\\b").test(text)) return;
-  write(...inserted(text, words.selectionStart ?? text.length, words.selectionEnd ?? text.length, "@" + id));
+  const at = text ? [words.selectionStart ?? text.length, words.selectionEnd ?? text.length] : [0, 0];
+  write(...inserted(text, ...at, "@" + id));
+}
+
+/** Take "@3" out again where the message is nothing else. */
+export function unnameRegion(id) {
+  if (field()?.value.trim() === "@" + id) write("", 0);
 }
 
 /** Write a sentence and leave the caret at its "..." for the visitor to go on. */

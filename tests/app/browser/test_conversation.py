@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -163,3 +165,130 @@ def test_a_click_does_not_wait_for_the_answer_of_another_visitor(assistant, gate
     expect(first.locator("#chat .dots")).to_be_visible()
     gated.run_free()
     idle(first)
+
+
+def test_an_edit_shows_what_it_will_touch_before_it_paints(opened, inpainter, vlm):
+    page = opened()
+    inpainter.pause = 0.4
+    say(page, "remove the red ball")
+    expect(page.locator(".canvas.has-hole .overlay .hole-shade")).to_be_attached()
+    expect(page.locator(".canvas .hole-said")).to_have_text("Only the shaded part changes")
+    idle(page)
+    expect(page.locator(".canvas.has-hole")).to_have_count(0)
+    # of a background, what stays is the bright part; all things are found first
+    page.click("#undo")
+    expect(page.locator(".canvas .thing")).to_have_count(0)
+    say(page, "segment the red ball")
+    idle(page)
+    say(page, "change the background to a beach")
+    expect(page.locator(".canvas .hole-said")).to_have_text("Only the bright part stays as it is")
+    expect(page.locator(".canvas .thing path.mask")).to_have_count(2)
+    idle(page)
+
+
+def test_on_an_unknown_kind_of_picture_every_answer_is_a_guess_and_edits_ask_first(
+    assistant, vlm, inpainter, serve, visit, picture
+):
+    vlm.in_distribution = lambda image, digest: False
+    page = visit(serve(assistant, {"ball and cup": picture}))
+    page.click(".canvas .example")
+    expect(page.locator("#chat .notice .say")).to_have_text("segment everything")
+    for count, words in enumerate(("find the red ball", "what is this?"), 1):
+        say(page, words)
+        expect(page.locator("#chat .guess")).to_have_count(count)
+        idle(page)
+    say(page, "segment #1")
+    idle(page)
+    painted = len(inpainter.asked)
+    say(page, "change the background to a beach")
+    expect(page.locator("#chat .bot.message").last).to_contain_text("say it again")
+    idle(page)
+    assert len(inpainter.asked) == painted
+    say(page, "change the background to a beach")
+    expect(page.locator("#chat .bot.message").last).to_contain_text("Changed the background")
+    idle(page)
+    assert len(inpainter.asked) > painted
+    say(page, "remove #1")
+    expect(page.locator("#chat .bot.message").last).to_contain_text("does not know pictures of this kind")
+    expect(page.locator("#chat")).not_to_contain_text("the wish came true")
+
+
+def test_the_greetings_sentences_can_be_pressed_and_change_with_a_picture(
+    assistant, serve, visit, drawing, tmp_path
+):
+    path = tmp_path / "01-park.png"
+    drawing.save(path)
+    page = visit(serve(assistant, {"park": path}))
+    say_ = page.locator("#chat .before-picture .say")
+    expect(say_).to_have_text("describe the picture with boxes")
+    expect(page.locator("#chat .with-picture")).to_be_hidden()
+    expect(page.locator("#chat")).not_to_contain_text("python")
+    say_.press("Enter")
+    expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
+    expect(page.locator("#chat .bot.message").last).to_contain_text("blue cup")
+    idle(page)
+    page.click("#undo")
+    expect(page.locator("#chat .message")).to_have_count(0)
+    expect(page.locator("#chat .with-picture")).to_be_visible()
+    expect(page.locator("#chat .before-picture")).to_be_hidden()
+
+
+def test_a_chosen_region_is_named_in_an_empty_message_too(opened):
+    page = opened()
+    say(page, "Describe the picture with boxes")
+    idle(page)
+    page.click(".canvas .row-main >> text=blue cup")
+    field = page.locator("#words textarea")
+    expect(field).to_have_value("@2 ")
+    page.click(".canvas .row-main >> text=red ball")
+    expect(field).to_have_value("@1 ")
+    page.click(".canvas .row-main >> text=red ball")
+    expect(field).to_have_value("")
+
+
+def test_a_stroke_that_is_being_drawn_outlives_the_answer_to_a_click(opened, segmenter):
+    page = opened()
+    frame = page.locator(".canvas img.picture").bounding_box()
+    assert frame
+    x, y = frame["x"] + 0.35 * frame["width"], frame["y"] + 0.5 * frame["height"]
+    outline, held = segmenter.outline, threading.Event()
+
+    def slow(*given, **named):
+        held.wait(30)
+        return outline(*given, **named)
+
+    segmenter.outline = slow
+    page.mouse.click(x, y)
+    page.click(".canvas [data-tool='brush']")
+    page.mouse.move(x, y + 60)
+    page.mouse.down()
+    page.mouse.move(x + 30, y + 70, steps=3)
+    held.set()
+    expect(page.locator(".canvas .thing path.mask")).to_have_count(1)
+    before = page.locator(".canvas .thing path.mask").get_attribute("d")
+    page.mouse.move(x + 60, y + 70, steps=3)
+    page.mouse.up()
+    expect(page.locator(".canvas .thing path.mask")).not_to_have_attribute("d", before or "")
+    expect(page.locator(".canvas .thing")).to_have_count(1)
+
+
+def test_the_lab_answers_one_question_with_several_ways_of_looking(opened, vlm):
+    page = opened()
+    vlm.by_encoders = {("clip",): "A <p>red ball</p>[0.25,0.40,0.45,0.60] alone."}
+    page.click("#acts >> text=Compare")
+    panel = page.locator("#lab.open")
+    expect(panel).to_be_visible()
+    panel.get_by_label("CLIP alone, whole picture").check()
+    page.click("#lab-ask")
+    columns = page.locator(".lab-column")
+    expect(columns).to_have_count(3)
+    expect(page.locator(".lab-column .growing")).to_have_count(0)
+    expect(columns.nth(0)).to_contain_text("a blue cup")
+    expect(columns.nth(2).locator("mark")).to_have_text(["alone"])
+    expect(page.locator(".lab-stage .own")).to_have_count(2)  # the cup, which the third does not see
+    expect(page.locator(".lab-stage .shared")).to_have_count(3)
+    # the visit itself is as it was
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+    expect(page.locator("#chat .message")).to_have_count(0)
+    expect(page.locator(".canvas .thing")).to_have_count(0)

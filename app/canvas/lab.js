@@ -1,0 +1,67 @@
+// The mixing lab: one picture with the boxes of every way of looking in its colour, and a column of words for each.
+
+const SVG = "http://www.w3.org/2000/svg";
+const shown = element.querySelector(".lab-shown");
+
+function make(tag, classes, text) {
+  const node = document.createElement(tag);
+  node.className = classes;
+  if (text !== undefined) node.textContent = text; // what a model wrote is never read as HTML
+  return node;
+}
+
+function stage({ picture, size, columns }) {
+  const node = make("div", "lab-stage"), img = make("img", ""), svg = document.createElementNS(SVG, "svg");
+  img.src = picture.url;
+  img.alt = "The picture, with what each way of looking found";
+  svg.setAttribute("viewBox", "0 0 " + size.join(" "));
+  for (const { hue, boxes } of columns) {
+    for (const { box: [x1, y1, x2, y2], own } of boxes) {
+      for (const kind of ["halo", own ? "own" : "shared"]) {
+        const rect = document.createElementNS(SVG, "rect");
+        const inset = kind === "halo" ? 0 : (hue - 1) * 0.004 * size[0]; // equal boxes stay apart
+        rect.setAttribute("class", kind + " hue-" + hue);
+        rect.setAttribute("x", x1 + inset);
+        rect.setAttribute("y", y1 + inset);
+        rect.setAttribute("width", Math.max(1, x2 - x1 - 2 * inset));
+        rect.setAttribute("height", Math.max(1, y2 - y1 - 2 * inset));
+        svg.append(rect);
+      }
+    }
+  }
+  node.append(img, svg);
+  return node;
+}
+
+function column({ title, hue, over, pieces, boxes, seconds }) {
+  const node = make("section", "lab-column hue-" + hue), words = make("p", over ? "" : "growing");
+  for (const [piece, own] of pieces) words.append(own ? make("mark", "", piece) : piece);
+  if (!pieces.length) words.textContent = over ? "(nothing)" : "…";
+  const count = boxes.filter((one) => one.own).length;
+  const facts = [
+    boxes.length + (boxes.length === 1 ? " box" : " boxes"), count ? count + " of them not in every column" : "",
+    over ? seconds.toFixed(1) + " s" : "",
+  ];
+  node.append(make("h3", "", title), words, make("small", "", facts.filter(Boolean).join(" · ")));
+  return node;
+}
+
+function draw() {
+  const value = props.value || {};
+  shown.replaceChildren();
+  if (!value.picture) return;
+  const columns = make("div", "lab-columns");
+  columns.append(...value.columns.map(column));
+  shown.append(stage(value), columns);
+  const note = value.same ? "All of them say the same." : "Marked: what not every column says. Solid boxes are not in every column.";
+  shown.append(make("p", "lab-note", note));
+}
+
+watch("value", draw);
+document.addEventListener("keydown", (event) => {
+  const panel = document.querySelector("#lab.open");
+  if (event.key !== "Escape" || !panel) return;
+  panel.classList.remove("open");
+  event.stopImmediatePropagation();
+}, true);
+draw();
