@@ -7,6 +7,7 @@ import base64
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import jsonschema
@@ -142,7 +143,7 @@ def test_an_agent_finds_outlines_edits_asks_and_takes_the_mask_out(address, pict
             await session.initialize()
             tools = {tool.name.rsplit("_", 1)[-1]: tool.name for tool in (await session.list_tools()).tools}
 
-            async def use(name, **values):
+            async def use(name: str, **values: Any) -> Any:
                 result = await session.call_tool(tools[name], values)
                 assert not result.isError, result.content
                 jsonschema.validate(result.structuredContent, ANSWER)

@@ -1,6 +1,7 @@
 """Regions that come back are those that went out, and what is none is refused in one line."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def test_run_lengths_are_read_as_pycocotools_reads_them(seed):
     dice = np.random.default_rng(seed)
     plane = dice.random((int(dice.integers(1, 300)), int(dice.integers(1, 300)))) > dice.random()
     plane[0, 0] = True
-    rle = coco.encode(np.asfortranarray(plane.astype(np.uint8)))
+    rle: Any = coco.encode(np.asfortranarray(plane.astype(np.uint8)))
     written = {"size": list(plane.shape), "counts": rle["counts"].decode()}
     size_wh = (plane.shape[1], plane.shape[0])
     assert (mask_of_rle(written, size_wh).array(size_wh) == plane).all()
@@ -43,6 +44,7 @@ def test_run_lengths_are_read_as_pycocotools_reads_them(seed):
 
 def test_plain_counts_and_a_mask_alone():
     (region,) = given_regions([{"mask": {"size": [20, 40], "counts": [100, 5, 695]}}], SIZE)
+    assert region.mask
     assert (region.id, region.label, region.box) == (1, "", region.mask.box)
     assert region.mask.area == 5
 
