@@ -39,7 +39,11 @@ from pipelines.threads import in_thread
 ONGOING = {"speaker": 16, "outliner": 4, "painter": 1}  # requests that a replica answers together
 WAITING = 64  # requests that may wait for a deployment; more are refused
 PICTURES = 64  # pictures that a replica is known to have seen; later questions about them go there
-VERBS = {"speaker": ("stream", "in_distribution"), "outliner": ("outline",), "painter": ("paint",)}
+VERBS = {
+    "speaker": ("stream", "in_distribution", "is_drawn"),
+    "outliner": ("outline",),
+    "painter": ("paint",),
+}
 METRIC = re.compile(r"(# (HELP|TYPE) )?ray_sphinx_")
 SECONDS: list[float] = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60]  # bounds of the histogram of first words
 

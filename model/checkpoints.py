@@ -132,7 +132,7 @@ CHECKPOINTS = {
 
 
 def find(name: str) -> Checkpoint:
-    """The checkpoint of a name.
+    """Return the checkpoint of a name.
 
     Raises:
         ValueError: with the names there are.
@@ -143,7 +143,7 @@ def find(name: str) -> Checkpoint:
 
 
 def needs(checkpoint: Checkpoint, dtype: str) -> str:
-    """What a checkpoint needs, in a sentence."""
+    """Return what a checkpoint needs, in a sentence."""
     if checkpoint.subfolder is None:
         return f"{checkpoint.name} is here already and runs in any memory."
     download, disk = gigabytes(checkpoint.download_bytes), gigabytes(checkpoint.disk_bytes)
@@ -154,7 +154,7 @@ def needs(checkpoint: Checkpoint, dtype: str) -> str:
 
 
 def table() -> str:
-    """The table of needs, in Markdown."""
+    """Return the table of needs, in Markdown."""
     head = "| name | language model | picture | download | bfloat16 | 8 bits | 4 bits (NF4) |"
     lines = [head, "|---|---|---|---|---|---|---|"]
     for c in CHECKPOINTS.values():
@@ -166,7 +166,7 @@ def table() -> str:
 
 
 def gigabytes(count: int) -> str:
-    """A number of bytes in words."""
+    """Return a number of bytes in words."""
     return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"
 
 
@@ -216,7 +216,7 @@ def require_memory(checkpoint: Checkpoint, dtype: str, device: str) -> None:
 
 
 def dtypes_on(device: str) -> tuple[str, ...]:
-    """The dtypes that are worth running on a device, the largest first."""
+    """Return the dtypes that are worth running on a device, the largest first."""
     return ("bfloat16", *QUANTISED) if device.startswith("cuda") else ("bfloat16",)
 
 
@@ -247,14 +247,14 @@ def require_disk(folder: Path, needed: int) -> None:
 
 
 def home() -> Path:
-    """Where converted checkpoints are kept: beside the Hub's own cache."""
+    """Return where converted checkpoints are kept: beside the Hub's own cache."""
     from huggingface_hub.constants import HF_HOME
 
     return Path(HF_HOME) / "sphinx"
 
 
 def is_converted(folder: Path) -> bool:
-    """Whether a conversion into `folder` was finished (its processor is written last)."""
+    """Return whether a conversion into `folder` was finished (its processor is written last)."""
     return (folder / "config.json").is_file() and (folder / "processor_config.json").is_file()
 
 
@@ -268,7 +268,7 @@ def fetch(
     architecture: dict[str, Any] | None = None,
     say: Callable[[str], object] = log.info,
 ) -> Path:
-    """The folder of a released checkpoint, converted: downloaded and converted when it is first asked for.
+    """Return the folder of a released checkpoint, downloaded and converted when it is first asked for.
 
     Args:
         name: of CHECKPOINTS.
@@ -347,7 +347,7 @@ def quantisation(kind: str) -> Any:
 
 
 def load(folder: Path, *, dtype: str = "bfloat16", device: str = "cpu") -> Any:
-    """A converted checkpoint as a model that is ready to answer, memory-mapped from meta.
+    """Return a converted checkpoint as a model that is ready to answer, memory-mapped from meta.
 
     Args:
         folder: of a converted checkpoint.

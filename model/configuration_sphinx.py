@@ -104,6 +104,18 @@ class SphinxConfig(PreTrainedConfig):
         """Names of the encoders that are there, in the order of ENCODERS."""
         return tuple(name for name in ENCODERS if getattr(self, f"{name}_config") is not None)
 
+    def used_encoders(self, encoders: Sequence[str] | None) -> tuple[str, ...]:
+        """Return the names among `encoders` in the order of ENCODERS; None is all that are there.
+
+        Raises:
+            ValueError: for an encoder that this model does not have, or for none at all.
+        """
+        if encoders is None:
+            return self.encoders
+        if set(encoders) - set(self.encoders) or not encoders:
+            raise ValueError(f"encoders must be some of {self.encoders}, got {tuple(encoders)}")
+        return tuple(name for name in self.encoders if name in encoders)
+
     @property
     def num_views(self) -> int:
         """The global view and the crops."""
@@ -137,7 +149,7 @@ class SphinxConfig(PreTrainedConfig):
         return self.image_size == max(self.crops_per_side, 1) * self.convnext_size
 
     def view_tokens(self, view: int, encoders: Sequence[str] | None = None) -> int:
-        """Tokens of one view, its start and end included.
+        """Return how many tokens one view has, its start and end included.
 
         Args:
             view: 0 is the global view, 1 .. are the crops.
@@ -149,7 +161,7 @@ class SphinxConfig(PreTrainedConfig):
         return fused + (self.num_query_tokens if "qformer" in used else 0) + 2
 
     def image_tokens(self, views: int | None = None, encoders: Sequence[str] | None = None) -> int:
-        """Tokens of a picture none of whose views is skipped.
+        """Return how many tokens a picture takes that has no skipped view.
 
         Args:
             views: how many views are used, the global one first; None is all.

@@ -17,18 +17,19 @@ from torch import Tensor
 
 FILE = "familiarity.safetensors"
 SHRINKAGE = 0.02  # of the covariance towards its diagonal
+DRAWN = 0  # index of the drawn world among the sources
 ACCEPTED = 0.95  # of a source's pictures count as familiar
 
 
 def summary(tokens: Tensor) -> Tensor:
-    """One vector for a picture: mean and spread of its visual tokens. (N, D) -> (2 * D,)."""
+    """Return one vector for a picture: mean and spread of its visual tokens. (N, D) -> (2 * D,)."""
     tokens = tokens.float()
     return torch.cat([tokens.mean(dim=0), tokens.std(dim=0)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Familiarity:
-    """Of K sources: means (K, F), whitening matrices (K, F, F), and thresholds (K,).
+    """Of K sources, the drawn world first: means (K, F), whitening matrices (K, F, F), and thresholds (K,).
 
     A threshold is the Mahalanobis distance, divided by the square root of F, within which a picture belongs
     to its source.
@@ -45,14 +46,23 @@ class Familiarity:
         means, whitening, thresholds = zip(*fitted, strict=True)
         return cls(torch.stack(means), torch.stack(whitening), torch.stack(thresholds))
 
-    def distance(self, vector: Tensor) -> Tensor:
-        """Distance of a summary (F,) from the nearest source, as a share of that source's threshold."""
+    def distances(self, vector: Tensor) -> Tensor:
+        """Distances (K,) of a summary (F,) from the sources, each as a share of the source's threshold."""
         offsets = vector.float() - self.means
         distances = _length(torch.einsum("kij,kj->ki", self.whitening, offsets))
-        return (distances / self.thresholds.clamp_min(1e-9)).min()
+        return distances / self.thresholds.clamp_min(1e-9)
+
+    def distance(self, vector: Tensor) -> Tensor:
+        """Distance of a summary (F,) from the nearest source, as a share of that source's threshold."""
+        return self.distances(vector).min()
+
+    def is_drawn(self, tokens: Tensor) -> bool:
+        """Return whether visual tokens (N, D) look like the drawn world's, more than like others'."""
+        distances = self.distances(summary(tokens))
+        return int(distances.argmin()) == DRAWN and float(distances[DRAWN]) <= 1
 
     def is_familiar(self, tokens: Tensor) -> bool:
-        """Whether a picture's visual tokens (N, D) look like those of a source."""
+        """Return whether a picture's visual tokens (N, D) look like those of a source."""
         return float(self.distance(summary(tokens))) <= 1
 
     def save(self, folder: Path) -> None:
@@ -66,7 +76,7 @@ class Familiarity:
 
     @classmethod
     def load(cls, folder: Path) -> Familiarity | None:
-        """The one of that checkpoint, or None where it has none; files of one source had no leading K."""
+        """Return that checkpoint's, or None where it has none; files of one source had no leading K."""
         if not (folder / FILE).exists():
             return None
         state = load_file(folder / FILE)
@@ -79,7 +89,7 @@ class Familiarity:
 
 
 def _fit(vectors: Tensor, accepted: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean (F,), whitening (F, F) and threshold () of one source's summaries (pictures, F)."""
+    """Fit mean (F,), whitening (F, F) and threshold () of one source's summaries (pictures, F)."""
     kept, spare = vectors[: len(vectors) * 4 // 5].double(), vectors[len(vectors) * 4 // 5 :]
     covariance = kept.T.cov()
     covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * covariance.diagonal().diag()

@@ -101,7 +101,7 @@ def _resize_rows(image: Image.Image, top: int, side: int, size: int) -> Image.Im
 def _touched(
     start: int, length: int, side: int, size: int
 ) -> tuple[tuple[int, int], tuple[int, int], tuple[float, float]]:
-    """Which pixels of a resized line depend on a part of the line, and on which pixels these depend.
+    """Return which pixels of a resized line depend on a part of the line, and on which pixels these depend.
 
     Args:
         start, length: the part.

@@ -141,7 +141,7 @@ class SphinxModel(SphinxPreTrainedModel):
 
         `kwargs` are the encoders' own (`output_hidden_states`, `output_attentions`).
         """
-        used, features, outputs = self._used(encoders), {}, []
+        used, features, outputs = self.config.used_encoders(encoders), {}, []
         if "clip" in used:
             outputs.append(self.clip(views["vit"], **kwargs))
             features["clip"] = self.clip.post_layernorm(outputs[-1].last_hidden_state)
@@ -157,15 +157,6 @@ class SphinxModel(SphinxPreTrainedModel):
             outputs.append(self.qformer(query_embeds=queries, encoder_hidden_states=patches, **kwargs))
             features["qformer"] = outputs[-1].last_hidden_state
         return features, outputs
-
-    def _used(self, encoders: Sequence[str] | None) -> tuple[str, ...]:
-        """Return the names of this model's encoders among `encoders`; None is all."""
-        there = self.config.encoders
-        if encoders is None:
-            return there
-        if set(encoders) - set(there) or not encoders:
-            raise ValueError(f"encoders must be some of {there}, got {tuple(encoders)}")
-        return tuple(name for name in there if name in encoders)
 
     def _for_dinov2(self, pixels: torch.Tensor) -> torch.Tensor:
         """Turn CLIP-normalised pixels (N, 3, H, W) into DINOv2's own."""

@@ -145,7 +145,7 @@ class SphinxProcessor(ProcessorMixin):
     # Words in
 
     def prompt(self, turns: Sequence[Turn]) -> str:
-        """The original's conversation.
+        """Return the original's conversation.
 
         Args:
             turns: (question, answer) pairs, oldest first; the last answer is None: it is asked for.
@@ -189,7 +189,7 @@ class SphinxProcessor(ProcessorMixin):
         encoders: Sequence[str] | None = None,
         skipped: Sequence[bool] | None = None,
     ) -> int:
-        """Tokens of a picture.
+        """Return how many tokens a picture has.
 
         Args:
             views: how many views are used, the global one first; None is all.

@@ -28,7 +28,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from model.replies import read_reply, write_box, write_boxes, write_points
+from model.replies import Group, read_reply, write_box, write_boxes, write_points
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
@@ -71,15 +71,6 @@ _MARKUP = re.compile(r"</?p>|\[|\]|\n|###")
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """A phrase and where it is. `notes` say what was mended in reading and do not count for equality."""
-
-    phrase: str
-    boxes: tuple[Box, ...] = ()
-    notes: tuple[str, ...] = field(default=(), compare=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
     """Where what was asked for is; or, with no box, `missing`: what is not there, in the reply's words."""
 
@@ -119,7 +110,7 @@ class Prompt:
         question: str | None = None,
         wording: str | None = None,
     ) -> str:
-        """The message to SPHINX.
+        """Return the message to SPHINX.
 
         Args:
             phrase: what is looked for ("red ball"); a final full stop or question mark is taken off.
@@ -147,17 +138,17 @@ _PLACE = re.compile(r"\{phrase\}|\{box\}|\{marks\}|\{question\}")
 
 
 def clean_phrase(phrase: str) -> str:
-    """The phrase on one line, without the format's own signs and without a final `.`, `?`, `!`, `,`."""
+    """Return the phrase on one line, without the format's signs and without a final `.`, `?`, `!`, `,`."""
     return " ".join(_MARKUP.sub(" ", phrase).split()).rstrip(" .?!,;:")
 
 
 def write_marks(marks: Sequence[tuple[int, Point]]) -> str:
-    """The marks in words, as the SPHINX-X paper does: "<Mark 1> [0.56, 0.24], <Mark 2> [0.76, 0.50]"."""
+    """Write marks as the SPHINX-X paper does: "<Mark 1> [0.56, 0.24], <Mark 2> [0.76, 0.50]"."""
     return ", ".join(f"<Mark {number}> {write_points([point]).replace(',', ', ')}" for number, point in marks)
 
 
 def is_none(reply: str) -> bool:
-    """Whether a reply says that there is nothing of the kind."""
+    """Return whether a reply says that there is nothing of the kind."""
     return bool(_NONE.match(reply))
 
 
@@ -169,7 +160,7 @@ def _write_text(words: str) -> str:
 
 
 def _checked(phrase: str) -> str:
-    """The phrase, which must be one that `read` gives back."""
+    """Return the phrase, which must be one that `read` gives back."""
     if not phrase or phrase != phrase.strip() or _MARKUP.search(phrase):
         raise ValueError(f"a phrase on one line without <p>, [ or ###: expected, got {phrase!r}")
     return phrase
@@ -219,7 +210,7 @@ def _write_pose(joints: Sequence[Joint]) -> str:
 
 
 def _write_chart(rows: Sequence[Sequence[str]]) -> str:
-    """A line a row, cells parted by " | "."""
+    """Return a line a row, cells parted by " | "."""
     for row in rows:
         if len(row) < 2 or any(not cell or cell != cell.strip() or _NO_CELL.search(cell) for cell in row):
             raise ValueError(
@@ -264,7 +255,7 @@ def _read_pieces(reply: str) -> tuple[str | Group, ...]:
 
 
 def _read_groups(reply: str) -> tuple[Group, ...]:
-    """Every phrase of the reply with its boxes, and boxes without a phrase under an empty one."""
+    """Return every phrase of the reply with its boxes, and boxes without a phrase under an empty one."""
     return tuple(
         Group(" ".join(group.phrase.split()), group.boxes, group.notes)
         for group in read_reply(reply)
@@ -286,7 +277,7 @@ def _read_found(reply: str) -> Found:
 
 
 def _read_pose(reply: str) -> tuple[Joint, ...]:
-    """The joints that are named as COCO names them, each once."""
+    """Return the joints that are named as COCO names them, each once."""
     joints: dict[str, Joint] = {}
     for group in read_reply(reply):
         name = " ".join(group.phrase.lower().replace("_", " ").split())
@@ -296,7 +287,7 @@ def _read_pose(reply: str) -> tuple[Joint, ...]:
 
 
 def _read_chart(reply: str) -> tuple[tuple[str, ...], ...]:
-    """The lines with a bar in them; outer bars and the rule of a Markdown table are dropped."""
+    """Return the lines with a bar in them; outer bars and the rule of a Markdown table are dropped."""
     rows = []
     for line in reply.splitlines():
         if "|" in line and not _RULE.match(line):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 XYXY = tuple[float, float, float, float]
 XY = tuple[float, float]
@@ -34,16 +34,17 @@ _WORDS = re.compile(r"<|\s*\[(?!.*\.\d).*\d.*", re.DOTALL)  # the same once noth
 class Group:
     """One phrase of a reply and the positions that belong to it.
 
-    `start:end` is the whole of it in the raw reply, tags and list included; `phrase` is the words, "" for a
-    list without words. `boxes` and `points` are 0..1 of the padded square. `notes` say what was mended.
+    `phrase` is the words, "" for a list without words. `boxes` and `points` are 0..1 of the padded square.
+    `notes` say what was mended. `start:end` is the whole of it in the raw reply, tags and list included.
+    Neither notes nor the place in the reply count for equality.
     """
 
-    start: int
-    end: int
     phrase: str
     boxes: tuple[XYXY, ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
     points: tuple[XY, ...] = ()
-    notes: tuple[str, ...] = ()
+    start: int = field(default=0, compare=False)
+    end: int = field(default=0, compare=False)
 
 
 def read_reply(raw: str) -> list[Group]:
@@ -54,7 +55,7 @@ def read_reply(raw: str) -> list[Group]:
     groups = []
     for match in _TAGGED.finditer(raw):
         boxes, points, notes = _read_list(match["list"] or "")
-        groups.append(Group(match.start(), match.end(), match["phrase"].strip(), boxes, points, notes))
+        groups.append(Group(match["phrase"].strip(), boxes, notes, points, *match.span()))
     taken = [(group.start, group.end) for group in groups]
     for match in _BARE.finditer(raw):
         start, end = match.span("list")
@@ -64,14 +65,14 @@ def read_reply(raw: str) -> list[Group]:
         if any(a < start and start - len(word) < b for a, b in taken):
             word = ""
         boxes, points, notes = _read_list(match["list"])
-        groups.append(Group(start - len(word), end, word, boxes, points, notes))
+        groups.append(Group(word, boxes, notes, points, start - len(word), end))
     return sorted(groups, key=lambda group: group.start)
 
 
 def plain_text(
     raw: str, groups: Sequence[Group], *, ended: bool = False
 ) -> tuple[str, list[tuple[int, int]]]:
-    """The reply as people read it: no tags, no lists of numbers, nothing half-written at its end.
+    """Return the reply as people read it: no tags, no lists of numbers, nothing half-written at its end.
 
     Args:
         raw: the reply.
@@ -111,13 +112,13 @@ def _holds_positions(written: str) -> bool:
 
 
 def _items(written: str) -> list[list[str]]:
-    """The numbers of each item of a bracket list, as written."""
+    """Return the numbers of each item of a bracket list, as written."""
     flat = re.sub(r"\]\s*[,;]?\s*\[", ";", written).replace("[", "").replace("]", "")
     return [_NUMBER.findall(item) for item in flat.split(";") if item.strip()]
 
 
 def _read_list(written: str) -> tuple[tuple[XYXY, ...], tuple[XY, ...], tuple[str, ...]]:
-    """Boxes, points and notes of a bracket list."""
+    """Return boxes, points and notes of a bracket list."""
     boxes: list[XYXY] = []
     points: list[XY] = []
     notes: list[str] = []
@@ -152,7 +153,7 @@ def _write(values: Iterable[float]) -> str:
 
 
 def write_box(box: Sequence[float]) -> str:
-    """A box as SPHINX writes it: (0.41, 0.37, 0.58, 0.72) -> "[0.41,0.37,0.58,0.72]"."""
+    """Return a box as SPHINX writes it: (0.41, 0.37, 0.58, 0.72) -> "[0.41,0.37,0.58,0.72]"."""
     return write_boxes([box])
 
 
@@ -162,7 +163,7 @@ def write_boxes(boxes: Iterable[Sequence[float]]) -> str:
 
 
 def write_points(points: Iterable[Sequence[float]]) -> str:
-    """One or several points: "[x,y]", "[x,y;x,y]"."""
+    """Return one or several points: "[x,y]", "[x,y;x,y]"."""
     return f"[{';'.join(_write(point) for point in points)}]"
 
 

@@ -171,7 +171,7 @@ class DrawingPromptEncoder(PromptEncoder):
     def draw(
         self, points: tuple[torch.Tensor, torch.Tensor] | None, boxes: torch.Tensor | None, count: int
     ) -> torch.Tensor:
-        """The prompts as planes (count, 10, cells, cells): clicks to add, clicks to take away, the box.
+        """Return prompts as planes (count, 10, cells, cells): clicks to add, clicks to take away, the box.
 
         Args:
             points: (B, N, 2) in pixels of the model's picture, and labels (B, N): 1 adds, 0 takes away.
@@ -221,7 +221,7 @@ class DrawingPromptEncoder(PromptEncoder):
 
 
 def build(config: SegmenterConfig) -> Sam:
-    """A small SAM with random weights, its attention started so that prompts look where they point.
+    """Return a small SAM with random weights, its attention started so that prompts look where they point.
 
     Untied at the start, the decoder's attention sees nothing for hundreds of steps; q = k, orthogonal with
     gain 2, lets a token find the place whose positional code it carries.
@@ -274,7 +274,7 @@ def load_config(folder: Path | str) -> SegmenterConfig:
 
 
 def load(folder: Path | str) -> Sam:
-    """The segmenter in `folder`, in float32, ready to predict."""
+    """Return the segmenter in `folder`, in float32, ready to predict."""
     sam = build(load_config(folder))
     state = load_file(Path(folder) / WEIGHTS_FILE)
     sam.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in state.items()})
@@ -282,7 +282,7 @@ def load(folder: Path | str) -> Sam:
 
 
 def load_official(file: Path | str) -> Sam:
-    """A checkpoint in the layout of the released ones, of any size: its sizes are read off its tensors.
+    """Load a checkpoint in the layout of the released ones; its sizes are read off its tensors.
 
     Raises: ValueError: the file holds no SAM.
     """
@@ -298,7 +298,7 @@ def load_official(file: Path | str) -> Sam:
 
 
 def _official_shape(state: Mapping[str, torch.Tensor]) -> Sam:
-    """The network whose weights `state` is."""
+    """Return the network whose weights `state` is."""
     side, dim = state["image_encoder.pos_embed"].shape[1], state["image_encoder.pos_embed"].shape[-1]
     depth = 1 + max(int(name.split(".")[2]) for name in state if name.startswith("image_encoder.blocks."))
     tables = [state[f"image_encoder.blocks.{i}.attn.rel_pos_h"].shape for i in range(depth)]

@@ -116,6 +116,10 @@ class Engine:
         with explained(self.vlm.name):
             return self.vlm.in_distribution(self.image(picture), picture.digest)
 
+    def is_drawn(self, picture: Picture) -> bool:
+        """Whether the picture looks like the drawn world that the embedded inpainter was trained on."""
+        return self.vlm.is_drawn(self.image(picture), picture.digest)
+
     def image(self, picture: Picture) -> Image.Image:
         """Return the pixels of a picture: RGB, shared; draw on a copy."""
         return self.pictures.image(picture)

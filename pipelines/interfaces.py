@@ -150,6 +150,10 @@ class VisionLanguageModel(Protocol):
         """Whether the picture is of the kind that the model was trained on."""
         ...
 
+    def is_drawn(self, image: Image.Image, digest: str) -> bool:
+        """Whether the picture looks like the drawn world that the embedded inpainter was trained on."""
+        ...
+
 
 class Segmenter(Protocol):
     """The segmenter."""

@@ -16,7 +16,6 @@ from PIL import Image
 
 from pipelines.errors import DemoError, explained
 from pipelines.interfaces import (
-    GenerationOptions,
     InpaintOptions,
     Paintings,
     Replies,
@@ -66,17 +65,9 @@ class RemoteVLM:
         self.forward_passes = 0  # as far as is seen from here: pieces that arrived
         self._serve = serve
 
-    def stream(
-        self,
-        image: Image.Image | None,
-        digest: str | None,
-        turns: Sequence[tuple[str, str]],
-        question: str,
-        *,
-        options: GenerationOptions,
-    ) -> Replies:
-        served = self._serve("stream", image, digest, tuple(turns), question, options=options)
-        with closing(_answers(served)) as replies:
+    def stream(self, *given: Any, **named: Any) -> Replies:
+        """Forward what `VisionLanguageModel.stream` takes."""
+        with closing(_answers(self._serve("stream", *given, **named))) as replies:
             for raw in replies:
                 self.forward_passes += 1
                 yield raw
@@ -84,6 +75,10 @@ class RemoteVLM:
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
         (known,) = _answers(self._serve("in_distribution", image, digest))
         return known
+
+    def is_drawn(self, image: Image.Image, digest: str) -> bool:
+        (drawn,) = _answers(self._serve("is_drawn", image, digest))
+        return drawn
 
 
 class RemoteSegmenter:

@@ -35,7 +35,13 @@ def run_on_zero_gpu(
     gpu: GpuDecorator, vlm: VisionLanguageModel, segmenter: Segmenter, inpainter: Inpainter
 ) -> tuple[VisionLanguageModel, Segmenter, Inpainter]:
     """Wrap the three models so that every call runs under the GPU decorator."""
-    models = {"stream": vlm, "in_distribution": vlm, "outline": segmenter, "paint": inpainter}
+    models = {
+        "stream": vlm,
+        "in_distribution": vlm,
+        "is_drawn": vlm,
+        "outline": segmenter,
+        "paint": inpainter,
+    }
 
     @gpu(duration=seconds)
     def serve(verb: str, *given: Any, **named: Any) -> Generator[Any, None, None]:

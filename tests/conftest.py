@@ -95,6 +95,9 @@ class FakeVLM:
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
         return digest not in self.unfamiliar
 
+    def is_drawn(self, image: Image.Image, digest: str) -> bool:
+        return self.in_distribution(image, digest)
+
 
 class FakeSegmenter:
     """Ellipses: inside the box, or around the first click; subtracting clicks bite a disc out."""

@@ -19,7 +19,7 @@ def abilities(
     photographs: Found | None = None,
     photo_kinds: Sequence[str] = (),
 ) -> dict[str, object]:
-    """The content of `abilities.json`.
+    """Return the content of `abilities.json`.
 
     Args:
         found: topic -> figures on drawn scenes.
@@ -53,7 +53,7 @@ def abilities(
 
 
 def _understands(photo_kinds: Sequence[str]) -> str:
-    """What the page shows below the model's name."""
+    """Return what the page shows below the model's name."""
     words = [
         f"`sphinx-nano` knows an **illustrated world**: {len(THING_KINDS)} kinds of things "
         f"({', '.join(THING_KINDS[:12])}, ...) in {len(COLOURS)} colours, people who are "
@@ -65,7 +65,7 @@ def _understands(photo_kinds: Sequence[str]) -> str:
 
 
 def _of_photographs(photographs: Found | None) -> str:
-    """What it cannot do with photographs."""
+    """Return what it cannot do with photographs."""
     if photographs is None:
         return (
             "It has never seen a photograph and answers about one at random; clicks and boxes still work "
@@ -78,7 +78,7 @@ def _of_photographs(photographs: Found | None) -> str:
 
 
 def _imagined(found: Found) -> list[str]:
-    """What is found that is not there."""
+    """Return what is found that is not there."""
     said = []
     if "locate-kind-absent" in found:
         boxed = share(found, "locate-kind-absent", "boxed")
@@ -89,6 +89,6 @@ def _imagined(found: Found) -> list[str]:
 
 
 def share(found: Found, topic: str, score: str) -> str:
-    """A figure as "80 %", or "-" where it was not measured."""
+    """Return a figure as "80 %", or "-" where it was not measured."""
     value = found.get(topic, {}).get(score)
     return "-" if value is None else f"{100 * value:.0f} %"

@@ -23,7 +23,7 @@ from model.training.photos import load_photos
 
 
 def photographs(folder: Path) -> list[Path]:
-    """The JPEG files in `folder`.
+    """Return the JPEG files in `folder`.
 
     Raises:
         ValueError: there is none.
@@ -63,7 +63,7 @@ def write(folder: Path, found: Measurement, training: Training) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns an exit status."""
+    """Run the command line; return an exit status."""
     parser = _parser()
     arguments = parser.parse_args(argv)
     folder: Path = arguments.checkpoint

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -89,7 +90,7 @@ class DataMixture:
 def scene_shape(
     rng: random.Random, size: int = 256, shares: Mapping[str, float] = KIND_WEIGHTS
 ) -> tuple[str, str, tuple[int, int]]:
-    """Kind, style and (width, height) of a picture; `shares` are of the kinds that are not composed."""
+    """Draw kind, style and (width, height) of a picture; `shares` are of kinds that are not composed."""
     kinds = [*COMPOSED, *shares]
     weights = [COMPOSED_WEIGHT] * len(COMPOSED) + list(shares.values())
     kind = rng.choices(kinds, weights)[0]
@@ -102,7 +103,7 @@ def scene_shape(
 def draw_for_training(
     number: int, style: str | None = None, size: int = 256, shares: Mapping[str, float] = PRACTICE
 ) -> tuple[np.ndarray, Truth]:
-    """The picture of that number: its kind, style and shape are drawn from the number alone."""
+    """Return the picture of that number: its kind, style and shape are drawn from the number alone."""
     kind, any_style, size_wh = scene_shape(random.Random(f"picture {number}"), size, shares)
     seed = TRAINING_SEEDS[number % len(TRAINING_SEEDS)]
     return draw(seed, kind=kind, style=style or any_style, size_wh=size_wh)
@@ -123,7 +124,7 @@ class Conversations:
         self.openings: Any = tokenizer.convert_tokens_to_ids(["[0.", ",0.", ";0."])
 
     def segment(self, turns: Sequence[QA]) -> tuple[list[int], list[int]]:
-        """Ids after the system text, and labels: the answer's ids and the stop, IGNORED elsewhere."""
+        """Return ids after the system text, and labels: the answer's ids and the stop, IGNORED elsewhere."""
         ids: list[int] = []
         labels: list[int] = []
         said: list[tuple[str, str | None]] = []
@@ -137,7 +138,7 @@ class Conversations:
         return ids, labels
 
     def row(self, pairs: Sequence[QA], rng: random.Random) -> dict[str, np.ndarray]:
-        """One packed row: the system text, then segments that do not see one another.
+        """Return one packed row: the system text, then segments that do not see one another.
 
         Returns int arrays of one length: ids, positions (after the picture, from 0), segments (0: system
         text), labels, and float weights (1 / sqrt of the answer's length: a long list does not drown a word).
@@ -253,17 +254,17 @@ class Batches(Dataset[dict[str, Any]]):
         return batch
 
     def _picture(self, number: int, rng: random.Random) -> tuple[np.ndarray, Truth]:
-        """A varied photograph or a drawn picture, by the mixture's share."""
+        """Return a varied photograph or a drawn picture, by the mixture's share."""
         if self.photographs is not None and rng.random() < self.mixture.photographs:
             return self.photographs.draw(number)
         return draw_for_training(number, self.mixture.style)
 
     def _pixels(self, array: np.ndarray) -> np.ndarray:
-        """The padded, resized square as uint8 (3, S, S); normalised on the device."""
+        """Return the padded, resized square as uint8 (3, S, S); normalised on the device."""
         return self.image_processor.resize(Image.fromarray(array)).transpose(2, 0, 1)
 
     def _text_row(self, rng: random.Random) -> dict[str, np.ndarray]:
-        """A row without a picture: talk about the world, and the words of the tasks themselves."""
+        """Return a row without a picture: talk about the world, and the words of the tasks themselves."""
         pairs = [texts(rng) for _ in range(self.mixture.per_picture)]
         return self.conversations.row(pairs, rng)
 
@@ -282,8 +283,6 @@ def corpus(pictures: int) -> list[str]:
 
 
 def worker_setup(_: int) -> None:
-    """One thread a data worker: the cores belong to the training."""
-    import cv2
-
+    """Give a data worker one thread, since the cores belong to the training."""
     torch.set_num_threads(1)
     cv2.setNumThreads(0)

@@ -21,7 +21,7 @@ from model.prompts import BLOCKS, JOINTS, Box
 from model.training.photos.library import COCO_KINDS
 from model.training.question_generator import area
 from model.training.world import ACTIONS, COLOURS, PATTERNS, THING_KINDS
-from model.training.world.truth import Truth
+from model.training.world.truth import Thing, Truth
 
 RASTER = 8  # raster points a cell side when deciding which object a cell belongs to
 ELEMENTS = ("button", "field", "checkbox", "switch", "slider", "icon")
@@ -84,93 +84,129 @@ class DenseTargets:
     presence: np.ndarray  # float32 (len(CLASSES),), 1 where the kind is seen in the view, NaN: not known
 
 
+_ROW = {name: i for i, name in enumerate(CLASSIFICATIONS)}
+Found = tuple[str, Box, Any, Any]  # kind, box, polygons or None, and the truth's own record or None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """The part of the padded square that a grid of `grid` x `grid` cells lies over."""
+
+    truth: Truth
+    origin: np.ndarray  # (2,), 0..1 of the padded square
+    extent: np.ndarray  # (2,)
+    grid: int
+
+    def local(self, points: object) -> np.ndarray:
+        """Turn picture pixels (N * 2) into (N, 2), 0..1 of the view."""
+        square = _square(self.truth, np.asarray(points, float).reshape(-1, 2))
+        return (square - self.origin) / self.extent
+
+
 def _square(truth: Truth, points: np.ndarray) -> np.ndarray:
-    """Picture pixels (N, 2) -> 0..1 of the padded square."""
+    """Turn picture pixels (N, 2) into 0..1 of the padded square."""
     width, height = truth.size_wh
     side = max(width, height)
     return (points + np.array([(side - width) // 2, (side - height) // 2])) / side
 
 
 def dense_targets(truth: Truth, view: tuple[float, float, float, float], grid: int) -> DenseTargets:
-    """What a G x G grid over `view` (xyxy in 0..1 of the padded square) is to say."""
-    origin, extent = np.array(view[:2]), np.array(view[2:]) - np.array(view[:2])
-
-    def local(points: object) -> np.ndarray:
-        return (_square(truth, np.asarray(points, float).reshape(-1, 2)) - origin) / extent
-
-    names = list(CLASSIFICATIONS)
-    row = {name: i for i, name in enumerate(names)}
-    classes = np.full((len(names), grid * grid), IGNORED, np.int16)
-    classes[row["kind"]] = 0
-    boxes = np.full((grid * grid, 4), np.nan, np.float32)
-    joints = np.full((grid * grid, 34), np.nan, np.float32)
-    presence = _absence(truth)
+    """Return what a G x G grid over `view` (xyxy in 0..1 of the padded square) is to say."""
+    seen = _View(truth, np.array(view[:2]), np.array(view[2:]) - np.array(view[:2]), grid)
     things = [(thing.kind, thing.box, thing.outline, thing) for thing in truth.things]
     blocks = [(block.kind, block.box, None, None) for block in truth.blocks]
     elements = [(element.kind, element.box, None, None) for element in truth.elements]
     words = [("word", word.box, None, word) for word in truth.words]
+    found: list[Found] = [*blocks, *elements, *things, *words]
+
+    bodies = [thing.keypoints for thing in truth.things if thing.keypoints is not None]
+    points = np.array(bodies, np.float32).reshape(-1, len(JOINTS), 3)
+    located = seen.local(points[..., :2]).astype(np.float32).reshape(-1, len(JOINTS), 2)
+    located[points[..., 2] == 0] = np.nan
+    lies, places = _points_of_cells([*located, *_corners(truth, found, seen.origin, seen.extent)], grid)
+    targets = DenseTargets(
+        np.full((len(CLASSIFICATIONS), grid * grid), IGNORED, np.int16),
+        np.full((grid * grid, 4), np.nan, np.float32),
+        np.full((grid * grid, 34), np.nan, np.float32),
+        lies, places, view, _absence(truth),
+    )  # fmt: skip
+    targets.classes[_ROW["kind"]] = 0
+    owner = _owners(seen, found)
+    for number, thing in enumerate(found, 1):
+        _tell(targets, seen, thing, owner == number)
+    if truth.style == "photo":
+        _leave_open(truth, view, targets.classes[_ROW["kind"]], lies, targets.presence, grid)
+    return targets
+
+
+def _owners(view: _View, found: Sequence[Found]) -> np.ndarray:
+    """Return which thing each cell belongs to, int16 (G * G,): from 1 on in their order, 0 for none."""
+    grid = view.grid
     raster = np.zeros((grid * RASTER, grid * RASTER), np.int16)
-    found = [*blocks, *elements, *things, *words]
     for number, (_, box, outline, _) in enumerate(found, 1):
-        polygons = outline or (_rectangle(middle_part(box) if truth.style == "photo" else box),)
-        scaled = [np.round(local(p) * grid * RASTER - 0.5).astype(np.int32) for p in polygons if len(p) > 2]
+        polygons = outline or (_rectangle(middle_part(box) if view.truth.style == "photo" else box),)
+        scaled = [
+            np.round(view.local(p) * grid * RASTER - 0.5).astype(np.int32) for p in polygons if len(p) > 2
+        ]
         if scaled:
             cv2.fillPoly(raster, scaled, number)
-    blocks_of_cells = (
-        raster.reshape(grid, RASTER, grid, RASTER).transpose(0, 2, 1, 3).reshape(grid * grid, -1)
-    )
+    points = raster.reshape(grid, RASTER, grid, RASTER).transpose(0, 2, 1, 3).reshape(grid * grid, -1)
     owner = np.zeros(grid * grid, np.int16)
-    for cell in np.flatnonzero(blocks_of_cells.any(axis=1)):
-        counts = np.bincount(blocks_of_cells[cell])
+    for cell in np.flatnonzero(points.any(axis=1)):
+        counts = np.bincount(points[cell])
         counts[0] = 0
         best = int(counts.argmax())
         if counts[best] >= 0.2 * RASTER * RASTER:
             owner[cell] = best
-    for number, (kind, box, _, source) in enumerate(found, 1):
-        corners = local(box)
-        inside = np.clip(corners, 0.0, 1.0)
-        share = float(np.prod(inside[1] - inside[0])) / max(1e-9, float(np.prod(corners[1] - corners[0])))
-        if share < 0.25:
-            continue
-        presence[_CLASS[kind]] = 1
-        cells = owner == number
-        centre = np.floor(inside.mean(axis=0) * grid).astype(int).clip(0, grid - 1)
-        if not cells.any():
-            cells[centre[1] * grid + centre[0]] = True
-        classes[row["kind"], cells] = _CLASS[kind]
-        values = inside.reshape(4).clip(0, 0.99)
-        boxes[cells] = values
-        for i, hundredth in enumerate(np.floor(values * 100 + 1e-6).astype(int)):
-            classes[row[f"tens{i}"], cells] = hundredth // 10
-            classes[row[f"units{i}"], cells] = hundredth % 10
-        if extent[0] < 1:
-            for i, fiftieth in enumerate(np.floor(values * 50 + 1e-6).astype(int)):
-                classes[row[f"fifth{i}"], cells] = fiftieth // 10
-                classes[row[f"fiftieth{i}"], cells] = fiftieth % 10
-        if kind == "word":
-            _letters(classes, row, cells, grid, corners, source.text)
-        elif source is not None:
-            if source.colour in _COLOUR:
-                classes[row["colour"], cells] = _COLOUR[source.colour]
-            if source.pattern in _PATTERN:
-                classes[row["pattern"], cells] = _PATTERN[source.pattern]
-            if source.action in _ACTION:
-                classes[row["action"], cells] = _ACTION[source.action]
-            if truth.odd is not None:
-                classes[row["odd"], cells] = int(truth.things[truth.odd] is source)
-            if source.keypoints is not None:
-                points = np.asarray(source.keypoints, np.float32)
-                located = local(points[:, :2]).astype(np.float32)
-                located[(points[:, 2] == 0) | (located < -0.1).any(1) | (located > 1.1).any(1)] = np.nan
-                joints[cells] = located.reshape(34)
-    bodies = [thing.keypoints for thing in truth.things if thing.keypoints is not None]
-    points = np.array(bodies, np.float32).reshape(-1, len(JOINTS), 3)
-    located = local(points[..., :2]).astype(np.float32).reshape(-1, len(JOINTS), 2)
-    located[points[..., 2] == 0] = np.nan
-    lies, places = _points_of_cells([*located, *_corners(truth, found, origin, extent)], grid)
-    if truth.style == "photo":
-        _leave_open(truth, view, classes[row["kind"]], lies, presence, grid)
-    return DenseTargets(classes, boxes, joints, lies, places, view, presence)
+    return owner
+
+
+def _tell(targets: DenseTargets, view: _View, thing: Found, cells: np.ndarray) -> None:
+    """Write one thing's targets into its cells, bool (G * G,), if a quarter of its box lies in the view."""
+    kind, box, _, source = thing
+    classes, grid = targets.classes, view.grid
+    corners = view.local(box)
+    inside = np.clip(corners, 0.0, 1.0)
+    share = float(np.prod(inside[1] - inside[0])) / max(1e-9, float(np.prod(corners[1] - corners[0])))
+    if share < 0.25:
+        return
+    targets.presence[_CLASS[kind]] = 1
+    centre = np.floor(inside.mean(axis=0) * grid).astype(int).clip(0, grid - 1)
+    if not cells.any():
+        cells[centre[1] * grid + centre[0]] = True
+    classes[_ROW["kind"], cells] = _CLASS[kind]
+    values = inside.reshape(4).clip(0, 0.99)
+    targets.boxes[cells] = values
+    for i, hundredth in enumerate(np.floor(values * 100 + 1e-6).astype(int)):
+        classes[_ROW[f"tens{i}"], cells] = hundredth // 10
+        classes[_ROW[f"units{i}"], cells] = hundredth % 10
+    if view.extent[0] < 1:
+        for i, fiftieth in enumerate(np.floor(values * 50 + 1e-6).astype(int)):
+            classes[_ROW[f"fifth{i}"], cells] = fiftieth // 10
+            classes[_ROW[f"fiftieth{i}"], cells] = fiftieth % 10
+    if kind == "word":
+        _letters(classes, cells, grid, corners, source.text)
+    elif source is not None:
+        _tell_looks(targets, view, source, cells)
+
+
+def _tell_looks(targets: DenseTargets, view: _View, thing: Thing, cells: np.ndarray) -> None:
+    """Write colour, pattern, action, oddness and joints of a thing into its cells."""
+    for name, value, numbers in (
+        ("colour", thing.colour, _COLOUR),
+        ("pattern", thing.pattern, _PATTERN),
+        ("action", thing.action, _ACTION),
+    ):
+        if value in numbers:
+            targets.classes[_ROW[name], cells] = numbers[value]
+    odd = view.truth.odd
+    if odd is not None:
+        targets.classes[_ROW["odd"], cells] = int(view.truth.things[odd] is thing)
+    if thing.keypoints is not None:
+        points = np.asarray(thing.keypoints, np.float32)
+        located = view.local(points[:, :2]).astype(np.float32)
+        located[(points[:, 2] == 0) | (located < -0.1).any(1) | (located > 1.1).any(1)] = np.nan
+        targets.joints[cells] = located.reshape(34)
 
 
 def _rectangle(box: Box) -> tuple[tuple[float, float], ...]:
@@ -179,7 +215,7 @@ def _rectangle(box: Box) -> tuple[tuple[float, float], ...]:
 
 
 def middle_part(box: Box) -> Box:
-    """The middle of a box, MIDDLE of its sides to each side."""
+    """Return the middle of a box, MIDDLE of its sides to each side."""
     x1, y1, x2, y2 = box
     cx, cy, reach_x, reach_y = (x1 + x2) / 2, (y1 + y2) / 2, MIDDLE * (x2 - x1), MIDDLE * (y2 - y1)
     return cx - reach_x, cy - reach_y, cx + reach_x, cy + reach_y
@@ -226,10 +262,8 @@ def _leave_open(
             presence[_CLASS[kind]] = np.nan
 
 
-def _corners(
-    truth: Truth, found: Sequence[tuple[str, Box, Any, Any]], origin: np.ndarray, extent: np.ndarray
-) -> np.ndarray:
-    """Points (N, POINTS, 2) in 0..1 of the view, NaN but for the two corners of each thing found.
+def _corners(truth: Truth, found: Sequence[Found], origin: np.ndarray, extent: np.ndarray) -> np.ndarray:
+    """Return points (N, POINTS, 2) in 0..1 of the view, NaN but for the two corners of each thing found.
 
     The smallest comes last, since it tells where it lies in a cell of several corners; but a word, which
     shares its corners with the title or the button that it stands on, comes before everything else.
@@ -254,9 +288,7 @@ def _points_of_cells(located: Iterable[np.ndarray], grid: int) -> tuple[np.ndarr
     return lies, places
 
 
-def _letters(
-    classes: np.ndarray, row: dict[str, int], cells: np.ndarray, grid: int, corners: np.ndarray, text: str
-) -> None:
+def _letters(classes: np.ndarray, cells: np.ndarray, grid: int, corners: np.ndarray, text: str) -> None:
     """Ask each cell of a word for the letters under its slots (letters share the word's width evenly)."""
     (left, _), (right, _) = corners
     for cell in np.flatnonzero(cells):
@@ -264,7 +296,7 @@ def _letters(
             x = ((cell % grid) + offset) / grid
             if left <= x < right:
                 letter = text[int((x - left) / (right - left) * len(text))].upper()
-                classes[row[f"letter{slot}"], cell] = _LETTER.get(letter, 0)
+                classes[_ROW[f"letter{slot}"], cell] = _LETTER.get(letter, 0)
 
 
 def stack(targets: Sequence[DenseTargets]) -> dict[str, Tensor]:
@@ -294,7 +326,7 @@ class DenseHeads(nn.Module):
     def forward(
         self, patches: Tensor, summary: Tensor, targets: dict[str, Tensor]
     ) -> tuple[Tensor, dict[str, float]]:
-        """The weighted loss and figures to watch. Shapes: patches (V, G * G, D), summary (V, D)."""
+        """Return the weighted loss and figures to watch. Shapes: patches (V, G * G, D), summary (V, D)."""
         parts = self.cell(patches.float()).split([*self.sizes, 4, 34], dim=-1)
         loss = patches.new_zeros((), dtype=torch.float32)
         figures: dict[str, float] = {}
@@ -337,7 +369,7 @@ class DenseHeads(nn.Module):
         return loss, figures
 
     def _located(self, patches: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        """The loss of which points lie in a cell, of where, and of the digits of where."""
+        """Return the loss of which points lie in a cell, of where, and of the digits of where."""
         places, told = targets["places"], targets["lies"] != UNKNOWN
         importance = torch.tensor(LIES_IMPORTANCE, device=patches.device)
         loss = patches.new_zeros((), dtype=torch.float32)
@@ -367,7 +399,7 @@ class DenseHeads(nn.Module):
 
 
 def _anywhere_loss(kinds: Tensor, presence: Tensor) -> Tensor:
-    """The loss of each kind being there at all: it is where any cell says so (noisy or).
+    """Return the loss of each kind being there at all: it is where any cell says so (noisy or).
 
     Args: kinds, logits (V, G * G, classes); presence (V, classes), NaN where it is not known.
     """
@@ -392,7 +424,7 @@ class PlacedHeads(nn.Module):
         self.digits = nn.Linear(width, 2 * 10 * (4 + 2 * GROUPS))
 
     def forward(self, states: Tensor, targets: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        """The loss of tens and units, and the share of sub-images' tens that are right.
+        """Return the loss of tens and units, and the share of sub-images' tens that are right.
 
         Shapes: states (V, G * G, D).
         """

@@ -52,7 +52,7 @@ class Wish:
 
 
 def words_for(thing: Thing, rng: random.Random) -> str:
-    """How a visitor might wish for a thing: kind, mostly colour, pattern where there is one."""
+    """Return how a visitor might wish for a thing: kind, mostly colour, pattern where there is one."""
     said = [thing.kind]
     if thing.colour and rng.random() < 0.9:
         said.insert(0, thing.colour)
@@ -65,12 +65,12 @@ def words_for(thing: Thing, rng: random.Random) -> str:
 
 
 def vague(words: str) -> str:
-    """A wish with the kind of thing left unsaid ("a blue thing"); one that names none stays."""
+    """Return a wish with the kind of thing left unsaid ("a blue thing"); one that names none stays."""
     return KIND.sub(THING, words)
 
 
 def outline(things: list[Thing], size_wh: tuple[int, int]) -> np.ndarray:
-    """What things cover: bool (H, W)."""
+    """Return what things cover: bool (H, W)."""
     plane = np.zeros((size_wh[1], size_wh[0]), np.uint8)
     for thing in things:
         rings = [np.round(np.array(ring) * 16).astype(np.int32) for ring in thing.outline if len(ring) > 2]
@@ -83,7 +83,7 @@ def _shorter(thing: Thing) -> float:
 
 
 def sample_hole(plane: np.ndarray, rng: random.Random, other: np.ndarray) -> np.ndarray:
-    """A hole that holds a plane: a box or an ellipse around it, or the hull of something else.
+    """Return a hole that holds a plane: a box or an ellipse around it, or the hull of something else.
 
     Never the plane's own shape, and of its own proportions only half of the time: at work a hole is that of
     the thing that was there before, and the painter must trust the words. The thing fills its hole from side
@@ -112,7 +112,7 @@ def sample_hole(plane: np.ndarray, rng: random.Random, other: np.ndarray) -> np.
 
 
 def _hull_around(plane: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """The hull of a plane, stretched over a box and a little more: points (N, 1, 2), int32."""
+    """Return the hull of a plane, stretched over a box and a little more: points (N, 1, 2), int32."""
     hull = cv2.convexHull(cv2.findNonZero(plane.astype(np.uint8)))[:, 0].astype(np.float64)
     low, high = hull.min(0), hull.max(0)
     corner, size = np.array(box[:2]), np.array(box[2:]) - np.array(box[:2])
@@ -121,7 +121,7 @@ def _hull_around(plane: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarra
 
 
 def cut_around(image: np.ndarray, hole: np.ndarray, words: str, rng: random.Random) -> Wish:
-    """The square around a hole as the painter would see it, with more or less context."""
+    """Return the square around a hole as the painter would see it, with more or less context."""
     height, width = hole.shape
     ys, xs = np.flatnonzero(hole.any(1)), np.flatnonzero(hole.any(0))
     longer = max(xs[-1] - xs[0], ys[-1] - ys[0]) + 1
@@ -137,7 +137,7 @@ def cut_around(image: np.ndarray, hole: np.ndarray, words: str, rng: random.Rand
 
 
 def empty_hole(covered: np.ndarray, shape: np.ndarray, rng: random.Random) -> np.ndarray | None:
-    """A hole where there is (almost) nothing but what lies behind; None where no place was found.
+    """Return a hole where there is (almost) nothing but what lies behind; None where no place was found.
 
     Args:
         covered: bool (H, W), what things cover.
@@ -176,7 +176,7 @@ def empty_hole(covered: np.ndarray, shape: np.ndarray, rng: random.Random) -> np
 
 
 def wishes(number: int) -> list[Wish]:
-    """The wishes of the training picture of that number, perhaps none."""
+    """Return the wishes of the training picture of that number, perhaps none."""
     rng = random.Random(f"wishes {number}")
     seed = TRAINING_SEEDS[number % len(TRAINING_SEEDS)]
     image, truth = draw(seed, kind=rng.choice(SCENES), style=rng.choice(STYLES), size_wh=(PICTURE, PICTURE))
@@ -184,7 +184,7 @@ def wishes(number: int) -> list[Wish]:
 
 
 def wishes_for(image: np.ndarray, truth: Truth, rng: random.Random) -> list[Wish]:
-    """The wishes of a drawn picture whose truth is known."""
+    """Return the wishes of a drawn picture whose truth is known."""
     asked = []
     whole = [
         thing for thing in truth.things if thing.visible >= LEAST_VISIBLE and _shorter(thing) >= LEAST_SIDE

@@ -53,7 +53,7 @@ class SelfDistillation(nn.Module):
         return (pixels + light.to(pixels)) * seen
 
     def forward(self, encoder: nn.Module, pixels: Tensor, generator: torch.Generator) -> Tensor:
-        """The cross-entropy between what the teacher says and what the student says, over all tokens.
+        """Return the cross-entropy between what the teacher says and what the student says, over all tokens.
 
         Args:
             pixels: views (N, 3, S, S), normalised as the encoder wants them.

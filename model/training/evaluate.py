@@ -141,7 +141,7 @@ def photo_eval_set(
 
 
 def _alike(rows: Sequence[Sequence[int]]) -> int:
-    """How many ids all rows begin with; of the shortest row one is left."""
+    """Return how many ids all rows begin with; of the shortest row one is left."""
     shortest = min(map(len, rows)) - 1
     return next((i for i, ids in enumerate(zip(*rows)) if len(set(ids)) > 1 or i == shortest), shortest)
 
@@ -159,7 +159,7 @@ class _Asking:
 
     @torch.no_grad()
     def replies(self, which: int) -> list[str]:
-        """The replies to a batch, greedy; what its questions begin with is read once for each picture."""
+        """Answer a batch greedily; what its questions begin with is read once for each picture."""
         model, processor, conditions, features = self.model, self.processor, self.conditions, self.features
         device, batch = model.device, self.batches[which]
         numbers = sorted({e.picture for e in batch})
@@ -246,7 +246,7 @@ def answer(
 
 
 def figures(questions: Iterable[EvalQuestion]) -> dict[str, dict[str, float]]:
-    """Mean scores by topic, with "n"; counts become "f1", "box_f1", "look_f1" and "..._share"."""
+    """Return mean scores by topic, with "n"; counts become "f1", "box_f1", "look_f1" and "..._share"."""
     sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     seen: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for e in questions:
@@ -289,7 +289,7 @@ def evaluate(
 
 
 def load(checkpoint: Path, device: str = "auto") -> tuple[SphinxForConditionalGeneration, SphinxProcessor]:
-    """A checkpoint in fp32 on a CPU, in bf16 on a GPU."""
+    """Return a checkpoint in fp32 on a CPU, in bf16 on a GPU."""
     found = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     dtype = torch.bfloat16 if found == "cuda" else torch.float32
     model = SphinxForConditionalGeneration.from_pretrained(checkpoint, dtype=dtype)
@@ -297,14 +297,14 @@ def load(checkpoint: Path, device: str = "auto") -> tuple[SphinxForConditionalGe
 
 
 def untrained(model: SphinxForConditionalGeneration) -> SphinxForConditionalGeneration:
-    """The same architecture with random weights: a control."""
+    """Return the same architecture with random weights: a control."""
     torch.manual_seed(0)
     fresh: Any = SphinxForConditionalGeneration(model.config)
     return fresh.to(device=model.device, dtype=model.dtype).eval()
 
 
 def table(found: dict[str, dict[str, float]]) -> str:
-    """The figures, a line a topic."""
+    """Return the figures, a line a topic."""
     lines = []
     for topic in sorted(found):
         rest = "  ".join(f"{name} {value:.3f}" for name, value in found[topic].items() if name != "n")
@@ -340,7 +340,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _asked_for(arguments: argparse.Namespace, conditions: Conditions) -> dict[str, EvalSet]:
-    """The questions that the command line asks for, by source.
+    """Return the questions that the command line asks for, by source.
 
     Raises:
         ValueError: the seed is one of training's, or the folder holds no photographs of that split.
@@ -356,7 +356,7 @@ def _asked_for(arguments: argparse.Namespace, conditions: Conditions) -> dict[st
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns an exit status."""
+    """Run the command line; return an exit status."""
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.workers > 1:

@@ -57,7 +57,7 @@ FAMILIES: dict[str, Family] = {
 
 
 def trained_on(photo_kinds: Sequence[str] | None = None) -> Mapping[str, object]:
-    """What `abilities.json` says of the training data, in the schema of `pipelines/language/vocabulary.py`.
+    """Return what `abilities.json` says of the training data (see `pipelines/language/vocabulary.py`).
 
     Args: photo_kinds: the kinds that were learnt from photographs; None where no photograph was seen.
     """

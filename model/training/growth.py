@@ -35,7 +35,7 @@ def resample_positions(table: Tensor, count: int) -> Tensor:
 
 
 def grow(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights of `state` in the shape of `wanted`, a freshly made model's or run's own weights.
+    """Return the weights of `state` in the shape of `wanted`, a freshly made model's or run's own weights.
 
     What `state` lacks besides ConvNeXt blocks is left out of the result, as it is left out of `state`.
 

@@ -31,12 +31,12 @@ class Headline:
 
 
 def share(found: Found, topic: str, name: str) -> float | None:
-    """One figure, or None where it was not measured."""
+    """Return one figure, or None where it was not measured."""
     return found.get(topic, {}).get(name)
 
 
 def mean(values: Sequence[float | None]) -> float | None:
-    """The mean of what was measured, or None where nothing was."""
+    """Return the mean of what was measured, or None where nothing was."""
     told = [value for value in values if value is not None]
     return sum(told) / len(told) if told else None
 
@@ -54,7 +54,7 @@ def by_answer(found: Found, topics: Sequence[str], name: str) -> str:
 
 
 def headlines(world: Found, photographs: Found) -> list[Headline]:
-    """Every line of the table, in its order; a source that was not measured gives lines without a figure."""
+    """Return the table's lines; those of a source that was not measured have no figure."""
     named, largest = share(photographs, "largest", "exact"), share(photographs, "region-largest", "kind")
     lines = []
     for source, found in (("photographs", photographs), ("world", world)):
@@ -87,7 +87,7 @@ def headlines(world: Found, photographs: Found) -> list[Headline]:
 
 
 def write_headlines(lines: Sequence[Headline]) -> str:
-    """The table in Markdown."""
+    """Return the table in Markdown."""
     rows = ["| | measured on | figure | to reach | beyond |", "|---|---|---|---|---|"]
     for line in lines:
         value = "-" if line.value is None else f"{100 * line.value:.0f} %"

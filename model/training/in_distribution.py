@@ -32,7 +32,7 @@ def summaries(
     images: Iterable[Image.Image],
     views: int | None,
 ) -> Tensor:
-    """A row for each picture: what `Familiarity` judges."""
+    """Return a row for each picture: what `Familiarity` judges."""
     rows = []
     for image in images:
         pixels: Any = processor.image_processor([image], return_tensors="pt")["pixel_values"]
@@ -77,7 +77,7 @@ def noticed(
     images: Iterable[Image.Image],
     views: int | None,
 ) -> dict[str, float]:
-    """How many pictures there are ("n"), and the share of them taken to be from another world ("noticed")."""
+    """Return how many pictures there are ("n") and the share taken to be from elsewhere ("noticed")."""
     rows = summaries(model, processor, images, views)
     strange = [float(familiarity.distance(row)) > 1 for row in rows]
     return {"n": len(strange), "noticed": sum(strange) / len(strange)}

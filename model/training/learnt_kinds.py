@@ -19,7 +19,7 @@ LEAST = 4  # things of a kind that must have been asked about before it is said 
 
 
 def named_by_kind(asked: Iterable[tuple[QA, str]]) -> dict[str, dict[str, float]]:
-    """How rightly each kind of photographs is named.
+    """Return how rightly each kind of photographs is named.
 
     Args: asked: questions with their replies; those of other topics than NAMING are ignored.
     Returns: kind -> {"n": things of it that were asked about, "f1": of naming it}. A kind that is named where
@@ -46,6 +46,6 @@ def _kind(ability: str, reply: str) -> str:
 
 
 def learnt(by_kind: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """The kinds that are named well enough to be promised, those with most photographs first."""
+    """Return the kinds that are named well enough to be promised, those with most photographs first."""
     known = [kind for kind, row in by_kind.items() if row["n"] >= LEAST and row["f1"] >= LEARNT]
     return sorted(known, key=lambda kind: -by_kind[kind]["n"])

@@ -61,7 +61,7 @@ class Clock:
         self._last = time.monotonic()
 
     def tick(self) -> None:
-        """One step is done."""
+        """Count one step."""
         now = time.monotonic()
         self.elapsed += now - self._last
         self._last = now
@@ -224,7 +224,7 @@ def save_state(file: Path, state: dict[str, Any]) -> None:
 
 
 def progress_bar(clock: Clock, label: str) -> tqdm:
-    """A bar in per mille of the run."""
+    """Return a bar in per mille of the run."""
     return tqdm(
         total=1000,
         initial=int(clock.progress * 1000),

@@ -110,7 +110,7 @@ class _Run:
         )  # fmt: skip
 
     def world(self) -> EvalSet:
-        """Every topic on fresh scenes, and the same by style."""
+        """Measure every topic on fresh scenes, and the same by style."""
         eval_set = make_eval_set(FIRST_SEED, self.found.effort.count, list(TOPICS), self.usual)
         self.answer(eval_set, self.usual)
         self.found.conditions["main"] = figures(eval_set.questions)
@@ -121,7 +121,7 @@ class _Run:
         return eval_set
 
     def photographs(self, library: PhotoLibrary) -> None:
-        """What the labels of photographs can answer, and the kinds one by one."""
+        """Measure what the labels of photographs can answer, and the kinds one by one."""
         eval_set = photo_eval_set(library)
         self.answer(eval_set, self.usual)
         self.found.conditions["photographs"] = figures(eval_set.questions)
@@ -129,7 +129,7 @@ class _Run:
         self.save()
 
     def held_out(self) -> None:
-        """What the card shows, on combinations that training never shows."""
+        """Measure what the card shows, on combinations that training never shows."""
         topics = dict.fromkeys([*CONTROLS, *(promise.topic for promise in PROMISES), *BESIDES])
         self.found.conditions["held-out pairs"] = evaluate(
             self.model,
@@ -143,7 +143,7 @@ class _Run:
         self.save()
 
     def controls(self, eval_set: EvalSet) -> None:
-        """The same questions with fewer or more views, without the picture, and of an untrained model."""
+        """Ask the same with fewer or more views, without the picture, and of an untrained model."""
         other = ("five views", None) if self.found.views == 1 else ("one view", 1)
         controls = {
             other[0]: (self.model, replace(self.usual, views=other[1])),
@@ -218,7 +218,7 @@ def measure(
 
 
 def again(eval_set: EvalSet, count: int, *, grey: bool = False) -> EvalSet:
-    """The first `count` questions of each topic that has controls, unanswered, about the same pictures."""
+    """Return the first `count` questions of each topic with controls, unanswered, on the same pictures."""
     asked = [
         replace(question, reply="")
         for topic in CONTROLS

@@ -22,7 +22,7 @@ sequence; a global view and 2 x 2 sub-images; a six-layer LLaMA. Trained from no
 
 * **Data**: the illustrated world of `model/training/world`, drawn while training (seeds below 1,000,000);
   {pairs} colour-kind pairs are never shown. {photographs}
-* **Recipe**: `model/training/sphinx.py`: language, encoders on dense targets, stage one on real-style and
+* **Recipe**: `model/training/recipe.py`: language, encoders on dense targets, stage one on real-style and
   then synthetic pictures with the language models mixed at beta 0.3, stage two on the task mix.
 * **Training**: {minutes:.0f} minutes on {device}. Measured on {today}.
 {note}
@@ -51,7 +51,7 @@ class Training:
 
 
 def model_card(found: Measurement, training: Training) -> str:
-    """The whole card."""
+    """Return the whole card."""
     main, photographs = found.conditions["main"], found.conditions.get("photographs")
     return "\n".join(
         [
@@ -84,7 +84,7 @@ def _introduction(found: Measurement, training: Training) -> list[str]:
 
 
 def _table(measured: Measured) -> list[str]:
-    """A row for each topic, a column for each condition."""
+    """Return a row for each topic, a column for each condition."""
     columns = list(measured)
     rows = [(topic, key, topic, key) for topic, key in CONTROLS.items()]
     rows += [(p.ability, p.says, p.topic, p.figure) for p in PROMISES if p.topic not in CONTROLS]
@@ -100,7 +100,7 @@ def _table(measured: Measured) -> list[str]:
 
 
 def _absent(main: Found) -> list[str]:
-    """How phrases and questions about absent things are answered."""
+    """Return how phrases and questions about absent things are answered."""
     if "is-there-present" not in main:
         return []
     lines = ["", "Is-there questions, half of them about absent things, and phrases for absent things:", ""]
@@ -119,7 +119,7 @@ def is_there_f1(found: Found, absent: str) -> float:
 
 
 def _by_kind(by_kind: Found) -> list[str]:
-    """How rightly each kind is named in photographs."""
+    """Return how rightly each kind is named in photographs."""
     if not by_kind:
         return []
     lines = [
@@ -164,7 +164,7 @@ def _limits(found: Measurement) -> list[str]:
 
 
 def abilities_of(found: Measurement) -> dict[str, object]:
-    """The content of `abilities.json`."""
+    """Return the content of `abilities.json`."""
     return abilities(
         found.conditions["main"], found.views, found.conditions.get("photographs"), learnt(found.by_kind)
     )

@@ -27,11 +27,16 @@ VOCABULARY = 1024  # sentencepiece pieces
 SYMBOLS = ("\n", "###", "<p>", "</p>", "[0.", ",0.", ";0.", "[", "]", ";")
 
 
-def nano_config(vocabulary: int = VOCABULARY, view: int = VIEW) -> SphinxConfig:
-    """The configuration of `sphinx-nano`: SPHINX-1k's structure at 10.6 million parameters.
+def nano_config(
+    vocabulary: int = VOCABULARY, view: int = VIEW, *, crops_per_side: int = 2, skip_tokens: int = 0
+) -> SphinxConfig:
+    """Return the configuration of `sphinx-nano`: SPHINX-1k's structure at 10.6 million parameters.
 
     Args:
         view: pixels, side of one view: a run may begin with smaller ones, which cost less (see growth.py).
+        crops_per_side: 2 as trained. 3 gives SPHINX-X's nine crops, of which a wide or tall picture leaves
+            some empty; with 2 x 2 every crop holds something of the picture.
+        skip_tokens: that stand for an empty crop, in place of its own tokens.
     """
     return SphinxConfig(
         text_config=LlamaConfig(
@@ -70,10 +75,11 @@ def nano_config(vocabulary: int = VOCABULARY, view: int = VIEW) -> SphinxConfig:
             hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
         ).to_dict(),
         num_query_tokens=8,
-        image_size=2 * view,
+        image_size=crops_per_side * view,
         view_size=view,
         convnext_size=view,
-        crops_per_side=2,
+        crops_per_side=crops_per_side,
+        skip_tokens=skip_tokens,
     )  # fmt: skip
 
 

@@ -57,7 +57,7 @@ class Nano(nn.Module):
         return self.model.model.split_views((pixels.float() - mean) / std, views)
 
     def chosen_views(self, pixels: Tensor, chosen: Tensor) -> dict[str, Tensor]:
-        """One view of each square, as `views` makes it: 0 is the global one, 1 .. the sub-images by row.
+        """Cut one view of each square, as `views` does: 0 is the global one, 1 .. the sub-images by row.
 
         Args: pixels uint8 (B, 3, S, S); chosen (B,).
         """
@@ -132,7 +132,7 @@ class Nano(nn.Module):
         return loss, right, read.hidden_states[PLACED_AFTER][:, 1:shown]
 
     def forward(self, batch: dict[str, Any]) -> tuple[Tensor, dict[str, float]]:
-        """The loss of a batch and figures to watch."""
+        """Return the loss of a batch and figures to watch."""
         figures: dict[str, float] = {}
         if "pixels" not in batch:
             loss, right, _ = self.language_loss(None, batch["rows"])

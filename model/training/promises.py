@@ -83,5 +83,5 @@ INVENTED = (
 
 
 def figure(found: Found, promise: Promise) -> float:
-    """The headline of an ability; 0 where it was not measured."""
+    """Return the headline of an ability; 0 where it was not measured."""
     return found.get(promise.topic, {}).get(promise.figure, 0.0)

@@ -62,7 +62,7 @@ def fits(
     pattern: str | None = None,
     action: str | None = None,
 ) -> bool:
-    """Whether the thing might be called so; what the truth leaves open (None) might be anything."""
+    """Return whether the thing might be called so; what the truth leaves open (None) might be anything."""
     return (
         kind in (None, thing.kind)
         and (None in (colour, thing.colour) or colour == thing.colour)
@@ -84,12 +84,12 @@ class QuestionGenerator:
     # What is where
 
     def box(self, box: XYXY) -> Box:
-        """Picture pixels -> 0..1 of the padded square."""
+        """Turn picture pixels into 0..1 of the padded square."""
         x1, y1, x2, y2 = to_square(box, self.truth.size_wh)
         return (x1, y1, x2, y2)
 
     def jitter_box(self, box: Box) -> Box:
-        """A box as it comes from a visitor or from an earlier reply: in training sometimes a little off."""
+        """Return a box as it comes from a visitor or an earlier reply: in training sometimes a little off."""
         if not self.varied or self.rng.random() < 0.5:
             return box
         reach = SHAKE * (box[2] - box[0]), SHAKE * (box[3] - box[1])
@@ -103,7 +103,7 @@ class QuestionGenerator:
         return ((x1 + x2) / 2, (y1 + y2) / 2)
 
     def reading_order(self, boxes: Sequence[XYXY]) -> list[int]:
-        """Indices of the boxes from top to bottom; what starts at about one height, left to right."""
+        """Order boxes by index from top to bottom; what starts at about one height, left to right."""
         left, line = sorted(range(len(boxes)), key=lambda i: boxes[i][1]), []
         order: list[int] = []
         for i in left:
@@ -116,7 +116,7 @@ class QuestionGenerator:
     # What is said
 
     def pick(self, wordings: Sequence[str], **places: str) -> str:
-        """One wording with its places filled; the first where evaluation asks."""
+        """Return one wording with its places filled; the first where evaluation asks."""
         chosen = (
             wordings[0] if not self.varied or self.rng.random() < MAIN_SHARE else self.rng.choice(wordings)
         )
@@ -131,14 +131,14 @@ class QuestionGenerator:
         return sorted(self.rng.sample(range(1, MOST_MARKS + 1), count))
 
     def loosen(self, question: str) -> str:
-        """The question as visitors type it: in training sometimes without capital or question mark."""
+        """Return the question as visitors type it: in training sometimes without capital or question mark."""
         if not self.varied or self.rng.random() >= LOOSE_SHARE:
             return question
         loose = question[0].lower() + question[1:] if self.rng.random() < 0.7 else question
         return loose.rstrip("?.") if self.rng.random() < 0.7 else loose
 
     def words(self, topic: str, question: str, short: str, sentence: str) -> QA:
-        """A question in free words, with its short answer or (in training, sometimes) its sentence."""
+        """Return a question in free words, with its short answer or (in training, sometimes) its sentence."""
         question = self.loosen(question)
         if not self.varied or self.rng.random() < SHORT_SHARE:
             return QA("short", PROMPTS["short"].fill(question=question), short, topic)
@@ -154,7 +154,7 @@ class QuestionGenerator:
         wording: str | None = None,
         **places: object,
     ) -> QA:
-        """A task-specific message with the reply its ability writes."""
+        """Return a task-specific message with the reply its ability writes."""
         row = PROMPTS[ability]
         if wording is None and self.varied and row.wordings and self.rng.random() >= MAIN_SHARE:
             wording = self.rng.choice(row.wordings)
@@ -163,12 +163,12 @@ class QuestionGenerator:
     # Which things can be named without doubt
 
     def told_whole(self, kind: str) -> bool:
-        """Whether every thing of that kind is among the things: always in a drawn scene."""
+        """Return whether every thing of that kind is among the things: always in a drawn scene."""
         known = self.truth.known is None or kind in self.truth.known
         return known and all(other != kind for other, _ in self.truth.ignored)
 
     def some_kind(self) -> str | None:
-        """A kind that may be called absent where it is not there; None where no label tells one whole."""
+        """Choose a kind that may be called absent; None where the labels tell no kind whole."""
         if self.truth.known is not None:
             kinds = [kind for kind in self.truth.known if self.told_whole(kind)]
             return self.rng.choice(kinds) if kinds else None
@@ -177,16 +177,16 @@ class QuestionGenerator:
         return self.rng.choice((*THING_KINDS, "person"))
 
     def plain_phrase(self, thing: Thing) -> str:
-        """What a thing is called by itself: its phrase, without left or right where it is photographed."""
+        """Return what a thing is called: its phrase, without left or right where it is photographed."""
         return phrase(thing.kind, colour=thing.colour) if self.is_photo else thing.phrase
 
     def one(self, **looks: str | None) -> Thing | None:
-        """The only thing that fits, if it is seen well."""
+        """Return the only thing that fits, if it is seen well."""
         fitting = [thing for thing in self.things if fits(thing, **looks)]
         return fitting[0] if len(fitting) == 1 and fitting[0].visible >= SEEN else None
 
     def names(self, thing: Thing, *, without: str = "") -> list[str]:
-        """Phrases that fit this thing and no other, shortest first; `without` the attribute asked for."""
+        """Return phrases that fit this thing alone, shortest first; `without` the attribute asked for."""
         found = []
         if self.is_photo:
             index = next(i for i, other in enumerate(self.truth.things) if other is thing)
@@ -213,7 +213,7 @@ class QuestionGenerator:
         return list(dict.fromkeys(found))
 
     def name(self, thing: Thing, *, without: str = "") -> str | None:
-        """One phrase that fits this thing only: mostly the shortest, in training any."""
+        """Return one phrase that fits this thing only: mostly the shortest, in training any."""
         found = self.names(thing, without=without)
         if not without and not self.is_photo and self.only_one(thing):
             found.append(thing.phrase)
@@ -222,7 +222,7 @@ class QuestionGenerator:
         return self.rng.choice(found) if self.varied or not without else found[0]
 
     def only_one(self, thing: Thing) -> bool:
-        """Whether the world's phrase for it fits nothing else, a broken one of its kind included."""
+        """Return whether the world's phrase for it fits nothing else, a broken one of its kind included."""
         alike = [other for other in self.things if (other.kind, other.colour) == (thing.kind, thing.colour)]
         return all(
             other is thing or (other.phrase != thing.phrase and (thing.damaged or not other.damaged))
@@ -232,14 +232,14 @@ class QuestionGenerator:
     def any_named(
         self, *, without: str = "", among: Callable[[Thing], bool] = lambda _: True
     ) -> tuple[Thing, str] | None:
-        """A thing seen well and a phrase for it alone."""
+        """Return a thing seen well and a phrase for it alone."""
         for thing in self.rng.sample(self.seen, len(self.seen)):
             if among(thing) and (name := self.name(thing, without=without)):
                 return thing, name
         return None
 
     def absent(self, *, near: bool = False, bare: bool = False) -> tuple[str, str] | None:
-        """A phrase that fits nothing here, and its kind.
+        """Return a phrase that fits nothing here, and its kind.
 
         `near`: one word away from a thing that is here; `bare`: the kind and no more, as people mostly ask.
 
@@ -280,7 +280,7 @@ class QuestionGenerator:
         return None
 
     def some_looks(self, thing: Thing) -> dict[str, str | None]:
-        """The colour of a thing and sometimes more of what it looks like, as phrases say it."""
+        """Return the colour of a thing and sometimes more of what it looks like, as phrases say it."""
         use = ["colour", *(name for name in ("size", "pattern", "action") if self.rng.random() < 0.25)]
         if thing.kind == "person":
             use = [name for name in use if name not in ("size", "pattern")]
@@ -288,7 +288,7 @@ class QuestionGenerator:
         return {name: value for name, value in looks.items() if value not in (None, "plain")}
 
     def apart(self) -> tuple[Thing, str, Thing, str, str, str] | None:
-        """Two things on clearly different sides: thing, name, other, its name, relation, opposite."""
+        """Return two things on clearly different sides: thing, name, other, its name, relation, opposite."""
         things, sides = self.truth.things, [held for held in self.truth.relations if held[1] in INVERSE]
         for i, relation, j in self.rng.sample(sides, min(len(sides), 6)):
             opposite = INVERSE[relation]
@@ -302,7 +302,7 @@ class QuestionGenerator:
         return None
 
     def empty_place(self) -> Box | None:
-        """A box of the picture with nothing of the truth in it."""
+        """Return a box of the picture with nothing of the truth in it."""
         width, height = self.truth.size_wh
         taken = [
             item.box
@@ -318,7 +318,7 @@ class QuestionGenerator:
 
 
 def element_name(element: Element) -> str:
-    """What a visitor would call it: "search button"."""
+    """Return what a visitor would call it: "search button"."""
     return element.label if element.label.endswith(element.kind) else f"{element.label} {element.kind}"
 
 
@@ -331,7 +331,7 @@ def middle(box: XYXY) -> Point:
 
 
 def lies_on(thing: Thing, x: float, y: float) -> bool:
-    """Whether a pixel lies in one of the thing's polygons (even-odd rule)."""
+    """Return whether a pixel lies in one of the thing's polygons (even-odd rule)."""
     for polygon in thing.outline:
         inside = False
         for (ax, ay), (bx, by) in zip(polygon, (*polygon[1:], polygon[0])):

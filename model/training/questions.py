@@ -23,7 +23,7 @@ AGAIN = 0.5  # a topic's weight after each question of it about the same picture
 
 
 def eval_question(truth: Truth, rng: random.Random, topic: str) -> QA | None:
-    """One question of `topic` in its first wording, as evaluation asks it; None where the picture has none.
+    """Ask one question of `topic` in its first wording, as evaluation does; None where there is none.
 
     Raises:
         KeyError: no such topic (they are the keys of TOPICS).
@@ -32,7 +32,7 @@ def eval_question(truth: Truth, rng: random.Random, topic: str) -> QA | None:
 
 
 def questions(truth: Truth, rng: random.Random, *, per_picture: int) -> list[QA]:
-    """Up to `per_picture` different questions about a picture, topics drawn by their weight."""
+    """Return up to `per_picture` different questions about a picture, topics drawn by their weight."""
     generator = QuestionGenerator(truth, rng, varied=True)
     weights = {topic: weight for topic, (_, weight) in TOPICS.items()}
     if not generator.things:

@@ -90,7 +90,7 @@ def _palette(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def _shape(rng: np.random.Generator) -> np.ndarray:
-    """An outline in -1..1, float (N, 2)."""
+    """Return an outline in -1..1, float (N, 2)."""
     kind = rng.integers(6)
     if kind == 0:  # ellipse to rounded box
         t = np.linspace(0, 2 * np.pi, 40, endpoint=False)
@@ -124,7 +124,7 @@ def _shape(rng: np.random.Generator) -> np.ndarray:
 
 
 def _limb(rng: np.random.Generator) -> np.ndarray:
-    """A bent stroke of changing width as an outline, float (N, 2), about -1..1."""
+    """Return a bent stroke of changing width as an outline, float (N, 2), about -1..1."""
     knots = np.cumsum(rng.normal(0, 0.6, (4, 2)) + rng.normal(0, 0.8, 2), 0)
     t = np.linspace(0, 3, 18)
     spine = np.stack([np.interp(t, range(4), knots[:, i]) for i in (0, 1)], 1)
@@ -150,26 +150,16 @@ def _place(
 
 
 def _fixed(points: np.ndarray) -> np.ndarray:
-    """Points as cv2 wants them with shift=3."""
+    """Return points as cv2 wants them with shift=3."""
     return np.round(points * 8).astype(np.int32)
 
 
 def _texture(rng: np.random.Generator, h: int, w: int, flat: float) -> np.ndarray:
-    """A surface, float32 (h, w, 3) in 0..255; with probability `flat` of one colour."""
-    fields, leaves = _bank()
+    """Return a surface, float32 (h, w, 3) in 0..255; with probability `flat` of one colour."""
     draw = rng.random()
     colours = _palette(rng, 4).astype(np.float32)
     if draw < flat:
         return np.broadcast_to(colours[0], (h, w, 3)).copy()
-
-    def field() -> np.ndarray:
-        plane = fields[rng.integers(FIELDS)]
-        zoom = 2 ** rng.uniform(-1.0, 1.5)
-        ch, cw = min(BANK_SIDE, max(2, int(h / zoom))), min(BANK_SIDE, max(2, int(w / zoom)))
-        y, x = rng.integers(BANK_SIDE - ch + 1), rng.integers(BANK_SIDE - cw + 1)
-        cut = plane[y : y + ch, x : x + cw]
-        return cv2.resize(cut.T if rng.random() < 0.5 else cut, (w, h), interpolation=cv2.INTER_LINEAR)
-
     kind = rng.choice(8, p=(0.15, 0.2, 0.17, 0.1, 0.08, 0.08, 0.16, 0.06))
     if kind == 0:  # gradient
         angle = rng.uniform(0, 2 * np.pi)
@@ -177,44 +167,59 @@ def _texture(rng: np.random.Generator, h: int, w: int, flat: float) -> np.ndarra
         ramp = ((ramp / 1.42 + 1) / 2).astype(np.float32)[..., None]
         return colours[0] * ramp + colours[1] * (1 - ramp)
     if kind == 1:  # two colours mixed by noise, softly or not
-        mix = field()
+        mix = _field(rng, h, w)
         if rng.random() < 0.4:
             mix = np.clip((mix - rng.uniform(0.3, 0.7)) * rng.uniform(2, 12) + 0.5, 0, 1)
         return colours[0] * mix[..., None] + colours[1] * (1 - mix[..., None])
     if kind == 2:  # a colour ramp through noise
-        mix = field() * 3
+        mix = _field(rng, h, w) * 3
         low = np.minimum(mix.astype(int), 2)
         part = (mix - low)[..., None]
         return (colours[low] * (1 - part) + colours[low + 1] * part).astype(np.float32)
-    if kind in (3, 4, 5):  # stripes, checks, dots, straight or warped
-        angle, period = rng.uniform(0, np.pi), rng.uniform(5, 40)
-        x, y = np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32))
-        u = (np.cos(angle) * x + np.sin(angle) * y) / period
-        v = (-np.sin(angle) * x + np.cos(angle) * y) / period
-        if rng.random() < 0.5:
-            u = u + field() * rng.uniform(0.3, 2)
-        if kind == 3:
-            on = (u % 1) < rng.uniform(0.2, 0.8)
-        elif kind == 4:
-            on = ((u % 2) < 1) ^ ((v % 2) < 1)
-        else:
-            on = ((u % 1 - 0.5) ** 2 + (v % 1 - 0.5) ** 2) < rng.uniform(0.03, 0.16)
-        return np.where(on[..., None], colours[0], colours[1])
-    if kind == 6:  # dead leaves
-        leaf = leaves[rng.integers(LEAVES)]
-        zoom = 2 ** rng.uniform(-0.7, 1.2)
-        ch, cw = min(BANK_SIDE, max(2, int(h / zoom))), min(BANK_SIDE, max(2, int(w / zoom)))
-        y, x = rng.integers(BANK_SIDE - ch + 1), rng.integers(BANK_SIDE - cw + 1)
-        cut = cv2.resize(leaf[y : y + ch, x : x + cw], (w, h), interpolation=cv2.INTER_AREA).astype(
-            np.float32
-        )
-        turned = cut[..., rng.permutation(3)]
-        mean = turned.mean((0, 1))
-        return np.clip(
-            (turned - mean) * rng.uniform(0.3, 1.1) + (mean if rng.random() < 0.4 else colours[0]), 0, 255
-        )
+    if kind in (3, 4, 5):
+        return np.where(_figured(rng, h, w, kind)[..., None], colours[0], colours[1])
+    if kind == 6:
+        return _dead_leaves(rng, h, w, colours[0])
     grain = rng.normal(0, rng.uniform(8, 40), (h, w, 1)).astype(np.float32)  # speckle
     return np.clip(colours[0] + grain, 0, 255)
+
+
+def _field(rng: np.random.Generator, h: int, w: int) -> np.ndarray:
+    """Smooth noise, float32 (h, w) in 0..1."""
+    field = _bank()[0][rng.integers(FIELDS)]
+    zoom = 2 ** rng.uniform(-1.0, 1.5)
+    ch, cw = min(BANK_SIDE, max(2, int(h / zoom))), min(BANK_SIDE, max(2, int(w / zoom)))
+    y, x = rng.integers(BANK_SIDE - ch + 1), rng.integers(BANK_SIDE - cw + 1)
+    crop = field[y : y + ch, x : x + cw]
+    return cv2.resize(crop.T if rng.random() < 0.5 else crop, (w, h), interpolation=cv2.INTER_LINEAR)
+
+
+def _figured(rng: np.random.Generator, h: int, w: int, kind: int) -> np.ndarray:
+    """Stripes (3), checks (4) or dots (5), straight or warped: bool (h, w)."""
+    angle, period = rng.uniform(0, np.pi), rng.uniform(5, 40)
+    x, y = np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32))
+    u = (np.cos(angle) * x + np.sin(angle) * y) / period
+    v = (-np.sin(angle) * x + np.cos(angle) * y) / period
+    if rng.random() < 0.5:
+        u = u + _field(rng, h, w) * rng.uniform(0.3, 2)
+    if kind == 3:
+        return (u % 1) < rng.uniform(0.2, 0.8)
+    if kind == 4:
+        return ((u % 2) < 1) ^ ((v % 2) < 1)
+    return ((u % 1 - 0.5) ** 2 + (v % 1 - 0.5) ** 2) < rng.uniform(0.03, 0.16)
+
+
+def _dead_leaves(rng: np.random.Generator, h: int, w: int, colour: np.ndarray) -> np.ndarray:
+    """Discs that lie over one another, around a colour or their own mean: float32 (h, w, 3)."""
+    leaf = _bank()[1][rng.integers(LEAVES)]
+    zoom = 2 ** rng.uniform(-0.7, 1.2)
+    ch, cw = min(BANK_SIDE, max(2, int(h / zoom))), min(BANK_SIDE, max(2, int(w / zoom)))
+    y, x = rng.integers(BANK_SIDE - ch + 1), rng.integers(BANK_SIDE - cw + 1)
+    crop = cv2.resize(leaf[y : y + ch, x : x + cw], (w, h), interpolation=cv2.INTER_AREA).astype(np.float32)
+    turned = crop[..., rng.permutation(3)]
+    mean = turned.mean((0, 1))
+    contrast = rng.uniform(0.3, 1.1)
+    return np.clip((turned - mean) * contrast + (mean if rng.random() < 0.4 else colour), 0, 255)
 
 
 class _Canvas:
@@ -297,35 +302,7 @@ def _thing(canvas: _Canvas, number: int | None, centre: np.ndarray, radius: floa
     upright = bool(rng.random() < 0.5)
     squash = rng.uniform(0.35, 1) if rng.random() < 0.7 else 1.0
     radii = (radius * squash, radius) if rng.random() < 0.6 else (radius, radius * squash)
-
-    outlines: list[list[np.ndarray]] = []
-    kind = rng.random()
-    if kind < 0.42:  # one piece
-        outlines.append([_place(_shape(rng), centre, radii, rng, upright)])
-        if rng.random() < 0.08:  # with a hole
-            outlines[0].append((outlines[0][0] - centre) * rng.uniform(0.3, 0.7) + centre)
-    elif kind < 0.5:
-        outlines.append([_place(_limb(rng), centre, (radius, radius), rng)])
-    else:  # a body with parts on it and around it
-        small = 0.62
-        pieces = int(rng.integers(1, 6))
-        body = [_place(_shape(rng), centre, (radii[0] * small, radii[1] * small), rng, upright)]
-        around: list[list[np.ndarray]] = []
-        twins = rng.random() < 0.5  # legs, ears, wheels come in pairs
-        while len(around) < pieces:
-            angle = rng.uniform(0, 2 * np.pi)
-            reach = rng.uniform(0.35, 0.95)
-            size = radius * rng.uniform(0.12, 0.45)
-            long = rng.random() < 0.4
-            shape = _limb(rng) if long else _shape(rng)
-            sizes = (size * 1.5, size * 1.5) if long else (size, size * rng.uniform(0.5, 1.2))
-            ahead = _place(shape, np.zeros(2), sizes, rng, upright)
-            offset = np.array([math.cos(angle) * radii[0], math.sin(angle) * radii[1]]) * reach * 0.75
-            around.append([ahead + centre + offset])
-            if twins:
-                around.append([ahead * (-1, 1) + centre + offset * (-1, 1)])
-        split = int(rng.integers(0, len(around) + 1))
-        outlines = [*around[:split], body, *around[split:]]
+    outlines = _outlines(rng, centre, radius, radii, upright)
 
     whole = np.zeros((SIDE, SIDE), np.uint8)
     planes = [canvas.alpha(outline) for outline in outlines]
@@ -347,14 +324,8 @@ def _thing(canvas: _Canvas, number: int | None, centre: np.ndarray, radius: floa
         x, y, w, h = cv2.boundingRect(plane)
         surface = shared[y : y + h, x : x + w] if shared is not None and rng.random() < 0.75 else None
         canvas.paint(plane, surface, thing=number, softness=softness, shading=shading)
-        if rng.random() < 0.35 and w > 10 and h > 10:  # details that are no parts of their own
-            detail = np.zeros_like(plane)
-            for _ in range(int(rng.integers(1, 6))):
-                spot = np.array([rng.uniform(x, x + w), rng.uniform(y, y + h)])
-                size = rng.uniform(0.05, 0.3) * min(w, h)
-                outline = _place(_shape(rng), spot, (size, size * rng.uniform(0.3, 1)), rng, upright)
-                cv2.fillPoly(detail, [_fixed(outline)], (255,), cv2.LINE_AA, 3)
-            canvas.paint(np.minimum(detail, plane), None, thing=0, softness=softness, shading=0)
+        if rng.random() < 0.35 and w > 10 and h > 10:
+            canvas.paint(_details(rng, plane, upright), None, thing=0, softness=softness, shading=0)
         if contour is not None and index < len(planes) - 1 and rng.random() < 0.5:
             edge = np.zeros_like(plane)
             cv2.polylines(edge, [_fixed(o) for o in outlines[index]], True, (255,), 1, cv2.LINE_AA, 3)
@@ -362,8 +333,53 @@ def _thing(canvas: _Canvas, number: int | None, centre: np.ndarray, radius: floa
             canvas.paint(np.minimum(edge, plane), line, thing=0, softness=0, shading=0)
 
 
+def _outlines(
+    rng: np.random.Generator, centre: np.ndarray, radius: float, radii: tuple[float, float], upright: bool
+) -> list[list[np.ndarray]]:
+    """Return the outlines of a thing's parts, the back one first: a shape, a stroke, or a body with parts."""
+    kind = rng.random()
+    if kind < 0.42:  # one piece
+        outline = [_place(_shape(rng), centre, radii, rng, upright)]
+        if rng.random() < 0.08:  # with a hole
+            outline.append((outline[0] - centre) * rng.uniform(0.3, 0.7) + centre)
+        return [outline]
+    if kind < 0.5:
+        return [[_place(_limb(rng), centre, (radius, radius), rng)]]
+    small = 0.62
+    pieces = int(rng.integers(1, 6))
+    body = [_place(_shape(rng), centre, (radii[0] * small, radii[1] * small), rng, upright)]
+    around: list[list[np.ndarray]] = []
+    twins = rng.random() < 0.5  # legs, ears, wheels come in pairs
+    while len(around) < pieces:
+        angle = rng.uniform(0, 2 * np.pi)
+        reach = rng.uniform(0.35, 0.95)
+        size = radius * rng.uniform(0.12, 0.45)
+        long = rng.random() < 0.4
+        shape = _limb(rng) if long else _shape(rng)
+        sizes = (size * 1.5, size * 1.5) if long else (size, size * rng.uniform(0.5, 1.2))
+        ahead = _place(shape, np.zeros(2), sizes, rng, upright)
+        offset = np.array([math.cos(angle) * radii[0], math.sin(angle) * radii[1]]) * reach * 0.75
+        around.append([ahead + centre + offset])
+        if twins:
+            around.append([ahead * (-1, 1) + centre + offset * (-1, 1)])
+    split = int(rng.integers(0, len(around) + 1))
+    return [*around[:split], body, *around[split:]]
+
+
+def _details(rng: np.random.Generator, plane: np.ndarray, upright: bool) -> np.ndarray:
+    """Alpha of details on a part, which are no parts of their own."""
+    x, y, w, h = cv2.boundingRect(plane)
+    detail = np.zeros_like(plane)
+    for _ in range(int(rng.integers(1, 6))):
+        spot = np.array([rng.uniform(x, x + w), rng.uniform(y, y + h)])
+        size = rng.uniform(0.05, 0.3) * min(w, h)
+        outline = _place(_shape(rng), spot, (size, size * rng.uniform(0.3, 1)), rng, upright)
+        cv2.fillPoly(detail, [_fixed(outline)], (255,), cv2.LINE_AA, 3)
+    return np.minimum(detail, plane)
+
+
 def collage(seed: int) -> Sample:
-    """The collage of that number, SIDE x SIDE; the same number always gives the same picture."""
+    """Return the collage of that number, SIDE x SIDE; the same number always gives the same picture."""
     rng = np.random.default_rng((1, seed))
     flat = float(rng.choice([0.05, 0.3, 0.75]))
     canvas = _Canvas(rng, flat)
@@ -406,7 +422,7 @@ def _photograph(colour: np.ndarray, rng: np.random.Generator, flat: float) -> np
 
 
 def world(seed: int) -> Sample:
-    """A picture of the illustrated world with things in it, SIDE x SIDE; parts and things are the same."""
+    """Draw a picture of the illustrated world, SIDE x SIDE; parts and things are the same."""
     kinds = [kind for kind in illustrated.KINDS if kind not in THINGLESS]
     number = illustrated.TRAINING_SEEDS[seed]
     image, truth = illustrated.draw(number, kind=kinds[seed % len(kinds)], size_wh=(SIDE, SIDE))

@@ -61,7 +61,7 @@ class Question:
 
 
 def scenes(count: int, seed: int = FIRST_SEED) -> Iterator[Question]:
-    """The things of `count` fresh scenes of the illustrated world, from a seed on."""
+    """Yield the things of `count` fresh scenes of the illustrated world, from a seed on."""
     while count:
         pixels, truth = world.draw(seed)
         seed += 1
@@ -78,7 +78,7 @@ def scenes(count: int, seed: int = FIRST_SEED) -> Iterator[Question]:
 
 
 def photos(folder: Path, count: int) -> Iterator[Question]:
-    """The objects of the first `count` photographs; of a labelled folder those kept back ("val")."""
+    """Yield the objects of the first `count` photographs; of a labelled folder those kept back ("val")."""
     if (folder / "labels.jsonl").exists():
         library = load_photos(folder, "val")
         for photo, pixels in zip(library.photos[:count], library.pixels, strict=False):
@@ -104,20 +104,20 @@ def iou(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def deepest(plane: np.ndarray) -> tuple[int, int]:
-    """The pixel (x, y) farthest from a bool plane's edge."""
+    """Return the pixel (x, y) farthest from a bool plane's edge."""
     depth = cv2.distanceTransform(np.pad(plane, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
     at = int(depth.argmax())
     return at % plane.shape[1], at // plane.shape[1]
 
 
 def extent(plane: np.ndarray) -> tuple[int, int, int, int]:
-    """The tight box of a bool plane, xyxy."""
+    """Return the tight box of a bool plane, xyxy."""
     ys, xs = np.flatnonzero(plane.any(1)), np.flatnonzero(plane.any(0))
     return int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1
 
 
 def measure(outliner: Outliner, questions: Sequence[Question]) -> dict[str, float]:
-    """Mean IoUs over all objects, and milliseconds.
+    """Return mean IoUs over all objects, and milliseconds.
 
     box: the tight box. click: the deepest point, the candidate predicted best; click of 3: the truly best.
     clicks 2, 3: each further click goes to the deepest point of the larger error. box as mask: no segmenter.
@@ -158,7 +158,7 @@ def measure(outliner: Outliner, questions: Sequence[Question]) -> dict[str, floa
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m model.training.sam_evaluate", description="Measure a segmenter."
     )

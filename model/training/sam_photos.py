@@ -16,7 +16,7 @@ MOST_THINGS = 255  # numbers that a plane of uint8 has
 
 
 def outline_mask(thing: Labelled, size_wh: tuple[int, int]) -> np.ndarray:
-    """The pixels inside a thing's outline, uint8 (H, W), 0 or 1."""
+    """Return the pixels inside a thing's outline, uint8 (H, W), 0 or 1."""
     mask = np.zeros((size_wh[1], size_wh[0]), np.uint8)
     polygons = [np.round(np.array(polygon) * 8).astype(np.int32) for polygon in thing.outline]
     cv2.fillPoly(mask, polygons, (1,), cv2.LINE_8, 3)

@@ -42,18 +42,18 @@ def normal(answer: str) -> str:
 
 
 def exact_match(reply: str, answer: str) -> bool:
-    """Whether the short answers are the same."""
+    """Return whether the short answers are the same."""
     return normal(reply) == normal(answer)
 
 
 def says_yes(reply: str) -> bool | None:
-    """Whether a reply is a yes (True), a no (False) or neither, by its first word."""
+    """Return whether a reply is a yes (True), a no (False) or neither, by its first word."""
     first = re.match(r"\W*(yes|no)\b", reply, re.IGNORECASE)
     return None if first is None else first[1].lower() == "yes"
 
 
 def number(text: str) -> float | None:
-    """The number that a chart's cell or an answer is, without unit; None where it is none."""
+    """Return the number that a chart's cell or an answer is, without unit; None where it is none."""
     match = re.fullmatch(r"\s*[$€£]?\s*(-?\d+(?:[.,]\d+)?)\s*[%a-zA-Z$€£]*\s*", text)
     return float(match[1].replace(",", ".")) if match else None
 
@@ -64,7 +64,7 @@ def matches(
     same: Callable[[str, str], bool] = lambda a, b: a == b,
     threshold: float = HIT,
 ) -> int:
-    """How many of `given` find a partner of the same label and IoU >= threshold; best pairs first."""
+    """Return how many of `given` find a partner of the same label and IoU >= threshold; best pairs first."""
     pairs = sorted(
         (
             (iou(box, other), i, j)
@@ -108,7 +108,7 @@ def oks(given: Sequence[Joint], wanted: Sequence[Joint], area: float) -> float:
 
 
 def same_cell(given: str, wanted: str) -> bool:
-    """Whether a chart's cells agree: numbers within CHART_TOLERANCE, words but for case."""
+    """Return whether a chart's cells agree: numbers within CHART_TOLERANCE, words but for case."""
     a, b = number(given), number(wanted)
     if a is None or b is None:
         return normal(given) == normal(wanted)
@@ -133,7 +133,7 @@ def chart_values(given: Sequence[Sequence[str]], wanted: Sequence[Sequence[str]]
 
 
 def look(phrase: str) -> tuple[str | None, str]:
-    """Colour and kind: "small striped red ball" -> ("red", "ball"), "person in red" -> ("red", "person")."""
+    """Read colour and kind: "striped red ball" -> ("red", "ball"), "person in red" -> ("red", "person")."""
     words = phrase.lower().split()
     colour = next((word for word in words if word in COLOURS), None)
     if "person" in words:
@@ -142,7 +142,7 @@ def look(phrase: str) -> tuple[str | None, str]:
 
 
 def same_look(phrase: str, other: str) -> bool:
-    """Whether two phrases agree in colour and kind."""
+    """Return whether two phrases agree in colour and kind."""
     return look(phrase) == look(other)
 
 
@@ -168,7 +168,7 @@ def _counts(name: str, right: float, given: float, wanted: float) -> dict[str, f
 
 
 def score(qa: QA, reply: str) -> dict[str, float]:
-    """The figures of one reply, by the ability of its question.
+    """Return the figures of one reply, by the ability of its question.
 
     short, ask, caption, detail: exact (yes/no questions also: yes). locate, relation, detect, screen: boxed,
     none_right, exact_set, right/given/wanted, and iou and hit where one box is wanted. dense,
@@ -220,7 +220,7 @@ def score(qa: QA, reply: str) -> dict[str, float]:
 
 
 def best_constant_box(wanted: Sequence[Box]) -> dict[str, float]:
-    """What the one box would score ("iou", "hit") that does best, by mean IoU, on these very questions."""
+    """Return the scores ("iou", "hit") of the one box with the best mean IoU on these very questions."""
     edges = [i / 10 for i in range(11)]
     spans = [(a, b) for i, a in enumerate(edges) for b in edges[i + 1 :]]
     best = max(

@@ -1,30 +1,6 @@
-"""SPHINX's recipe, small: how `sphinx-nano` is trained, from nothing or from shipped weights.
+"""Train `sphinx-nano`, from nothing or from shipped weights: `python -m model.training sphinx --minutes 90`.
 
-The stages, in order, with the share of the time each gets:
-
-    language         the language model alone, on text about the world
-    encoders         the four encoders and the projections, on dense targets of single views (and, for the
-                     CLIP-like one, captions told apart, for the DINO-like one, self-distillation); the heads
-                     are dropped from what is shipped
-    one-real         captions and grounded captions on real-style pictures, language model unfrozen,
-                     text-only batches mixed in -> A
-    one-synthetic    the same on synthetic pictures, starting from A -> B;
-                     then the language models are mixed: theta = beta * A + (1 - beta) * B
-    two              every task with its own sentence, mostly one view, encoders left out at random
-    two-high         the same, mostly five views, now and then without the first, the whole picture's: left to
-                     itself the language model reads that one alone
-
-A run that starts from a checkpoint gives its time to the last of them; before it
-
-    heads            the dense heads, which no checkpoint ships, learn to read its encoders, so that what they
-                     ask for at first does not spoil these
-
-In stages one and two the language model's early states at the picture are asked where things lie, too.
-
-Knows the stages, the mixture and the rates of each; leaves losses to network.py, batches to data.py and
-optimisers to loop.py.
-
-    python -m model.training sphinx --minutes 90
+Runs the stages of `recipe`; leaves losses to `network`, batches to `data` and optimisers to `loop`.
 """
 
 from __future__ import annotations
@@ -53,12 +29,13 @@ from model import (
 )
 from model.training.attention import use_quick_attention
 from model.training.convolution import quick_depthwise
-from model.training.data import CAPTIONS, Batches, DataMixture, corpus, worker_setup
+from model.training.data import Batches, corpus, worker_setup
 from model.training.growth import grow
 from model.training.loop import SAVE_EVERY, Clock, Curve, Optimizers, progress_bar, save_state
 from model.training.nano import VIEW, nano_config, train_tokenizer
 from model.training.network import Nano
 from model.training.photos import PhotoSource, load_photos
+from model.training.recipe import RECIPES, STAGE_NAMES, Plan, Stage
 
 log = logging.getLogger(__name__)
 
@@ -66,101 +43,9 @@ BETA = 0.3  # theta = BETA * A (real-style) + (1 - BETA) * B (synthetic)
 BATCH_LIMIT = 1000  # pictures of a batch at most
 CURVE_EVERY = 10  # steps between points of a curve
 CORPUS = 1500  # pictures whose conversations the tokenizer is trained on
-SPARE_SEEDS = 200_000  # pictures between the stages' first seeds
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    name: str
-    share: float  # of the run's time
-    mixture: DataMixture
-    vision_rate: float  # peak learning rates
-    language_rate: float
-    first: int  # number of the stage's first picture
-
-
-STAGES = (
-    Stage("language", 0.04, DataMixture(24, text_every=1, per_picture=12), 0.0, 3e-3, 0),
-    Stage("heads", 0.0, DataMixture(64, dense_only=True), 0.0, 0.0, SPARE_SEEDS),
-    Stage("encoders", 0.34, DataMixture(64, dense_only=True, photographs=0.75), 2e-3, 0.0, 0),
-    Stage(
-        "one-real", 0.05, DataMixture(16, "real", CAPTIONS, 10, single_view=0.9), 1e-3, 2e-3, 2 * SPARE_SEEDS
-    ),
-    Stage(
-        "one-synthetic",
-        0.03,
-        DataMixture(16, "synthetic", CAPTIONS, 10, single_view=0.9),
-        7e-4,
-        1.5e-3,
-        3 * SPARE_SEEDS,
-    ),
-    Stage("two", 0.24, DataMixture(24, text_every=24, single_view=1.0), 1e-3, 2e-3, 4 * SPARE_SEEDS),
-    Stage(
-        "two-high",
-        0.3,
-        DataMixture(24, text_every=24, single_view=0.4, blind=0.33),
-        1e-3,
-        2e-3,
-        9 * SPARE_SEEDS // 2,
-    ),
-)
-# Of the peak learning rates, in a run that starts from a checkpoint: at 0.7 a run's loss rose from .24 to .32
-# and was back after four fifths of its time.
-WARM_RATE = 0.45
-# The encoders have settled by then: at the same share they tell a body's joints with mean OKS .49 instead of
-# .77, a quarter into the run, and the language model reads what will not stay.
-WARM_VISION_RATE = 0.3
-# Of the dense heads, in every stage: what they are wrong about, the encoders are blamed for.
+# Learning rate of the dense heads in every stage. It is high, so that the loss of the dense targets comes
+# from what the encoders do not tell, and not from heads that have not yet learnt to read them.
 HEADS_RATE = 2e-3
-SEED_STRIDE = 37_000  # pictures by which a run's --seed moves every stage's first one
-# The encoders alone, with nobody reading them: they have photographs to learn.
-WARM_ENCODERS_RATE = 0.5
-WARM_SHARES = {
-    "heads": 0.04,
-    "encoders": 0.36,
-    "two": 0.4,
-    "two-high": 0.2,
-}  # of a run that starts from a checkpoint
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a run does; kept with its state, so that it is resumed as it was begun."""
-
-    minutes: float
-    steps: int | None = None  # a stage, instead of minutes
-    warm: bool = False  # starts from weights, not from nothing
-    only: tuple[str, ...] | None = None  # names of the stages that are run
-    seed: int = 0
-    photos: str | None = None  # folder of labelled photographs, trained on beside the drawn world
-    view: int = VIEW  # pixels, side of one view
-
-    def stages(self) -> tuple[Stage, ...]:
-        """Every stage, with the share, rates and first picture it has in this run.
-
-        Raises:
-            ValueError: the stages that are named have no share of it.
-        """
-        stages = STAGES
-        if self.warm:
-            stages = tuple(
-                replace(
-                    stage, share=WARM_SHARES.get(stage.name, 0.0),
-                    vision_rate=stage.vision_rate
-                    * (WARM_ENCODERS_RATE if stage.name == "encoders" else WARM_VISION_RATE),
-                    language_rate=WARM_RATE * stage.language_rate,
-                    mixture=replace(stage.mixture, distilled=False),
-                )
-                for stage in stages
-            )  # fmt: skip
-        stages = tuple(replace(s, first=s.first + SEED_STRIDE * self.seed) for s in stages)
-        if self.only:
-            stages = tuple(replace(s, share=s.share if s.name in self.only else 0.0) for s in stages)
-            whole = sum(stage.share for stage in stages)
-            if not whole:
-                raise ValueError(f"this run gives no time to {', '.join(self.only)}")
-            stages = tuple(replace(s, share=s.share / whole) for s in stages)
-        return stages
 
 
 @dataclass(slots=True)
@@ -219,55 +104,18 @@ class Run:
                 value.lerp_(real[name].to(value), BETA)
 
     def _stage(self, number: int, stage: Stage, resumed: dict[str, Any] | None) -> None:
-        core = self.nano.model.model
-        vision = [module for name, module in core.named_children() if name != "language_model"]
-        parts: list[tuple[nn.Module, float]] = []
-        if stage.language_rate:
-            parts += [
-                (core.language_model, stage.language_rate),
-                (self.nano.model.lm_head, stage.language_rate),
-            ]
-        if stage.vision_rate:
-            parts += [(module, stage.vision_rate) for module in vision]
-        if stage.vision_rate or stage.mixture.dense_only:
-            dropped = (self.nano.heads, self.nano.caption, self.nano.picture, self.nano.distillation.head)
-            parts += [(module, HEADS_RATE) for module in dropped]
-        if stage.vision_rate and stage.language_rate:
-            parts.append((self.nano.placed, stage.language_rate))
-        for parameter in self.nano.parameters():
-            parameter.requires_grad_(False)
-        for module, _ in parts:
-            module.requires_grad_(True)
-        loose = nn.ParameterDict()
-        if stage.vision_rate:
-            for name, parameter in core.named_parameters(recurse=False):
-                parameter.requires_grad_(True)
-                loose[name] = parameter
-            parts.append((loose, stage.vision_rate))
-        optimizers = Optimizers(parts)
+        """Train one stage, saving now and then."""
+        optimizers = Optimizers(self._parts(stage))
         clock = Clock(self.plan.minutes * 60 * stage.share, self.plan.steps)
         if resumed and "optimizers" in resumed:
             optimizers.load_state_dict(resumed["optimizers"])
             clock.elapsed, clock.step = resumed["elapsed"], resumed["step"]
-        mixture = replace(stage.mixture, pictures=min(stage.mixture.pictures, BATCH_LIMIT))
-        batches = Batches(
-            mixture,
-            self.processor,
-            base=stage.first,
-            grid=core.config.grid_size,
-            photographs=self.photographs,
-        )
-        loader = DataLoader(
-            batches, batch_size=None, sampler=range(clock.step, 1 << 30), num_workers=self.workers,
-            prefetch_factor=4 if self.workers else None, worker_init_fn=worker_setup,
-            pin_memory=self.device.type == "cuda",
-        )  # fmt: skip
         curve = Curve(self.folder, stage.name, every=CURVE_EVERY, append=bool(resumed))
         saved = clock.elapsed
         self.nano.train()
         clock.start()
         with progress_bar(clock, stage.name) as bar:
-            for batch in loader:
+            for batch in self._loader(stage, clock.step):
                 if clock.progress >= 1:
                     break
                 batch = _to(batch, self.device)
@@ -290,6 +138,50 @@ class Run:
         self._save(number + 1, Clock(0), None)
         curve.draw()
 
+    def _parts(self, stage: Stage) -> list[tuple[nn.Module, float]]:
+        """Unfreeze what the stage trains; each module with its peak learning rate."""
+        core = self.nano.model.model
+        parts: list[tuple[nn.Module, float]] = []
+        if stage.language_rate:
+            parts += [
+                (core.language_model, stage.language_rate),
+                (self.nano.model.lm_head, stage.language_rate),
+            ]
+        if stage.vision_rate:
+            vision = [module for name, module in core.named_children() if name != "language_model"]
+            parts += [(module, stage.vision_rate) for module in vision]
+        if stage.vision_rate or stage.mixture.dense_only:
+            dropped = (self.nano.heads, self.nano.caption, self.nano.picture, self.nano.distillation.head)
+            parts += [(module, HEADS_RATE) for module in dropped]
+        if stage.vision_rate and stage.language_rate:
+            parts.append((self.nano.placed, stage.language_rate))
+        for parameter in self.nano.parameters():
+            parameter.requires_grad_(False)
+        for module, _ in parts:
+            module.requires_grad_(True)
+        if stage.vision_rate:
+            loose = nn.ParameterDict()
+            for name, parameter in core.named_parameters(recurse=False):
+                parameter.requires_grad_(True)
+                loose[name] = parameter
+            parts.append((loose, stage.vision_rate))
+        return parts
+
+    def _loader(self, stage: Stage, first: int) -> DataLoader[dict[str, Any]]:
+        """Return the stage's batches from number `first` on."""
+        batches = Batches(
+            replace(stage.mixture, pictures=min(stage.mixture.pictures, BATCH_LIMIT)),
+            self.processor,
+            base=stage.first,
+            grid=self.nano.model.model.config.grid_size,
+            photographs=self.photographs,
+        )
+        return DataLoader(
+            batches, batch_size=None, sampler=range(first, 1 << 30), num_workers=self.workers,
+            prefetch_factor=4 if self.workers else None, worker_init_fn=worker_setup,
+            pin_memory=self.device.type == "cuda",
+        )  # fmt: skip
+
     def _save(self, stage: int, clock: Clock, optimizers: Optimizers | None) -> None:
         state = {"stage": stage, "nano": self.nano.state_dict(), "plan": asdict(self.plan)}
         if optimizers:
@@ -310,62 +202,45 @@ def prepare_tokenizer(folder: Path) -> None:
         train_tokenizer(corpus(CORPUS), folder / "tokenizer.model")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns an exit status."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m model.training sphinx", description="Train sphinx-nano.")
-    parser.add_argument("--minutes", type=float, default=90.0, help="of training in all")
-    parser.add_argument("--steps", type=int, help="steps a stage, instead of --minutes")
-    parser.add_argument(
-        "--from", dest="start", type=Path,
+    add = parser.add_argument
+    add("--minutes", type=float, default=90.0, help="of training in all")
+    add("--steps", type=int, help="steps a stage, instead of --minutes")
+    add("--recipe", choices=list(RECIPES), default="two-stage", help="SPHINX's stages, or SPHINX-X's one")
+    add("--from", dest="start", type=Path,
         help="what to start from: a checkpoint such as assets/sphinx-nano, or an after-*.pt of a run,"
-        " which has the dense heads too",
-    )  # fmt: skip
-    parser.add_argument(
-        "--compile",
-        action="store_true",
-        help="compile the language model: quicker, needs a C++ compiler",
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help="go on as the run in --folder was begun, from where it stopped"
-    )
-    parser.add_argument(
-        "--export", type=Path, help="train nothing: write what --from names as a checkpoint to this folder"
-    )
-    parser.add_argument("--stages", nargs="+", choices=[stage.name for stage in STAGES], help="only these")
-    parser.add_argument(
-        "--photos", type=Path, help="a folder of labelled photographs (README), trained on beside the world"
-    )
-    parser.add_argument("--view", type=int, default=VIEW, help="pixels, side of one view; positions follow")
-    parser.add_argument("--folder", type=Path, default=Path("runs/sphinx"))
-    parser.add_argument("--device", default="auto")
-    parser.add_argument(
-        "--workers", type=int, help="processes that draw pictures; all cores beside a GPU, otherwise 1"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="other weights and other pictures")
+        " which has the dense heads too")  # fmt: skip
+    add("--compile", action="store_true", help="compile the language model: quicker, needs a C++ compiler")
+    add("--resume", action="store_true",
+        help="go on as the run in --folder was begun, from where it stopped")  # fmt: skip
+    add("--export", type=Path,
+        help="train nothing: write what --from names as a checkpoint to this folder")  # fmt: skip
+    add("--stages", nargs="+", choices=STAGE_NAMES, help="only these")
+    add("--photos", type=Path,
+        help="a folder of labelled photographs (README), trained on beside the world")  # fmt: skip
+    add("--view", type=int, default=VIEW, help="pixels, side of one view; positions follow")
+    add("--folder", type=Path, default=Path("runs/sphinx"))
+    add("--device", default="auto")
+    add("--workers", type=int, help="processes that draw pictures; all cores beside a GPU, otherwise 1")
+    add("--seed", type=int, default=0, help="other weights and other pictures")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return an exit status."""
+    parser = _parser()
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     found = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(found if arguments.device == "auto" else arguments.device)
     folder: Path = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
-    start: Path | None = arguments.start
+    start: Path | None = None if arguments.resume else arguments.start
     resumed = None
     if arguments.resume:
         resumed = torch.load(folder / "state.pt", weights_only=True, map_location="cpu")
-        plan = Plan(**resumed["plan"])
-        start = None
-    else:
-        only = tuple(arguments.stages) if arguments.stages else None
-        photos = str(arguments.photos) if arguments.photos else None
-        plan = Plan(
-            arguments.minutes,
-            arguments.steps,
-            start is not None,
-            only,
-            arguments.seed,
-            photos,
-            arguments.view,
-        )
+    plan = Plan(**resumed["plan"]) if resumed else _plan(arguments)
     try:
         plan.stages()
     except ValueError as error:
@@ -375,44 +250,69 @@ def main(argv: Sequence[str] | None = None) -> int:
         prepare_tokenizer(folder)
     elif (home := start.parent if start.is_file() else start) != folder:
         shutil.copy(home / "tokenizer.model", folder / "tokenizer.model")
-    model = SphinxForConditionalGeneration(new_config(folder, plan.view))
-    if start is not None and start.is_dir():
-        shipped = SphinxForConditionalGeneration.from_pretrained(start, dtype=torch.float32)
-        model.load_state_dict(grow(shipped.state_dict(), model.state_dict()))
-    model.set_attn_implementation("eager")
-    nano = Nano(model).to(device)
-    if resumed:
-        nano.load_state_dict(resumed["nano"])
-    elif start is not None and start.is_file():
-        weights = torch.load(start, weights_only=True, map_location="cpu")
-        nano.load(grow(weights.get("nano", weights), nano.state_dict()))
+    nano = _load(folder, plan, start, resumed).to(device)
     if device.type == "cpu":
         quick_depthwise(nano.model.model.convnext)
         use_quick_attention(nano.model.model.language_model)
     if arguments.compile:
         core = nano.model.model.language_model
         core.forward = torch.compile(core.forward, dynamic=False)
-    processor = new_processor(folder, model.config)
     workers = arguments.workers
     if workers is None:
         workers = max(1, (os.cpu_count() or 1) - 1) if device.type == "cuda" else 1
+    run = Run(folder, nano, new_processor(folder, nano.model.config), device, plan, workers)
     if arguments.export:
-        Run(folder, nano, processor, device, plan, workers).export(arguments.export)
+        run.export(arguments.export)
         return 0
-    photographs = PhotoSource(load_photos(Path(plan.photos), "train")) if plan.photos else None
-    run = Run(folder, nano, processor, device, plan, workers, photographs)
+    if plan.photos:
+        run.photographs = PhotoSource(load_photos(Path(plan.photos), "train"))
     signal.signal(signal.SIGTERM, run.stop)
     run.go(resumed)
     return 0
 
 
+def _plan(arguments: argparse.Namespace) -> Plan:
+    """Return what the command line asks for."""
+    return Plan(
+        arguments.minutes,
+        arguments.steps,
+        warm=arguments.start is not None,
+        only=tuple(arguments.stages) if arguments.stages else None,
+        seed=arguments.seed,
+        photos=str(arguments.photos) if arguments.photos else None,
+        view=arguments.view,
+        recipe=arguments.recipe,
+    )
+
+
+def _load(folder: Path, plan: Plan, start: Path | None, resumed: dict[str, Any] | None) -> Nano:
+    """Return a new network, or one with the weights of a checkpoint, of another run, or of this one.
+
+    Args:
+        folder: of the run; holds the tokenizer.
+        start: a checkpoint's folder, or an `after-*.pt`. resumed: this run's own state.
+    """
+    model = SphinxForConditionalGeneration(new_config(folder, plan.view))
+    if start is not None and start.is_dir():
+        shipped = SphinxForConditionalGeneration.from_pretrained(start, dtype=torch.float32)
+        model.load_state_dict(grow(shipped.state_dict(), model.state_dict()))
+    model.set_attn_implementation("eager")
+    nano = Nano(model)
+    if resumed:
+        nano.load_state_dict(resumed["nano"])
+    elif start is not None and start.is_file():
+        weights = torch.load(start, weights_only=True, map_location="cpu")
+        nano.load(grow(weights.get("nano", weights), nano.state_dict()))
+    return nano
+
+
 def new_config(folder: Path, view: int = VIEW) -> SphinxConfig:
-    """The nano configuration for the vocabulary of the tokenizer in `folder`."""
+    """Return the nano configuration for the vocabulary of the tokenizer in `folder`."""
     return nano_config(len(SphinxTokenizer(str(folder / "tokenizer.model"))), view)
 
 
 def new_processor(folder: Path, config: SphinxConfig) -> SphinxProcessor:
-    """The processor for that tokenizer and configuration."""
+    """Return the processor for that tokenizer and configuration."""
     return SphinxProcessor(
         SphinxImageProcessor(image_size=config.image_size),
         SphinxTokenizer(str(folder / "tokenizer.model")),

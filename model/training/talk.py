@@ -143,7 +143,7 @@ def _known_colour(rng: random.Random) -> QA:
 
 
 def _colour(rng: random.Random, kind: str) -> str:
-    """A colour that training may show on things of this kind."""
+    """Return a colour that training may show on things of this kind."""
     return rng.choice([colour for colour in COLOURS if (colour, kind) not in HELD_OUT_PAIRS])
 
 
@@ -168,7 +168,7 @@ def _spell(rng: random.Random) -> QA:
 
 
 def _part(rng: random.Random) -> QA:
-    """What a phrase says: its colour or its kind."""
+    """Return what a phrase says: its colour or its kind."""
     kind = rng.choice(tuple(THING_KINDS))
     colour = _colour(rng, kind)
     words = phrase(kind, colour=colour, size=rng.choice((None, "small", "large")))
@@ -188,7 +188,7 @@ def _part(rng: random.Random) -> QA:
 
 
 def told_truth(rng: random.Random, count: int) -> Truth:
-    """A picture that is only told: things of random looks in random places that hardly overlap."""
+    """Return a picture that is only told: things of random looks in random places that hardly overlap."""
     things: list[Thing] = []
     for _ in range(count * 4):
         width, height = rng.uniform(20, 90), rng.uniform(20, 90)
@@ -212,7 +212,7 @@ def told_truth(rng: random.Random, count: int) -> Truth:
 
 
 def _told(rng: random.Random) -> QA:
-    """A question about things that are told in words, boxes and all: the language model learns the tasks."""
+    """Ask about things that are told in words with boxes, so that the language model learns the tasks."""
     while True:
         generator = QuestionGenerator(told_truth(rng, rng.randint(2, 4)), rng, varied=True)
         topic = rng.choice(_TOLD)
@@ -237,5 +237,5 @@ _TALK = (
 
 
 def texts(rng: random.Random) -> QA:
-    """One question and answer without a picture: small talk, sums, spelling, and pictures told in words."""
+    """Ask and answer without a picture: small talk, sums, spelling, and pictures told in words."""
     return rng.choices([make for make, _ in _TALK], [weight for _, weight in _TALK])[0](rng)

@@ -14,7 +14,7 @@ def phrase(
     pattern: str | None = None,
     action: str | None = None,
 ) -> str:
-    """Words for a thing, in the world's own order: "small striped red ball", "running person in red"."""
+    """Name a thing in the world's own order of words: "small striped red ball", "person in red"."""
     if kind == "person":
         words = " ".join(filter(None, (size, action, kind)))
         return f"{words} in {colour}" if colour else words

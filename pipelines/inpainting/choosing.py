@@ -13,7 +13,7 @@ def inpainter_for(inpainter: Inpainter, wish: str, *, photograph: bool) -> Inpai
     Args:
         inpainter: the one that is loaded.
         wish: what should be seen afterwards; empty for a removal.
-        photograph: whether the picture is unlike those that the embedded checkpoints were trained on.
+        photograph: whether the picture is unlike the drawn world that the embedded inpainter was trained on.
     """
     if photograph and not wish and not inpainter.for_photographs:
         return OpenCVInpainter()

@@ -146,8 +146,8 @@ def _fill(
     ids: tuple[int, ...] = (),
 ) -> Generator[TaskResult, None, Painting]:
     """Have an inpainter continue what is around a hole; the last painting, with its picture and painter."""
-    familiar = engine.is_familiar(need_picture(scene))
-    inpainter = inpainter_for(engine.inpainter, "", photograph=not familiar)
+    drawn = engine.is_drawn(need_picture(scene))
+    inpainter = inpainter_for(engine.inpainter, "", photograph=not drawn)
     record, painting = Record("edit", inpainter.name), Painting(0, 0)
     plane = hole.array(image.size)
     shown = hole if image.size == need_picture(scene).size_wh else None  # not where the picture grows

@@ -142,8 +142,7 @@ def _painting_steps(job: EditJob, seed: int) -> Generator[Waiting | Painting, No
 
 def _inpainter(engine: Engine, scene: Scene, wish: str) -> Inpainter:
     """The inpainter for a wish on the scene's picture."""
-    picture = need_picture(scene)
-    drawn = bool(wish) or engine.vlm.in_distribution(engine.image(picture), picture.digest)
+    drawn = bool(wish) or engine.is_drawn(need_picture(scene))
     return inpainter_for(engine.inpainter, wish, photograph=not drawn)
 
 

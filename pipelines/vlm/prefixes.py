@@ -11,11 +11,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import takewhile
 from typing import Any
 
 import psutil
 import torch
+from cachetools import LRUCache
 
 from pipelines.vlm.decoder import KeysValues, Trunk, keys_values_bytes
 
@@ -25,12 +27,10 @@ MOST_BRANCHES = 32  # of one trunk
 
 
 class Kept:
-    """A dictionary of things that are dear to compute, bounded by bytes; the least recently used go first."""
+    """A cache of things that are dear to compute, bounded by bytes, for several threads."""
 
     def __init__(self, limit: int, size: Callable[[Any], int]) -> None:
-        self._limit = limit
-        self._size = size
-        self._kept: OrderedDict[Any, Any] = OrderedDict()
+        self._kept: LRUCache[Any, Any] = LRUCache(limit, size)
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -39,19 +39,12 @@ class Kept:
     def get(self, key: Any) -> Any:
         """The thing, or None."""
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
             return self._kept.get(key)
 
     def put(self, key: Any, thing: Any) -> None:
         """Keep a thing. One that is larger than the bound is not kept."""
-        if self._size(thing) > self._limit:
-            return
-        with self._lock:
-            self._kept.pop(key, None)
+        with self._lock, suppress(ValueError):  # it is larger than the bound
             self._kept[key] = thing
-            while sum(map(self._size, self._kept.values())) > self._limit:
-                self._kept.popitem(last=False)
 
 
 class _Entry:

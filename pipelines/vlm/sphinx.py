@@ -120,10 +120,16 @@ class SphinxVLM:
 
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
         """Whether the picture is of the kind that the checkpoint was trained on; True where not known."""
-        if self._familiarity is None:
-            return True
+        return self._familiarity is None or self._familiarity.is_familiar(self._tokens(image, digest))
+
+    def is_drawn(self, image: Image.Image, digest: str) -> bool:
+        """Whether the picture looks like the embedded checkpoints' drawn world; False where not known."""
+        return self._familiarity is not None and self._familiarity.is_drawn(self._tokens(image, digest))
+
+    def _tokens(self, image: Image.Image, digest: str) -> torch.Tensor:
+        """The picture's visual tokens (N, D), as it is looked at by default."""
         tokens = self._visual_tokens(image, digest, self._views, self._model.config.encoders)
-        return self._familiarity.is_familiar(tokens[0].float().cpu())
+        return tokens[0].float().cpu()
 
     def _batcher(self) -> Batcher:
         """The batcher, made when it is first needed: a GPU may be there only then."""

@@ -66,6 +66,9 @@ class GatedVLM:
     def in_distribution(self, image: object, digest: str) -> bool:
         return True
 
+    def is_drawn(self, image: object, digest: str) -> bool:
+        return True
+
     @property
     def words(self) -> int:
         """Of the whole reply."""

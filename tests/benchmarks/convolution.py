@@ -13,7 +13,7 @@ import time
 import torch
 
 from model.training.convolution import quick_gradients
-from model.training.diffusion import WIDTH, WORDS, new_unet
+from model.training.diffusion_networks import WIDTH, WORDS, new_unet
 
 
 def seconds(unet: torch.nn.Module, repeats: int = 3) -> float:

@@ -162,10 +162,8 @@ class LightTest(ModelChecks, unittest.TestCase):
 
 
 class MixtureTest(ModelChecks, unittest.TestCase):
-    kind: dict[str, Any] = {"experts": True}
-
-    def test_model_rope_scaling_frequencies(self) -> None:
-        self.skipTest("a Mixtral's configuration leaves the rotary base to its own default")
+    # transformers' dynamic RoPE multiplies `head_dim`, which a Mixtral's configuration leaves at None.
+    kind: dict[str, Any] = {"experts": True, "text": {"head_dim": 4}}
 
 
 class SkipTokensTest(ModelChecks, unittest.TestCase):

@@ -29,6 +29,16 @@ def test_pictures_of_every_source_are_familiar_and_others_are_not(two_sources):
     assert shares[15.0] == 0
 
 
+def test_only_what_is_like_the_first_source_is_drawn(two_sources):
+    drawn = torch.zeros(2, WIDTH // 2)
+    photograph = (30 + torch.tensor([[30.0], [-30.0]]) / 2**0.5).expand(2, WIDTH // 2)  # mean and spread: 30
+    assert two_sources.is_familiar(drawn)
+    assert two_sources.is_drawn(drawn)
+    assert two_sources.is_familiar(photograph)
+    assert not two_sources.is_drawn(photograph)
+    assert not two_sources.is_drawn(drawn + 15)
+
+
 def test_what_is_saved_judges_alike(two_sources, tmp_path):
     two_sources.save(tmp_path)
     loaded = Familiarity.load(tmp_path)

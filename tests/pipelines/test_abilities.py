@@ -7,6 +7,7 @@ import json
 import pytest
 
 from app import actions, api, render
+from app.limits import Limits
 from app.startup import Startup
 from model.prompts import Prompt
 from pipelines import evaluate, gallery, shell
@@ -61,7 +62,7 @@ def test_a_new_row_works_in_the_shell(assistant, flags, drawing, tmp_path, monke
 
 def test_a_new_row_works_over_http(assistant, flags, drawing, tmp_path):
     drawing.save(tmp_path / "picture.png")
-    endpoints = api.Endpoints(Startup(lambda: assistant, "fake").run())
+    endpoints = api.Endpoints(Startup(lambda: assistant, "fake").run(), Limits())
     said = endpoints.ask(str(tmp_path / "picture.png"), "list the flags")
     assert said["text"] == "red flag (#1)"
     assert "Count flags: “list the flags”" in str(api.with_examples(endpoints.ask).__doc__)

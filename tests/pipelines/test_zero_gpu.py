@@ -76,7 +76,7 @@ def test_every_verb_borrows_and_answers_the_same(assistant, borrowing, lender, d
         )
     scene = borrowing.click(borrowing.open(drawing), Click(Point(70, 100)))
     assert scene.regions[0].mask
-    assert {verb for verb, _ in lender.calls} == {"stream", "in_distribution", "outline", "paint"}
+    assert {verb for verb, _ in lender.calls} == {"stream", "in_distribution", "is_drawn", "outline", "paint"}
     assert borrowing.engine.vlm.name == "fake-sphinx"
 
 

@@ -7,7 +7,7 @@ The folder is named on the command line (`--photos DIR`) and is never part of th
 from __future__ import annotations
 
 from .library import COMPLETE, MAIN_KINDS, VOC_KINDS, Labelled, Photo, PhotoLibrary, load_photos
-from .vary import PhotoSource
+from .source import PhotoSource
 
 __all__ = [
     "COMPLETE", "MAIN_KINDS", "VOC_KINDS", "Labelled", "Photo", "PhotoLibrary", "PhotoSource", "load_photos",

@@ -22,7 +22,7 @@ from .library import Labelled, PhotoLibrary
 from .vary import SIDE, Ignored, View, random_view, see
 
 if TYPE_CHECKING:
-    from .vary import PhotoSource
+    from .source import PhotoSource
 
 LEAST_CUT = 36.0  # pixels of a photograph, shorter side of an outline's box that is cut out
 DRAWN = 0.35  # of the collages have a drawn backdrop, the rest a photograph
@@ -51,7 +51,7 @@ def cuttable(library: PhotoLibrary) -> dict[str, list[tuple[int, int]]]:
 
 
 def collage(source: PhotoSource, rng: random.Random, number: int) -> tuple[np.ndarray, Truth] | None:
-    """One to six cut-outs on a photograph or a drawn backdrop; None where there is nothing to cut out."""
+    """Paste one to six cut-outs on a photograph or a drawn backdrop; None where there are none."""
     if source.by_kind is None:
         source.by_kind = cuttable(source.library)
     if not source.by_kind:
@@ -106,7 +106,7 @@ def _wanted_cuts(by_kind: dict[str, list[tuple[int, int]]], rng: random.Random) 
 
 
 def _drawn_backdrop(rng: random.Random) -> np.ndarray:
-    """An empty scene of the drawn world."""
+    """Return an empty scene of the drawn world."""
     short = SIDE if rng.random() < 0.4 else round(SIDE * rng.uniform(0.62, 1.0))
     size = (SIDE, short) if rng.random() < 0.6 else (short, SIDE)
     canvas = Canvas(size)
@@ -117,7 +117,7 @@ def _drawn_backdrop(rng: random.Random) -> np.ndarray:
 def _place(
     cut: Labelled, side: float, size_wh: tuple[int, int], boxes: list[XYXY], rng: random.Random
 ) -> View | None:
-    """Where a cut-out goes: mostly inside, hardly over earlier ones. None where there is no room."""
+    """Return where a cut-out goes: mostly inside, hardly over earlier ones. None where there is no room."""
     x1, y1, x2, y2 = cut.box
     scale = side / max(x2 - x1, y2 - y1)
     wide, high = (x2 - x1) * scale, (y2 - y1) * scale
@@ -193,7 +193,7 @@ def _shadow(pixels: np.ndarray, box: XYXY, rng: random.Random) -> None:
 
 
 def _hidden(thing: Thing, raster: np.ndarray) -> float:
-    """Share of a thing's outline, or of its box, that cut-outs cover."""
+    """Return the share of a thing's outline, or of its box, that cut-outs cover."""
     height, width = raster.shape
     x1, y1, x2, y2 = thing.box
     left, top = max(0, int(x1)), max(0, int(y1))

@@ -25,7 +25,7 @@ NAMES = ("black", "white", "grey", "brown", "red", "orange", "yellow", "green", 
 
 
 def name_pixels(pixels: np.ndarray) -> np.ndarray:
-    """Indices into NAMES for pixels uint8 (N, 3) RGB."""
+    """Return indices into NAMES for pixels uint8 (N, 3) RGB."""
     hsv = cv2.cvtColor(np.ascontiguousarray(pixels.reshape(-1, 1, 3)), cv2.COLOR_RGB2HSV).reshape(-1, 3)
     hue, saturation, value = (hsv[:, i].astype(int) for i in range(3))
     found = np.full(len(hsv), NAMES.index("red"))
@@ -44,7 +44,7 @@ def name_pixels(pixels: np.ndarray) -> np.ndarray:
 
 
 def plain_colour(pixels: np.ndarray) -> str | None:
-    """The colour that prevails among pixels (N, 3), or None; grey is never told, the world has none."""
+    """Return the colour that prevails among pixels (N, 3), or None; never grey, which no question has."""
     if not len(pixels):
         return None
     shares = np.bincount(name_pixels(pixels), minlength=len(NAMES)) / len(pixels)

@@ -23,8 +23,10 @@ from model import SphinxForConditionalGeneration, SphinxImageProcessor
 from model.image_processing_sphinx import to_square
 from model.prompts import Box
 from model.training.dense import CLASSES, CLASSIFICATIONS, middle_part
+from model.training.network import Nano
 from model.training.photos import MAIN_KINDS, PhotoLibrary, PhotoSource, load_photos
 from model.training.scoring import HIT, iou
+from model.training.sphinx import new_config
 from model.training.world.truth import Truth
 
 BATCH = 32
@@ -32,7 +34,7 @@ BATCH = 32
 
 @torch.no_grad()
 def read_heads(nano: Any, images: Sequence[Image.Image]) -> tuple[Tensor, Tensor, Tensor]:
-    """Kind (N, G * G, classes), boxes (N, G * G, 4) and presence (N, classes) of global views."""
+    """Return kind (N, G * G, classes), boxes (N, G * G, 4) and presence (N, classes) of global views."""
     core = nano.model.model
     processor = SphinxImageProcessor(image_size=core.config.image_size)
     pixels = np.stack([processor.resize(image).transpose(2, 0, 1) for image in images])
@@ -49,7 +51,7 @@ def read_heads(nano: Any, images: Sequence[Image.Image]) -> tuple[Tensor, Tensor
 
 
 def largest_main(truth: Truth) -> int | None:
-    """The largest thing of a photograph, where it is of one of the main kinds."""
+    """Return the largest thing of a photograph, where it is of one of the main kinds."""
     areas = [(t.box[2] - t.box[0]) * (t.box[3] - t.box[1]) for t in truth.things]
     if not areas:
         return None
@@ -72,7 +74,7 @@ def cells_of(box: Box, grid: int) -> list[int]:
 
 
 def dense_figures(nano: Any, library: PhotoLibrary) -> dict[str, float]:
-    """The figures over every photograph of the library."""
+    """Return the figures over every photograph of the library."""
     source = PhotoSource(library)
     shown = [source.plain(i) for i in range(len(library))]
     index = [CLASSES.index(kind) for kind in MAIN_KINDS]
@@ -113,7 +115,7 @@ def dense_figures(nano: Any, library: PhotoLibrary) -> dict[str, float]:
 
 
 def best_f1(scores: Sequence[tuple[float, bool]]) -> dict[str, float]:
-    """The best F1 over thresholds, absent questions weighted so that they are half of all."""
+    """Return the best F1 over thresholds, absent questions weighted so that they are half of all."""
     present = sum(there for _, there in scores)
     weight = present / max(1, len(scores) - present)
     best, at, right, wrong = 0.0, 0.0, 0.0, 0.0
@@ -126,10 +128,7 @@ def best_f1(scores: Sequence[tuple[float, bool]]) -> dict[str, float]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns an exit status."""
-    from model.training.network import Nano  # which reads this package
-    from model.training.sphinx import new_config
-
+    """Run the command line; return an exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m model.training.photos.dense_evaluate",
         description="What the dense heads say of photographs.",

@@ -131,14 +131,14 @@ def _labelled(entry: dict[str, Any], pixels: np.ndarray) -> Labelled:
 
 
 def _polygons(outline: Any) -> list[list[float]]:
-    """The outline's polygons: a list of flat lists, or one flat list."""
+    """Return the outline's polygons: a list of flat lists, or one flat list."""
     if not outline:
         return []
     return [outline] if isinstance(outline[0], (int, float)) else list(outline)
 
 
 def _colour(kind: str, outline: tuple[Polygon, ...], pixels: np.ndarray) -> str | None:
-    """The plain colour of the pixels inside an outline; people have none of their own."""
+    """Return the plain colour of the pixels inside an outline; people have none of their own."""
     if kind == "person" or not outline:
         return None
     mask = np.zeros(pixels.shape[:2], np.uint8)

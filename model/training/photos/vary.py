@@ -17,7 +17,7 @@ import numpy as np
 from model.prompts import JOINTS
 from model.training.world.truth import XYXY, Thing, Truth
 
-from .library import COCO_KINDS, Labelled, Photo, PhotoLibrary
+from .library import COCO_KINDS, Labelled, Photo
 from .wording import photo_caption, photo_phrases, photo_relations
 
 SIDE = 384  # pixels, longer side of a varied picture
@@ -28,7 +28,6 @@ AIMED = 0.5  # of the crops are laid around a labelled thing
 TURNED, TURN = 0.3, 8.0  # share of pictures that are turned, and by how many degrees at most
 GREYED, ERASED, BLURRED = 0.1, 0.3, 0.1  # shares of pictures
 ERASED_AREA = (0.02, 0.15)  # of the picture
-MOSAICS, COLLAGES = 0.22, 0.22  # shares of pictures made of four photographs, and of those with cut-outs
 SHOWN, TOLD = 0.35, 0.05  # share of a thing that is left: asked about from SHOWN on, ignored below it
 Ignored = tuple[str, XYXY]  # a kind and a box, picture pixels
 LEAST_SIDE = 10.0  # pixels of a picture of SIDE; smaller things are ignored
@@ -44,14 +43,14 @@ class View:
 
 
 def whole_view(size_wh: tuple[int, int], side: int = SIDE) -> View:
-    """The whole photograph, enlarged or reduced to a longer side of `side` pixels."""
+    """Return the whole photograph, enlarged or reduced to a longer side of `side` pixels."""
     scale = side / max(size_wh)
     size = (max(1, round(size_wh[0] * scale)), max(1, round(size_wh[1] * scale)))
     return View(np.array([[scale, 0.0, 0.0], [0.0, scale, 0.0]]), size)
 
 
 def random_view(photo: Photo, rng: random.Random, side: int = SIDE) -> View:
-    """A random part of the photograph, perhaps mirrored and slightly turned."""
+    """Return a random part of the photograph, perhaps mirrored and slightly turned."""
     width, height = photo.size_wh
     left, top, wide, high = 0.0, 0.0, float(width), float(height)
     if rng.random() < CROPPED:
@@ -85,13 +84,13 @@ def random_view(photo: Photo, rng: random.Random, side: int = SIDE) -> View:
 
 
 def _held(start: float, length: float, limit: float) -> float:
-    """The start of a span moved so that it leaves 0..limit as little as it can."""
+    """Return the start of a span moved so that it leaves 0..limit as little as it can."""
     low, high = sorted((0.0, limit - length))
     return min(max(start, low), high)
 
 
 def apply_view(pixels: np.ndarray, view: View, fill: tuple[int, int, int]) -> np.ndarray:
-    """The pixels of a view, uint8 (h, w, 3); what lies outside the photograph is filled."""
+    """Return the pixels of a view, uint8 (h, w, 3); what lies outside the photograph is filled."""
     return cv2.warpAffine(
         pixels, view.matrix, view.size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
         borderValue=fill,
@@ -103,7 +102,7 @@ def _moved(points: Sequence[Sequence[float]], view: View) -> np.ndarray:
 
 
 def see(things: Sequence[Labelled], view: View) -> tuple[list[Thing], list[Ignored]]:
-    """What a view shows of labelled things: Things without a phrase yet, and boxes to be ignored."""
+    """Return what a view shows of labelled things: Things without a phrase yet, and boxes to be ignored."""
     width, height = view.size_wh
     shown: list[Thing] = []
     ignored: list[Ignored] = []
@@ -132,7 +131,7 @@ def see(things: Sequence[Labelled], view: View) -> tuple[list[Thing], list[Ignor
 
 
 def _joints(thing: Labelled, view: View) -> tuple[tuple[float, float, int], ...] | None:
-    """A person's joints in the view; mirrored, left and right change places."""
+    """Return a person's joints in the view; mirrored, left and right change places."""
     if thing.points is None:
         return None
     moved = _moved([point[:2] for point in thing.points], view)
@@ -157,7 +156,7 @@ def make_truth(
     ignored: Sequence[Ignored] = (),
     place: str = "",
 ) -> Truth:
-    """The truth of a picture of photographed things: phrases, relations and a caption from their boxes."""
+    """Return the truth of photographed things: phrases, relations and a caption from their boxes."""
     named = [
         replace(thing, phrase=phrase)
         for thing, phrase in zip(things, photo_phrases(things, size_wh, ignored), strict=True)
@@ -199,7 +198,7 @@ def erase(pixels: np.ndarray, things: list[Thing], rng: random.Random) -> list[T
 
 
 def _covered(box: XYXY, block: XYXY) -> float:
-    """Share of a box that lies under a block."""
+    """Return the share of a box that lies under a block."""
     wide = min(box[2], block[2]) - max(box[0], block[0])
     high = min(box[3], block[3]) - max(box[1], block[1])
     area = max(1e-6, (box[2] - box[0]) * (box[3] - box[1]))
@@ -213,99 +212,8 @@ def hide(things: Sequence[Thing], ignored: Sequence[Ignored]) -> tuple[list[Thin
     return kept, [*ignored, *lost]
 
 
-@dataclass(slots=True)
-class PhotoSource:
-    """Varied photographs by number: `draw(number)` is a picture and its truth, always the same."""
-
-    library: PhotoLibrary
-    by_kind: dict[str, list[tuple[int, int]]] | None = (
-        None  # (photograph, thing) whose outlines can be cut out
-    )
-
-    def draw(self, number: int) -> tuple[np.ndarray, Truth]:
-        """One varied picture, uint8 (H, W, 3) with a longer side of SIDE, and its truth."""
-        from .collage import collage  # collage needs this module's views
-
-        rng = random.Random(f"photograph {number}")
-        roll = rng.random()
-        if roll < MOSAICS:
-            return self.mosaic(rng, number)
-        if roll < MOSAICS + COLLAGES:
-            made = collage(self, rng, number)
-            if made is not None:
-                return made
-        return self.single(rng, number)
-
-    def plain(self, index: int) -> tuple[np.ndarray, Truth]:
-        """The whole photograph as it is, for measuring."""
-        photo = self.library.photos[index]
-        view = View(np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]), photo.size_wh)
-        things, ignored = see(photo.things, view)
-        truth = make_truth(things, photo.size_wh, seed=index, known=photo.known, ignored=ignored)
-        return self.library.pixels[index], truth
-
-    def pick(self, rng: random.Random) -> int:
-        return rng.randrange(len(self.library))
-
-    def varied(
-        self, index: int, rng: random.Random, view: View | None = None
-    ) -> tuple[np.ndarray, list[Thing], list[Ignored]]:
-        """The pixels of a photograph under a view, with what is to be seen there."""
-        photo = self.library.photos[index]
-        view = view or random_view(photo, rng)
-        fill = rng.choice(((122, 116, 104), (127, 127, 127), tuple(rng.randrange(256) for _ in range(3))))
-        pixels = apply_view(self.library.pixels[index], view, fill)  # type: ignore[arg-type]
-        things, ignored = see(photo.things, view)
-        return pixels, things, ignored
-
-    def finish(
-        self, pixels: np.ndarray, things: list[Thing], ignored: list[Ignored], rng: random.Random,
-        number: int, known: tuple[str, ...] | None, place: str = "",
-    ) -> tuple[np.ndarray, Truth]:  # fmt: skip
-        """Colours, blur and erased blocks over the whole picture, then its truth."""
-        pixels, coloured = recolour(pixels, rng)
-        if not coloured:
-            things = [replace(thing, colour=None) for thing in things]
-        if rng.random() < BLURRED:
-            pixels = cv2.GaussianBlur(pixels, (0, 0), rng.uniform(0.5, 1.6))
-        if rng.random() < ERASED:
-            pixels = np.ascontiguousarray(pixels)
-            things = erase(pixels, things, rng)
-        things, ignored = hide(things, ignored)
-        height, width = pixels.shape[:2]
-        return pixels, make_truth(
-            things, (width, height), seed=number, known=known, ignored=ignored, place=place
-        )
-
-    def single(self, rng: random.Random, number: int) -> tuple[np.ndarray, Truth]:
-        """One photograph, varied."""
-        index = self.pick(rng)
-        pixels, things, ignored = self.varied(index, rng)
-        return self.finish(pixels, things, ignored, rng, number, self.library.photos[index].known)
-
-    def mosaic(self, rng: random.Random, number: int) -> tuple[np.ndarray, Truth]:
-        """Four photographs in one picture, parted at a random point."""
-        cx, cy = (round(SIDE * rng.uniform(0.35, 0.65)) for _ in range(2))
-        pixels = np.empty((SIDE, SIDE, 3), np.uint8)
-        things: list[Thing] = []
-        ignored: list[Ignored] = []
-        known: tuple[str, ...] | None = None
-        for x1, y1, x2, y2 in ((0, 0, cx, cy), (cx, 0, SIDE, cy), (0, cy, cx, SIDE), (cx, cy, SIDE, SIDE)):
-            index = self.pick(rng)
-            photo = self.library.photos[index]
-            view = random_view(photo, rng, side=max(x2 - x1, y2 - y1))
-            matrix = view.matrix.copy()
-            matrix[:, 2] += ((x2 - x1) - view.size_wh[0]) / 2, ((y2 - y1) - view.size_wh[1]) / 2
-            part, seen, left_out = self.varied(index, rng, View(matrix, (x2 - x1, y2 - y1), view.mirrored))
-            pixels[y1:y2, x1:x2] = part
-            things += [shifted(thing, x1, y1) for thing in seen]
-            ignored += [(kind, (a + x1, b + y1, c + x1, d + y1)) for kind, (a, b, c, d) in left_out]
-            known = photo.known if known is None else tuple(kind for kind in known if kind in photo.known)
-        return self.finish(pixels, things, ignored, rng, number, known)
-
-
 def shifted(thing: Thing, dx: float, dy: float) -> Thing:
-    """The same thing, moved by whole pixels."""
+    """Return the same thing, moved by whole pixels."""
     x1, y1, x2, y2 = thing.box
     points = thing.keypoints
     return replace(

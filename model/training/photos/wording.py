@@ -36,7 +36,7 @@ def _middle(box: XYXY) -> tuple[float, float]:
 def photo_phrases(
     things: Sequence[Thing], size_wh: tuple[int, int], ignored: Sequence[tuple[str, XYXY]] = ()
 ) -> list[str]:
-    """A phrase for each thing that fits it alone where there is one, and its kind otherwise."""
+    """Return a phrase for each thing that fits it alone where there is one, and its kind otherwise."""
     names = (unique_names(i, things, size_wh, ignored) for i in range(len(things)))
     return [found[0] if found else thing.kind for found, thing in zip(names, things, strict=True)]
 
@@ -47,7 +47,7 @@ def unique_names(
     size_wh: tuple[int, int],
     ignored: Sequence[tuple[str, XYXY]] = (),
 ) -> list[str]:
-    """Every phrase that fits this thing alone, the shortest first; none where more of its kind may be there.
+    """Return phrases that fit this thing alone, shortest first; none where more of its kind may be there.
 
     The kind alone, its colour where every other thing of the kind has another one that is known, left,
     middle and right among two or three, and the largest where it is clearly so.
@@ -119,7 +119,7 @@ def photo_caption(things: Sequence[Thing], size_wh: tuple[int, int], place: str 
 
 
 def caption_pieces(things: Sequence[Thing], size_wh: tuple[int, int], place: str = "") -> list[Piece]:
-    """The caption in pieces; a piece that names things says which."""
+    """Return the caption in pieces; a piece that names things says which."""
     named = [i for i, t in enumerate(things) if _area(t.box) >= NAMED_AREA * size_wh[0] * size_wh[1]]
     named = named or list(range(len(things)))
     if not named:

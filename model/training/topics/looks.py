@@ -29,7 +29,7 @@ CLEARLY = 1.4  # how many times larger than any other thing the largest is, wher
 
 
 def kind(generator: QuestionGenerator) -> QA | None:
-    """What the red thing is, where its colour, pattern or size is its own."""
+    """Ask what the red thing is, where its colour, pattern or size is its own."""
     things = [thing for thing in generator.seen if thing.kind != "person" and not generator.is_photo]
     for thing in generator.rng.sample(things, len(things)):
         looks = [{"colour": thing.colour}]
@@ -48,7 +48,7 @@ def kind(generator: QuestionGenerator) -> QA | None:
 
 
 def colour(generator: QuestionGenerator) -> QA | None:
-    """The colour of a thing that can be named without it."""
+    """Ask for the colour of a thing that can be named without it."""
     found = generator.any_named(
         without="colour", among=lambda thing: thing.colour is not None and thing.kind != "person"
     )
@@ -61,7 +61,7 @@ def colour(generator: QuestionGenerator) -> QA | None:
 
 
 def clothes(generator: QuestionGenerator) -> QA | None:
-    """The colour that somebody wears."""
+    """Ask for the colour that somebody wears."""
     found = generator.any_named(
         without="colour", among=lambda thing: thing.colour is not None and thing.kind == "person"
     )
@@ -80,7 +80,7 @@ def clothes(generator: QuestionGenerator) -> QA | None:
 
 
 def size(generator: QuestionGenerator) -> QA | None:
-    """Whether a thing that has a word for its size is "small" or "large"."""
+    """Ask whether a thing that has a word for its size is "small" or "large"."""
     found = generator.any_named(without="size", among=lambda thing: thing.size in ("small", "large"))
     if not found:
         return None
@@ -91,7 +91,7 @@ def size(generator: QuestionGenerator) -> QA | None:
 
 
 def pattern(generator: QuestionGenerator) -> QA | None:
-    """The pattern of a thing that can be named without it."""
+    """Ask for the pattern of a thing that can be named without it."""
     found = generator.any_named(
         without="pattern", among=lambda thing: thing.pattern is not None and thing.kind != "person"
     )
@@ -104,7 +104,7 @@ def pattern(generator: QuestionGenerator) -> QA | None:
 
 
 def count(wanted: int) -> Callable[[QuestionGenerator], QA | None]:
-    """A maker of questions how many of a kind there are, where there are `wanted` and none is half hidden.
+    """Return a maker of questions how many of a kind there are, where there are `wanted`, none half hidden.
 
     One topic for each number, so that every answer is as frequent as the others: otherwise "1" is nearly
     always right.
@@ -131,7 +131,7 @@ def count(wanted: int) -> Callable[[QuestionGenerator], QA | None]:
 
 
 def count_coloured(generator: QuestionGenerator) -> QA | None:
-    """How many things have a colour, or how many things there are."""
+    """Ask how many things have a colour, or how many things there are."""
     if generator.is_photo:
         return None
     things = [thing for thing in generator.truth.things if thing.kind != "person"]
@@ -149,7 +149,7 @@ def count_coloured(generator: QuestionGenerator) -> QA | None:
 
 
 def action(generator: QuestionGenerator) -> QA | None:
-    """What somebody is doing."""
+    """Ask what somebody is doing."""
     found = generator.any_named(without="action", among=lambda thing: thing.action is not None)
     if not found:
         return None
@@ -160,7 +160,7 @@ def action(generator: QuestionGenerator) -> QA | None:
 
 
 def is_it(generator: QuestionGenerator) -> QA | None:
-    """Whether a thing is of that colour, size, pattern, or does that; half of the time it is not."""
+    """Ask whether a thing is of that colour, size, pattern, or does that; half of the time it is not."""
     looks = generator.rng.sample(("colour", "colour", "size", "pattern", "action"), 5)
     for look in looks:
         found = generator.any_named(without=look, among=lambda thing, look=look: _may_ask(thing, look))
@@ -181,12 +181,12 @@ def is_it(generator: QuestionGenerator) -> QA | None:
 
 
 def _may_ask(thing: Thing, look: str) -> bool:
-    """Whether the thing has that look, and it is its own: a person's colour is that of the clothes."""
+    """Return whether the thing has that look, and it is its own: a person's colour is that of the clothes."""
     return getattr(thing, look) is not None and (thing.kind != "person" or look in ("size", "action"))
 
 
 def damaged(generator: QuestionGenerator) -> QA | None:
-    """Whether a thing is broken, in a picture where one is."""
+    """Ask whether a thing is broken, in a picture where one is."""
     damaged = any(thing.damaged for thing in generator.seen)
     wanted = damaged and generator.rng.random() < 0.5
     found = generator.any_named(without="damaged", among=lambda thing: thing.damaged == wanted)
@@ -197,7 +197,7 @@ def damaged(generator: QuestionGenerator) -> QA | None:
 
 
 def present(generator: QuestionGenerator) -> QA | None:
-    """Whether there is something that is there."""
+    """Ask whether there is something that is there."""
     if not generator.seen:
         return None
     thing = generator.rng.choice(generator.seen)
@@ -215,7 +215,7 @@ def present(generator: QuestionGenerator) -> QA | None:
 def not_there(
     topic: str, *, near: bool = False, bare: bool = False
 ) -> Callable[[QuestionGenerator], QA | None]:
-    """A maker of questions whether there is something that is not there; see `QuestionGenerator.absent`."""
+    """Return a maker of questions for something that is not there; see `QuestionGenerator.absent`."""
 
     def make(generator: QuestionGenerator) -> QA | None:
         if (found := generator.absent(near=near, bare=bare)) is None:
@@ -227,7 +227,7 @@ def not_there(
 
 
 def scene(generator: QuestionGenerator) -> QA | None:
-    """The place that the caption names, or what kind of page it is."""
+    """Ask for the place that the caption names, or what kind of page it is."""
     truth = generator.truth
     places = re.findall(r"\b(?:in|on) a (park|street|room|beach|table)\b", truth.caption)
     word = (
@@ -237,7 +237,7 @@ def scene(generator: QuestionGenerator) -> QA | None:
 
 
 def largest(generator: QuestionGenerator) -> QA | None:
-    """The kind of the largest thing of a photograph; in training only where no other is nearly as large."""
+    """Ask for the kind of a photograph's largest thing; in training only where no other is as large."""
     if not generator.is_photo or not generator.seen:
         return None
     by_area = sorted(generator.seen, key=lambda thing: -area(thing.box))

@@ -20,7 +20,7 @@ LABELS = {
 
 
 def layout(generator: QuestionGenerator) -> QA | None:
-    """The blocks as they are read, column by column, each with its kind."""
+    """Ask for the blocks as they are read, column by column, each with its kind."""
     blocks = generator.truth.blocks
     if not blocks:
         return None
@@ -29,7 +29,7 @@ def layout(generator: QuestionGenerator) -> QA | None:
 
 
 def detect_block(generator: QuestionGenerator) -> QA | None:
-    """The boxes of all blocks of a kind, as they are read."""
+    """Ask for the boxes of all blocks of a kind, as they are read."""
     blocks = generator.truth.blocks
     if not blocks or generator.truth.things:
         return None
@@ -39,12 +39,12 @@ def detect_block(generator: QuestionGenerator) -> QA | None:
 
 
 def no_layout(generator: QuestionGenerator) -> QA | None:
-    """A picture that is no document."""
+    """Ask for the layout of a picture that is no document."""
     return None if generator.truth.blocks else generator.task("layout-absent", "layout", ())
 
 
 def locate_block(generator: QuestionGenerator) -> QA | None:
-    """The box of the only block of its kind."""
+    """Ask for the box of the only block of its kind."""
     kinds = [block.kind for block in generator.truth.blocks]
     single = [block for block in generator.truth.blocks if kinds.count(block.kind) == 1]
     if not single or generator.truth.things:
@@ -55,7 +55,7 @@ def locate_block(generator: QuestionGenerator) -> QA | None:
 
 
 def _words(generator: QuestionGenerator) -> list[Word]:
-    """The written words in reading order."""
+    """Ask for the written words in reading order."""
     return [
         generator.truth.words[i]
         for i in generator.reading_order([word.box for word in generator.truth.words])
@@ -63,7 +63,7 @@ def _words(generator: QuestionGenerator) -> list[Word]:
 
 
 def text(generator: QuestionGenerator) -> QA | None:
-    """All written words with their boxes."""
+    """Ask for all written words with their boxes."""
     words = _words(generator)
     if not words or len(words) > MOST_WORDS:
         return None
@@ -72,7 +72,7 @@ def text(generator: QuestionGenerator) -> QA | None:
 
 
 def no_text(generator: QuestionGenerator) -> QA | None:
-    """A picture without a word."""
+    """Ask for the words of a picture without any."""
     truth = generator.truth
     if truth.words or truth.blocks or truth.elements or truth.chart or generator.is_photo:
         return None  # what is written on a photograph is not labelled
@@ -80,7 +80,7 @@ def no_text(generator: QuestionGenerator) -> QA | None:
 
 
 def read_word(generator: QuestionGenerator) -> QA | None:
-    """What the only word says, or the word in a box."""
+    """Ask what the only word says, or the word in a box."""
     words = _words(generator)
     if not words:
         return None
@@ -95,7 +95,7 @@ def read_word(generator: QuestionGenerator) -> QA | None:
 
 
 def locate_word(generator: QuestionGenerator) -> QA | None:
-    """The box of a word that is written once."""
+    """Ask for the box of a word that is written once."""
     texts_here = [word.text for word in generator.truth.words]
     single = [word for word in generator.truth.words if texts_here.count(word.text) == 1]
     if not single:
@@ -106,17 +106,17 @@ def locate_word(generator: QuestionGenerator) -> QA | None:
 
 
 def chart(generator: QuestionGenerator) -> QA | None:
-    """The chart's table."""
+    """Ask for the chart's table."""
     return generator.task("chart", "chart", generator.truth.chart.rows) if generator.truth.chart else None
 
 
 def no_chart(generator: QuestionGenerator) -> QA | None:
-    """A picture without a chart."""
+    """Ask for the table of a picture without a chart."""
     return None if generator.truth.chart else generator.task("chart-absent", "chart", ())
 
 
 def chart_value(generator: QuestionGenerator) -> QA | None:
-    """The value of one label."""
+    """Ask for the value of one label."""
     if not generator.truth.chart or len(generator.truth.chart.rows) < 2:
         return None
     row = generator.rng.choice(generator.truth.chart.rows[1:])
@@ -126,7 +126,7 @@ def chart_value(generator: QuestionGenerator) -> QA | None:
 
 
 def chart_most(generator: QuestionGenerator) -> QA | None:
-    """The label with the largest or the smallest value, where there is one."""
+    """Ask for the label with the largest or the smallest value, where there is one."""
     if not generator.truth.chart:
         return None
     rows = sorted(generator.truth.chart.rows[1:], key=lambda row: number(row[1]) or 0.0)
@@ -143,7 +143,7 @@ def chart_most(generator: QuestionGenerator) -> QA | None:
 
 
 def screen(generator: QuestionGenerator) -> QA | None:
-    """The box of the only element of its name."""
+    """Ask for the box of the only element of its name."""
     names = [element_name(element) for element in generator.truth.elements]
     single = [i for i, name in enumerate(names) if names.count(name) == 1]
     if not single:
@@ -154,7 +154,7 @@ def screen(generator: QuestionGenerator) -> QA | None:
 
 
 def screen_absent(generator: QuestionGenerator) -> QA | None:
-    """An element of a kind and with a word that other screens have; sometimes a word of this one's."""
+    """Ask for an element that this screen lacks and others have; sometimes with a word of this one."""
     elements = generator.truth.elements
     if not elements:
         return None
@@ -174,7 +174,7 @@ def screen_absent(generator: QuestionGenerator) -> QA | None:
 
 
 def locate_word_absent(generator: QuestionGenerator) -> QA | None:
-    """A word that is not written here, where others are."""
+    """Ask for the box of a word that is not written here, where others are."""
     texts_here = {word.text for word in generator.truth.words}
     if not texts_here:
         return None

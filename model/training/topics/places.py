@@ -18,7 +18,7 @@ SEVERAL = range(2, 6)  # alike things that are a topic of their own
 
 
 def relation_word(generator: QuestionGenerator) -> QA | None:
-    """Which of two opposite sides a thing is on, as seen from another."""
+    """Ask which of two opposite sides a thing is on, as seen from another."""
     if (found := generator.apart()) is None:
         return None
     _, name, _, other, relation, opposite = found
@@ -30,7 +30,7 @@ def relation_word(generator: QuestionGenerator) -> QA | None:
 
 
 def relation_true(generator: QuestionGenerator) -> QA | None:
-    """Whether a thing is on that side of another; half of the time it is not."""
+    """Ask whether a thing is on that side of another; half of the time it is not."""
     if (found := generator.apart()) is None:
         return None
     _, name, _, other, relation, opposite = found
@@ -41,7 +41,7 @@ def relation_true(generator: QuestionGenerator) -> QA | None:
 
 
 def on_what(generator: QuestionGenerator) -> QA | None:
-    """What a thing stands on, or what stands on it, where the world says so."""
+    """Ask what a thing stands on, or what stands on it, where the world says so."""
     things = generator.truth.things
     riders = [(i, j) for i, relation, j in generator.truth.relations if relation == "on"]
     for i, j in generator.rng.sample(riders, len(riders)):
@@ -62,7 +62,7 @@ def on_what(generator: QuestionGenerator) -> QA | None:
 
 
 def locate(generator: QuestionGenerator) -> QA | None:
-    """The box of a phrase that fits one thing."""
+    """Ask for the box of a phrase that fits one thing."""
     if (found := generator.any_named()) is None:
         return None
     box = generator.box(found[0].box)
@@ -70,7 +70,7 @@ def locate(generator: QuestionGenerator) -> QA | None:
 
 
 def locate_small(generator: QuestionGenerator) -> QA | None:
-    """The box of a phrase that fits one thing, a small one."""
+    """Ask for the box of a phrase that fits one thing, a small one."""
 
     def small(thing: Thing) -> bool:
         x1, y1, x2, y2 = generator.box(thing.box)
@@ -85,7 +85,7 @@ def locate_small(generator: QuestionGenerator) -> QA | None:
 def locate_absent(
     topic: str, *, near: bool = False, bare: bool = False
 ) -> Callable[[QuestionGenerator], QA | None]:
-    """A maker of phrases to be located that fit nothing; see `QuestionGenerator.absent`."""
+    """Return a maker of phrases to be located that fit nothing; see `QuestionGenerator.absent`."""
 
     def make(generator: QuestionGenerator) -> QA | None:
         if (found := generator.absent(near=near, bare=bare)) is None:
@@ -116,7 +116,7 @@ def relation(generator: QuestionGenerator) -> QA | None:
 
 
 def _might(generator: QuestionGenerator, k: int, relation: str, j: int) -> bool:
-    """Whether somebody might say that thing k is `relation` thing j, clearly or not."""
+    """Return whether somebody might say that thing k is `relation` thing j, clearly or not."""
     if relation == "on":
         return (k, "on", j) in generator.truth.relations
     axis, sign = {"left of": (0, -1), "right of": (0, 1), "above": (1, -1), "below": (1, 1)}[relation]
@@ -125,7 +125,7 @@ def _might(generator: QuestionGenerator, k: int, relation: str, j: int) -> bool:
 
 
 def detect(*, several: bool) -> Callable[[QuestionGenerator], QA | None]:
-    """A maker of questions for the boxes of all of a kind, sometimes of one colour.
+    """Return a maker of questions for the boxes of all of a kind, sometimes of one colour.
 
     Args: several: two to five alike, which are a topic of their own; otherwise any other number.
     """
@@ -157,7 +157,7 @@ def detect(*, several: bool) -> Callable[[QuestionGenerator], QA | None]:
 
 
 def detect_all(generator: QuestionGenerator) -> QA | None:
-    """The boxes of all of one kind of a photograph, as many as there are."""
+    """Ask for the boxes of all of one kind of a photograph, as many as there are."""
     if not generator.is_photo:
         return None
     for kind in generator.rng.sample(kinds := sorted({thing.kind for thing in generator.seen}), len(kinds)):
@@ -169,7 +169,7 @@ def detect_all(generator: QuestionGenerator) -> QA | None:
 
 
 def detect_absent(generator: QuestionGenerator) -> QA | None:
-    """A kind that is not there at all."""
+    """Ask for all of a kind that is not there at all."""
     if (found := generator.absent(near=False)) is None:
         return None
     words = plural(found[1])
@@ -177,7 +177,7 @@ def detect_absent(generator: QuestionGenerator) -> QA | None:
 
 
 def locate_largest(generator: QuestionGenerator) -> QA | None:
-    """The box of a photograph's largest thing, by a phrase that fits it alone."""
+    """Ask for the box of a photograph's largest thing, by a phrase that fits it alone."""
     thing = largest_thing(generator)
     names = generator.names(thing) if thing else []
     if thing is None or not names:
@@ -187,7 +187,7 @@ def locate_largest(generator: QuestionGenerator) -> QA | None:
 
 
 def region_largest(generator: QuestionGenerator) -> QA | None:
-    """What a photograph's largest thing is, asked by its box."""
+    """Ask what a photograph's largest thing is, asked by its box."""
     if (thing := largest_thing(generator)) is None:
         return None
     box = generator.box(thing.box)
@@ -196,14 +196,14 @@ def region_largest(generator: QuestionGenerator) -> QA | None:
 
 
 def largest_thing(generator: QuestionGenerator) -> Thing | None:
-    """The largest thing of a photograph; of a drawn scene nobody asks."""
+    """Return the largest thing of a photograph; of a drawn scene nobody asks."""
     if not generator.is_photo or not generator.seen:
         return None
     return max(generator.seen, key=lambda thing: area(thing.box))
 
 
 def region(generator: QuestionGenerator) -> QA | None:
-    """A thing's box; not one that another thing shares."""
+    """Ask what is in a thing's box; not in one that another thing shares."""
     for thing in generator.rng.sample(generator.seen, len(generator.seen)):
         box = generator.box(thing.box)
         if all(
@@ -215,7 +215,7 @@ def region(generator: QuestionGenerator) -> QA | None:
 
 
 def region_empty(generator: QuestionGenerator) -> QA | None:
-    """A box with nothing of the truth in it."""
+    """Ask what is in a box with nothing of the truth in it."""
     box = (
         generator.empty_place()
         if generator.things and not generator.is_photo and not generator.truth.blocks
@@ -225,7 +225,7 @@ def region_empty(generator: QuestionGenerator) -> QA | None:
 
 
 def pose(*, several: bool) -> Callable[[QuestionGenerator], QA | None]:
-    """A maker of questions for somebody's joints, where there is one person or where there are several."""
+    """Return a maker of questions for somebody's joints, where there is one person, or several."""
 
     def make(generator: QuestionGenerator) -> QA | None:
         people = [thing for thing in generator.truth.things if thing.keypoints]
@@ -245,7 +245,7 @@ def pose(*, several: bool) -> Callable[[QuestionGenerator], QA | None]:
 
 
 def _joints(generator: QuestionGenerator, person: Thing) -> list[Joint]:
-    """The joints that are seen, in COCO's order."""
+    """Return the joints that are seen, in COCO's order."""
     joints = []
     for name, (x, y, seen) in zip(JOINTS, person.keypoints or ()):
         px, py, _, _ = generator.box((x, y, x, y))
@@ -255,7 +255,7 @@ def _joints(generator: QuestionGenerator, person: Thing) -> list[Joint]:
 
 
 def joint(generator: QuestionGenerator) -> QA | None:
-    """One joint of somebody: it cannot be guessed from the joints before it, as in a whole pose."""
+    """Ask for one joint of somebody: it cannot be guessed from the joints before it, as in a whole pose."""
     shown = [thing for thing in generator.seen if thing.keypoints]
     found = _joints(generator, thing := generator.rng.choice(shown)) if shown else []
     if not found:
@@ -268,7 +268,7 @@ def joint(generator: QuestionGenerator) -> QA | None:
 
 
 def pose_absent(generator: QuestionGenerator) -> QA | None:
-    """A box with a thing that is nobody."""
+    """Ask for the pose in a box with a thing that is nobody."""
     others = [thing for thing in generator.seen if thing.kind != "person"]
     people = [generator.box(thing.box) for thing in generator.truth.things if thing.kind == "person"]
     for thing in generator.rng.sample(others, len(others)):
@@ -279,7 +279,7 @@ def pose_absent(generator: QuestionGenerator) -> QA | None:
 
 
 def marks(generator: QuestionGenerator) -> QA | None:
-    """Two to four things, each marked at a point that lies on it."""
+    """Ask what two to four marks show, each at a point that lies on a thing."""
     shown = [thing for thing in generator.seen if lies_on(thing, *middle(thing.box))]
     if len(shown) < 2:
         return None
@@ -292,7 +292,7 @@ def marks(generator: QuestionGenerator) -> QA | None:
 
 
 def mark_relation(generator: QuestionGenerator) -> QA | None:
-    """How two marked things lie to one another."""
+    """Ask how two marked things lie to one another."""
     if (found := generator.apart()) is None:
         return None
     first, second = generator.mark_numbers(2)

@@ -16,14 +16,14 @@ MOST_GROUPS = 10  # phrases in one dense reply
 
 
 def caption(generator: QuestionGenerator) -> QA | None:
-    """The caption."""
+    """Ask for the caption."""
     if generator.is_photo and not (generator.truth.known and generator.truth.things):
         return None
     return generator.task("caption", "caption", generator.truth.caption)
 
 
 def detail(generator: QuestionGenerator) -> QA | None:
-    """The caption, then where the largest things are, then what is written."""
+    """Ask for the caption, then where the largest things are, then what is written."""
     if generator.is_photo and not (generator.truth.known and generator.truth.things):
         return None
     width, height = generator.truth.size_wh
@@ -40,12 +40,12 @@ def detail(generator: QuestionGenerator) -> QA | None:
 
 
 def _third(value: float, low: str, high: str) -> str:
-    """Which third of the picture a value of 0..1 is in."""
+    """Return which third of the picture a value of 0..1 is in."""
     return low if value < 1 / 3 else high if value > 2 / 3 else ""
 
 
 def grounded(generator: QuestionGenerator) -> QA | None:
-    """The caption with the boxes of what it names: the fullest names first, several alike things as one."""
+    """Ask for the caption with boxes: the fullest names first, several alike things as one."""
     if generator.is_photo:
         return _grounded_photo(generator)
     caption = generator.truth.caption
@@ -81,7 +81,7 @@ def grounded(generator: QuestionGenerator) -> QA | None:
 
 
 def _grounded_photo(generator: QuestionGenerator) -> QA | None:
-    """The caption of a photograph with the boxes of what it names."""
+    """Ask for the caption of a photograph with the boxes of what it names."""
     truth = generator.truth
     if not truth.known or not truth.things:
         return None
@@ -96,7 +96,7 @@ def _grounded_photo(generator: QuestionGenerator) -> QA | None:
 
 
 def dense(generator: QuestionGenerator) -> QA | None:
-    """A phrase for every thing and word from left to right; a screen or a page in reading order."""
+    """Ask for a phrase for every thing and word from left to right; a screen or a page in reading order."""
     truth = generator.truth
     if truth.elements:
         regions = [(element_name(element), element.box) for element in truth.elements]
@@ -118,7 +118,7 @@ def dense(generator: QuestionGenerator) -> QA | None:
 
 
 def odd(*, damaged: bool) -> Callable[[QuestionGenerator], QA | None]:
-    """A maker of questions for the odd thing, or with `damaged` the broken one, named and boxed."""
+    """Return a maker of questions for the odd thing, or with `damaged` the broken one, named and boxed."""
 
     def make(generator: QuestionGenerator) -> QA | None:
         if generator.truth.odd is None:
@@ -134,7 +134,7 @@ def odd(*, damaged: bool) -> Callable[[QuestionGenerator], QA | None]:
 
 
 def odd_word(generator: QuestionGenerator) -> QA | None:
-    """The odd or broken thing, named."""
+    """Ask for the odd or broken thing, named."""
     if generator.truth.odd is None:
         return None
     name = generator.truth.things[generator.truth.odd].phrase
@@ -142,7 +142,7 @@ def odd_word(generator: QuestionGenerator) -> QA | None:
 
 
 def nothing_odd(generator: QuestionGenerator) -> QA | None:
-    """A picture in which nothing is odd."""
+    """Ask what is odd in a picture in which nothing is."""
     if (
         generator.is_photo
         or generator.truth.odd is not None

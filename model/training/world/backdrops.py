@@ -94,7 +94,7 @@ def park(canvas: Canvas, rng: random.Random) -> Ground:
 
 
 def street(canvas: Canvas, rng: random.Random) -> Ground:
-    """A road with a kerb before pale blocks of flats."""
+    """Return a road with a kerb before pale blocks of flats."""
     w, h = canvas.width, canvas.height
     horizon = rng.uniform(0.46, 0.54)
     _sky(canvas, rng, horizon)
@@ -187,7 +187,7 @@ def beach(canvas: Canvas, rng: random.Random) -> Ground:
 
 
 def table(canvas: Canvas, rng: random.Random) -> Ground:
-    """A table-top before a wall."""
+    """Return a table-top before a wall."""
     w, h = canvas.width, canvas.height
     edge = rng.uniform(0.5, 0.58)
     wall = _jitter(rng.choice(((222, 232, 234), (238, 230, 218), (230, 224, 236), (226, 234, 220))), rng)
@@ -209,7 +209,7 @@ def table(canvas: Canvas, rng: random.Random) -> Ground:
 
 
 def studio(canvas: Canvas, rng: random.Random) -> Ground:
-    """A plain card with rounded corners, for grids."""
+    """Return a plain card with rounded corners, for grids."""
     w, h = canvas.width, canvas.height
     tone = _jitter(
         rng.choice(((224, 234, 238), (238, 230, 220), (230, 236, 222), (232, 226, 238), (240, 238, 232))), rng

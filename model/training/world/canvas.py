@@ -19,7 +19,7 @@ POINTS = np.ndarray  # float (N, 2), pixels
 
 
 def fixed(points: POINTS) -> np.ndarray:
-    """Points in OpenCV's fixed-point frame, whose integers are pixel centres."""
+    """Return points in OpenCV's fixed-point frame, whose integers are pixel centres."""
     return np.rint((points - 0.5) * SUB).astype(np.int32)
 
 
@@ -41,21 +41,21 @@ class Canvas:
             self.image[a:b] = np.rint(column).astype(np.uint8)[:, None, :]
 
     def fill(self, points: POINTS, rgb: RGB, ident: int = 0) -> None:
-        """A filled polygon; `ident` 0 draws backdrop, which owns nothing."""
+        """Fill a polygon; `ident` 0 draws backdrop, which owns nothing."""
         p = fixed(points)
         cv2.fillPoly(self.image, [p], rgb, cv2.LINE_AA, SHIFT)
         if ident:
             cv2.fillPoly(self.ids, [p], ident, cv2.LINE_8, SHIFT)
 
     def line(self, points: POINTS, rgb: RGB, thick: float, ident: int = 0, *, closed: bool = False) -> None:
-        """A polyline with round ends, `thick` pixels wide (at least one)."""
+        """Draw a polyline with round ends, `thick` pixels wide (at least one)."""
         p, t = fixed(points), max(1, round(thick))
         cv2.polylines(self.image, [p], closed, rgb, t, cv2.LINE_AA, SHIFT)
         if ident:
             cv2.polylines(self.ids, [p], closed, ident, t, cv2.LINE_8, SHIFT)
 
     def window(self, points: POINTS, pad: int = 1) -> tuple[int, int, int, int]:
-        """The part of the picture that `points` reach: x1, y1, x2, y2, whole pixels, possibly empty."""
+        """Return what `points` reach of the picture: x1, y1, x2, y2, whole pixels, possibly empty."""
         x1, y1 = points.min(0)
         x2, y2 = points.max(0)
         return (
@@ -66,7 +66,7 @@ class Canvas:
         )
 
     def blend(self, points: POINTS, layer: np.ndarray | RGB, share: float = 1.0, ident: int = 0) -> None:
-        """A polygon filled with `layer`: one colour, or (h, w or 1, 3) over `window(points)`."""
+        """Fill a polygon with `layer`: one colour, or (h, w or 1, 3) over `window(points)`."""
         x1, y1, x2, y2 = self.window(points)
         if x2 <= x1 or y2 <= y1:
             return
@@ -81,7 +81,7 @@ class Canvas:
         roi[:] = (base + (over - base) * alpha + 0.5).astype(np.uint8)
 
     def shadow(self, x: float, y: float, rx: float, ry: float, strength: float = 0.25) -> None:
-        """A soft dark ellipse centred at (x, y)."""
+        """Draw a soft dark ellipse centred at (x, y)."""
         x1, x2 = max(0, int(x - rx)), min(self.width, int(x + rx) + 1)
         y1, y2 = max(0, int(y - ry)), min(self.height, int(y + ry) + 1)
         if x2 <= x1 or y2 <= y1:
@@ -118,19 +118,19 @@ class Canvas:
 
 
 def ellipse(cx: float, cy: float, rx: float, ry: float, count: int = 28) -> POINTS:
-    """Points on an ellipse."""
+    """Return points on an ellipse."""
     t = np.linspace(0, 2 * np.pi, count, endpoint=False)
     return np.stack([cx + rx * np.cos(t), cy + ry * np.sin(t)], 1)
 
 
 def arc(cx: float, cy: float, rx: float, ry: float, start: float, stop: float, count: int = 16) -> POINTS:
-    """Points from `start` to `stop` degrees, 0 to the right, 90 down."""
+    """Return points from `start` to `stop` degrees, 0 to the right, 90 down."""
     t = np.radians(np.linspace(start, stop, count))
     return np.stack([cx + rx * np.cos(t), cy + ry * np.sin(t)], 1)
 
 
 def rectangle(x1: float, y1: float, x2: float, y2: float, radius: float = 0.0) -> POINTS:
-    """A rectangle, its corners rounded by `radius`."""
+    """Return a rectangle, its corners rounded by `radius`."""
     if radius <= 0:
         return np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], float)
     r = min(radius, (x2 - x1) / 2, (y2 - y1) / 2)
@@ -139,7 +139,7 @@ def rectangle(x1: float, y1: float, x2: float, y2: float, radius: float = 0.0) -
 
 
 def smooth(points: Sequence[tuple[float, float]], *, closed: bool = True, steps: int = 4) -> POINTS:
-    """A Catmull-Rom curve through `points`."""
+    """Return a Catmull-Rom curve through `points`."""
     p = np.array(points, float)
     n = len(p)
     get = (lambda i: p[i % n]) if closed else (lambda i: p[min(max(i, 0), n - 1)])

@@ -50,6 +50,6 @@ INVERSE = {"left of": "right of", "right of": "left of", "above": "below", "belo
 
 
 def is_held_out(kind: str, relation: str, other: str) -> bool:
-    """Whether that relation, or the same one said the other way round, is held out."""
+    """Return whether that relation, or the same one said the other way round, is held out."""
     turned = (other, INVERSE[relation], kind) if relation in INVERSE else None
     return (kind, relation, other) in HELD_OUT_RELATIONS or turned in HELD_OUT_RELATIONS

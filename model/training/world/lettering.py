@@ -122,7 +122,7 @@ def _glyph(letter: str) -> tuple[np.ndarray, ...]:
 
 @cache
 def _extent(letter: str) -> tuple[float, float]:
-    """Left edge and width of one letter in grid units; a blank has no strokes."""
+    """Return left edge and width of one letter in grid units; a blank has no strokes."""
     strokes = _glyph(letter)
     if not strokes:
         return 0.0, SPACE - GAP

@@ -13,7 +13,7 @@ from .truth import Truth
 
 
 def odd_one_out(stage: Stage, seed: int) -> Truth | None:
-    """A grid of the same thing with one that differs in colour, kind, pattern or is broken."""
+    """Return a grid of the same thing with one that differs in colour, kind, pattern or is broken."""
     rng, canvas = stage.rng, stage.canvas
     w, h, u = canvas.width, canvas.height, canvas.unit
     ground = studio(canvas, rng)

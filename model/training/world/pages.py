@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -51,7 +53,7 @@ def _paragraph(
     size: float,
     indent: float = 0.0,
 ) -> XYXY:
-    """Lines of small print from x1 to x2; the last one ends early. Returns the tight box."""
+    """Write lines of small print from x1 to x2, the last one shorter; return their tight box."""
     boxes = []
     for n in range(lines):
         room = (x2 - x1) * (rng.uniform(0.35, 0.75) if n == lines - 1 and lines > 1 else 1.0) - indent
@@ -70,7 +72,7 @@ def _paragraph(
 
 
 def _figure(stage: Stage, x1: float, y1: float, x2: float, y2: float, ident: int) -> str:
-    """A framed picture of one thing. Returns what it shows."""
+    """Return a framed picture of one thing. Returns what it shows."""
     canvas, rng = stage.canvas, stage.rng
     tone = rng.choice(((214, 230, 240), (238, 228, 210), (222, 236, 214), (238, 222, 226)))
     canvas.fill(rectangle(x1, y1, x2, y2), tone)
@@ -128,8 +130,112 @@ def clip_box(box: XYXY, canvas: Canvas) -> XYXY:
     )
 
 
-def document(stage: Stage, seed: int) -> Truth | None:
-    """A page with a title, then text, lists, tables and figures with captions in one or two columns."""
+@dataclass(slots=True)
+class _Page:
+    """A page being filled: where its content may stand, and what it holds so far. Lengths are pixels."""
+
+    stage: Stage
+    left: float
+    right: float
+    top: float
+    bottom: float
+    blocks: list[Block] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)  # what its figures show
+    counts: Counter[str] = field(default_factory=Counter)  # blocks by kind
+
+    @property
+    def small(self) -> float:
+        """Height of the small print."""
+        return 0.021 * self.stage.canvas.unit
+
+    def add(self, kind: str, box: XYXY) -> None:
+        self.blocks.append(Block(kind, clip_box(box, self.stage.canvas)))
+
+    def title(self, text: str) -> tuple[list[Word], float]:
+        """Write the title and go below it; its words and its height."""
+        rng, canvas, wide = self.stage.rng, self.stage.canvas, self.right - self.left
+        tall = min(rng.uniform(0.055, 0.08) * canvas.unit, wide / max(1.0, text_width(text, 1.0)) * 0.98)
+        middle = (self.left + self.right) / 2 - text_width(text, tall) / 2
+        start = self.left if rng.random() < 0.5 else middle
+        colour = mix(INK, COLOUR_RGB[rng.choice(ACCENTS)], rng.choice((0.0, 0.0, 0.7)))
+        words = write_words(canvas.image, text, start, self.top, tall, colour, 0.18)
+        self.add("title", _around(*(word.box for word in words)))
+        self.top += tall * 1.25 + 0.03 * canvas.height
+        return words, tall
+
+    def columns(self) -> None:
+        """Fill one column or two with blocks."""
+        rng, w, h = self.stage.rng, self.stage.canvas.width, self.stage.canvas.height
+        count = 2 if rng.random() < 0.4 and w >= 0.7 * h else 1
+        gutter = 0.05 * w
+        wide = (self.right - self.left - (count - 1) * gutter) / count
+        for column in range(count):
+            self._column(self.left + column * (wide + gutter), wide, single=count == 1)
+
+    def _column(self, left: float, wide: float, *, single: bool) -> None:
+        rng, h = self.stage.rng, self.stage.canvas.height
+        top, last = self.top, ""
+        while top < self.bottom - 0.07 * h:
+            kind = rng.choices(("text", "list", "table", "figure"), (0.4, 0.2, 0.18, 0.22))[0]
+            if kind == last and kind != "text":
+                continue
+            last, room = kind, self.bottom - top
+            self.counts[kind] += 1
+            box = self._block(kind, left, top, wide, room, single=single)
+            if box is None:
+                break
+            self.add("caption" if kind == "figure" else kind, box)
+            top = box[3] + rng.uniform(0.028, 0.045) * h
+
+    def _block(
+        self, kind: str, left: float, top: float, wide: float, room: float, *, single: bool
+    ) -> XYXY | None:
+        """Draw a block into a column; its box (a figure's caption's), or None where it finds no room."""
+        canvas, rng, small = self.stage.canvas, self.stage.rng, self.small
+        if kind == "text":
+            lines = min(rng.randint(3, 7), int(room / (small * 1.75)))
+            return _paragraph(canvas, rng, left, top, left + wide, max(1, lines), small)
+        if kind == "list":
+            return self._list(left, top, wide, room)
+        if kind == "table":
+            high = min(room, rng.uniform(0.15, 0.24) * canvas.height)
+            if high < 0.12 * canvas.height:
+                return None
+            return _table(canvas, rng, left, top, left + wide, top + high, small * 1.25)
+        high = min(room - small * 2.4, rng.uniform(0.2, 0.32) * canvas.height)
+        if high < 0.14 * canvas.height:
+            return None
+        share = rng.uniform(0.6, 1.0) if single else 1.0
+        return self._figure(left + wide * (1 - share) / 2, top, wide * share, high)
+
+    def _list(self, left: float, top: float, wide: float, room: float) -> XYXY:
+        canvas, rng, small = self.stage.canvas, self.stage.rng, self.small
+        lines = min(rng.randint(3, 5), int(room / (small * 2.1)))
+        boxes = []
+        for n in range(max(1, lines)):
+            row = top + n * small * 2.1
+            dot = ellipse(left + small * 0.6, row + small * 0.5, small * 0.36, small * 0.36, 10)
+            canvas.fill(dot, INK)
+            boxes.append((float(left + small * 0.2), row, left + small, row + small))
+            end = left + wide * rng.uniform(0.6, 1.0)
+            boxes.append(_paragraph(canvas, rng, left, row, end, 1, small, small * 2))
+        return _around(*boxes)
+
+    def _figure(self, left: float, top: float, wide: float, high: float) -> XYXY:
+        """Draw a figure with a caption below it; the caption's box."""
+        small = self.small
+        self.shown.append(_figure(self.stage, left, top, left + wide, top + high, 0))
+        self.add("figure", (left, top, left + wide, top + high))
+        label = f"Fig {self.counts['figure']}: {self.shown[-1]}"
+        while text_width(label, small) > wide:
+            label = label.rsplit(" ", 1)[0]
+        middle = left + wide / 2 - text_width(label, small) / 2
+        image = self.stage.canvas.image
+        return write(image, label, middle, top + high + small * 0.9, small, (80, 80, 90), weight=0.13)
+
+
+def _sheet(stage: Stage) -> _Page:
+    """Draw an empty sheet on a desk."""
     rng, canvas = stage.rng, stage.canvas
     w, h, u = canvas.width, canvas.height, canvas.unit
     desk = rng.choice(((206, 214, 222), (222, 212, 200), (214, 220, 206)))
@@ -137,79 +243,27 @@ def document(stage: Stage, seed: int) -> Truth | None:
     margin = rng.uniform(0.015, 0.05)
     px1, py1, px2, py2 = margin * w, margin * 0.7 * h, (1 - margin) * w, (1 - margin * 0.7) * h
     canvas.shadow((px1 + px2) / 2, py2, (px2 - px1) * 0.62, 0.04 * h, 0.3)
-    canvas.fill(
-        rectangle(px1, py1, px2, py2), rng.choice(((253, 253, 251), (250, 246, 236), (246, 249, 252)))
-    )
+    paper = rng.choice(((253, 253, 251), (250, 246, 236), (246, 249, 252)))
+    canvas.fill(rectangle(px1, py1, px2, py2), paper)
     canvas.line(rectangle(px1, py1, px2, py2), darker(desk, 0.25), max(1.0, 0.003 * u), closed=True)
     pad = 0.055 * w
-    x1, x2, y, bottom = px1 + pad, px2 - pad, py1 + 0.05 * h, py2 - 0.045 * h
-    forced = stage.held_out
-    title = rng.choice(allowed(TITLES, held_out=forced))
-    tall = min(rng.uniform(0.055, 0.08) * u, (x2 - x1) / max(1.0, text_width(title, 1.0)) * 0.98)
-    start = x1 if rng.random() < 0.5 else (x1 + x2) / 2 - text_width(title, tall) / 2
-    colour = mix(INK, COLOUR_RGB[rng.choice(ACCENTS)], rng.choice((0.0, 0.0, 0.7)))
-    words = write_words(canvas.image, title, start, y, tall, colour, 0.18)
-    blocks = [Block("title", clip_box(_around(*(word.box for word in words)), canvas))]
-    y += tall * 1.25 + 0.03 * h
-    columns = 2 if rng.random() < 0.4 and w >= 0.7 * h else 1
-    gutter = 0.05 * w
-    wide = (x2 - x1 - (columns - 1) * gutter) / columns
-    small = 0.021 * u
-    shown: list[str] = []
-    counts = {"text": 0, "list": 0, "table": 0, "figure": 0}
-    for column in range(columns):
-        left, top, last = x1 + column * (wide + gutter), y, ""
-        while top < bottom - 0.07 * h:
-            kind = rng.choices(("text", "list", "table", "figure"), (0.4, 0.2, 0.18, 0.22))[0]
-            if kind == last and kind != "text":
-                continue
-            last, room = kind, bottom - top
-            counts[kind] += 1
-            if kind == "text":
-                lines = min(rng.randint(3, 7), int(room / (small * 1.75)))
-                box = _paragraph(canvas, rng, left, top, left + wide, max(1, lines), small)
-            elif kind == "list":
-                lines = min(rng.randint(3, 5), int(room / (small * 2.1)))
-                boxes = []
-                for n in range(max(1, lines)):
-                    row = top + n * small * 2.1
-                    dot = ellipse(left + small * 0.6, row + small * 0.5, small * 0.36, small * 0.36, 10)
-                    canvas.fill(dot, INK)
-                    boxes.append((float(left + small * 0.2), row, left + small, row + small))
-                    end = left + wide * rng.uniform(0.6, 1.0)
-                    boxes.append(_paragraph(canvas, rng, left, row, end, 1, small, small * 2))
-                box = _around(*boxes)
-            elif kind == "table":
-                high = min(room, rng.uniform(0.15, 0.24) * h)
-                if high < 0.12 * h:
-                    break
-                box = _table(canvas, rng, left, top, left + wide, top + high, small * 1.25)
-            else:
-                high = min(room - small * 2.4, rng.uniform(0.2, 0.32) * h)
-                if high < 0.14 * h:
-                    break
-                share = rng.uniform(0.6, 1.0) if columns == 1 else 1.0
-                off = left + wide * (1 - share) / 2
-                shown.append(_figure(stage, off, top, off + wide * share, top + high, 0))
-                box = (off, top, off + wide * share, top + high)
-                blocks.append(Block("figure", clip_box(box, canvas)))
-                label = f"Fig {counts['figure']}: {shown[-1]}"
-                while text_width(label, small) > wide * share:
-                    label = label.rsplit(" ", 1)[0]
-                middle = off + wide * share / 2 - text_width(label, small) / 2
-                kind = "caption"
-                box = write(
-                    canvas.image, label, middle, top + high + small * 0.9, small, (80, 80, 90), weight=0.13
-                )
-            blocks.append(Block(kind, clip_box(box, canvas)))
-            top = box[3] + rng.uniform(0.028, 0.045) * h
-    content = [article(k) for k in ("list", "table") if counts[k]]
-    content += [f"a picture of {article(s)}" for s in shown[:1]]
+    return _Page(stage, px1 + pad, px2 - pad, py1 + 0.05 * h, py2 - 0.045 * h)
+
+
+def document(stage: Stage, seed: int) -> Truth | None:
+    """Draw a page: a title, then text, lists, tables and figures with captions in one or two columns."""
+    page = _sheet(stage)
+    title = stage.rng.choice(allowed(TITLES, held_out=stage.held_out))
+    words, tall = page.title(title)
+    page.columns()
+    content = [article(k) for k in ("list", "table") if page.counts[k]]
+    content += [f"a picture of {article(s)}" for s in page.shown[:1]]
     text = sentence(f'a page titled "{title}"' + (f" with {joined(content)}" if content else " with text"))
-    named = tuple(words) if tall >= MIN_WORD * u else ()
+    named = tuple(words) if tall >= MIN_WORD * stage.canvas.unit else ()
     return Truth(
-        seed, "document", stage.style, stage.size_wh, text, words=named, blocks=tuple(blocks), held_out=forced
-    )
+        seed, "document", stage.style, stage.size_wh, text,
+        words=named, blocks=tuple(page.blocks), held_out=stage.held_out,
+    )  # fmt: skip
 
 
 def draw_backing(canvas: Canvas, rng: random.Random) -> None:

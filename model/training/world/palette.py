@@ -66,7 +66,7 @@ def lighter(rgb: RGB, share: float = 0.35) -> RGB:
 
 
 def roles(colour: str, main: RGB) -> dict[str, RGB]:
-    """The colours of one thing by role: its own colour, the shades that follow from it, and the fixed ones.
+    """Return one thing's colours by role: its own, the shades that follow from it, and the fixed ones.
 
     Args:
         colour: one of COLOURS, decides what is still seen on it.

@@ -56,7 +56,7 @@ def plural(kind: str) -> str:
 
 
 def article(phrase: str) -> str:
-    """The phrase with "a" or "an"."""
+    """Return the phrase with "a" or "an"."""
     return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
 
 
@@ -81,7 +81,7 @@ def name(
 def _positions(
     group: list[int], things: Sequence[Described], size_wh: tuple[int, int]
 ) -> dict[int, str] | None:
-    """A word for where each of two or three alike things is, or None where no word tells them apart."""
+    """Say where each of two or three alike things is, or None where no word tells them apart."""
     if not 2 <= len(group) <= 3:
         return None
     for axis, words in ((0, ("left", "middle", "right")), (1, ("upper", "middle", "lower"))):
@@ -95,7 +95,7 @@ def _positions(
 
 
 def phrases(things: Sequence[Described], size_wh: tuple[int, int]) -> list[str]:
-    """The shortest phrase for each thing that no other answers to, or its plain name where there is none."""
+    """Return each thing's shortest phrase that no other answers to, or its plain name where there is none."""
     out = []
     ways = (
         {},
@@ -124,7 +124,7 @@ def phrases(things: Sequence[Described], size_wh: tuple[int, int]) -> list[str]:
 
 
 def _answers(other: Described, thing: Described, way: dict[str, bool]) -> bool:
-    """Whether `other` fits the name of `thing`; a size that `other` has no word for might fit too."""
+    """Return whether `other` fits the name of `thing`; a size that `other` has no word for might fit too."""
     if name(other) != name(thing):
         return False
     if way.get("pattern") and other.pattern != thing.pattern:
@@ -135,7 +135,7 @@ def _answers(other: Described, thing: Described, way: dict[str, bool]) -> bool:
 
 
 def relation(a: XYXY, b: XYXY) -> str | None:
-    """Where `a` is as seen from `b`: one of RELATIONS but "on", or None where none holds clearly."""
+    """Return where `a` is as seen from `b`: one of RELATIONS but "on", or None where none holds clearly."""
     dx, dy = (a[0] + a[2] - b[0] - b[2]) / 2, (a[1] + a[3] - b[1] - b[3]) / 2
     narrow, low = min(a[2] - a[0], b[2] - b[0]), min(a[3] - a[1], b[3] - b[1])
     across = min(a[2], b[2]) - max(a[0], b[0])
@@ -158,7 +158,7 @@ def sentence(words: str) -> str:
 
 
 def caption(things: Sequence[Described], on: Sequence[tuple[int, int]], place: str) -> str:
-    """One sentence: who does what and what there is, from left to right, then where.
+    """Return one sentence: who does what and what there is, from left to right, then where.
 
     Args:
         on: (rider, support) indices.

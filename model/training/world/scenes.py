@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from . import people
+from . import figure, people
 from .backdrops import BACKDROPS, Ground
 from .canvas import Canvas
 from .holdouts import HELD_OUT_PAIRS, HELD_OUT_RELATIONS, HELD_OUT_WORDS, is_held_out
@@ -48,7 +48,7 @@ class Item:
     stretch: float = 1.0
 
     def box(self, unit: float) -> XYXY:
-        """Where it will be, roughly, pixels."""
+        """Return where it will be, roughly, pixels."""
         w, h = self.extent(unit)
         return (self.x - w / 2, self.foot - h, self.x + w / 2, self.foot)
 
@@ -86,7 +86,7 @@ class Stage:
         return self.canvas.width, self.canvas.height
 
     def shade(self, colour: str) -> RGB:
-        """The colour as it comes out in this picture: one picture's red is quite another's."""
+        """Return the colour as it comes out in this picture: one picture's red is quite another's."""
         if colour not in self.shades:
             spread = 0.05 if self.style == "synthetic" else 0.1
             by = 1 + self.rng.uniform(-spread, spread * 0.5)
@@ -99,7 +99,7 @@ class Stage:
 
 
 def pick_colour(rng: random.Random, kind: str, *, held_out: bool, besides: tuple[str, ...] = ()) -> str:
-    """A colour for `kind`, one that training may show unless `held_out`."""
+    """Return a colour for `kind`, one that training may show unless `held_out`."""
     allowed = [c for c in COLOURS if c not in besides and (held_out or (c, kind) not in HELD_OUT_PAIRS)]
     return rng.choice(allowed)
 
@@ -112,7 +112,7 @@ def pick_pattern(rng: random.Random, kind: str) -> str:
 
 
 def choose_kind(rng: random.Random, pool: tuple[str, ...]) -> str:
-    """A kind from the pool, so that all kinds come out about equally often over the scenes."""
+    """Return a kind from the pool, so that all kinds come out about equally often over the scenes."""
     return rng.choices(pool, [CHANCE.get(k, 1.0) for k in pool])[0]
 
 
@@ -156,7 +156,7 @@ def overlap(a: XYXY, b: XYXY) -> float:
 
 
 def _place(stage: Stage, ground: Ground, items: list[Item]) -> list[Item]:
-    """Positions for the items, in their order; what finds no room is left out, and what stands on it."""
+    """Place the items in their order; what finds no room is left out, with what stands on it."""
     canvas, rng = stage.canvas, stage.rng
     w, h, u = canvas.width, canvas.height, canvas.unit
     placed: dict[int, Item] = {}
@@ -279,9 +279,9 @@ def draw_items(stage: Stage, items: list[Item], shadows: bool = True) -> None:
                 0.3,
             )
             if how.action == "sitting":
-                people.stool(canvas, how, item.x, item.foot, height, (196, 164, 124))
-            wear = people.dress(stage.shade(item.colour), stage.rng)
-            stage.joints[i] = people.draw_person(
+                figure.stool(canvas, how, item.x, item.foot, height, (196, 164, 124))
+            wear = figure.dress(stage.shade(item.colour), stage.rng)
+            stage.joints[i] = figure.draw_person(
                 canvas, stage.body, how, wear, item.x, item.foot, height, ident
             )
         else:
@@ -337,7 +337,7 @@ def _record(stage: Stage) -> tuple[list[Thing], list[tuple[int, str, int]]] | No
 
 
 def holds_held_out(things: list[Thing], relations: list[tuple[int, str, int]], words: list[Word]) -> bool:
-    """Whether any combination or word is one that training never shows."""
+    """Return whether any combination or word is one that training never shows."""
     return (
         any((t.colour, t.kind) in HELD_OUT_PAIRS for t in things)
         or any(is_held_out(things[i].kind, r, things[k].kind) for i, r, k in relations)
@@ -401,7 +401,7 @@ def _force(
 def composed(
     stage: Stage, seed: int, kind: str, *, damage: bool = False, scene: str | None = None
 ) -> Truth | None:
-    """Two to six things in a place; with `damage` one of them is broken and is the odd one."""
+    """Draw two to six things in a place; with `damage` one of them is broken and is the odd one."""
     rng, canvas = stage.rng, stage.canvas
     place = scene or kind
     ground = BACKDROPS[place](canvas, rng)
@@ -450,12 +450,12 @@ def composed(
 
 
 def damaged(stage: Stage, seed: int) -> Truth | None:
-    """A scene with one broken thing."""
+    """Return a scene with one broken thing."""
     return composed(stage, seed, "damaged", damage=True, scene=stage.rng.choice(COMPOSED))
 
 
 def crowd(stage: Stage, seed: int) -> Truth | None:
-    """One to three people doing something, perhaps with a thing beside them."""
+    """Return one to three people doing something, perhaps with a thing beside them."""
     rng = stage.rng
     place = rng.choice(("park", "street", "room", "beach"))
     ground = BACKDROPS[place](stage.canvas, rng)

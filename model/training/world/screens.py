@@ -88,7 +88,7 @@ def screen(stage: Stage, seed: int) -> Truth | None:
 
 
 def _open(canvas: Canvas, rng: random.Random) -> _Window:
-    """An empty window, light or dark, with an accent colour."""
+    """Return an empty window, light or dark, with an accent colour."""
     dark = rng.random() < 0.2
     ground: RGB = (44, 48, 58) if dark else rng.choice(((246, 247, 250), (240, 244, 248), (250, 248, 244)))
     ink: RGB = (236, 238, 242) if dark else INK

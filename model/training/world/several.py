@@ -36,7 +36,7 @@ TRIES = 30  # places tried for each loose thing
 
 
 def several(stage: Stage, seed: int) -> Truth | None:
-    """Two to six of a kind in a place, with up to three other things."""
+    """Draw two to six of a kind in a place, with up to three other things."""
     rng = stage.rng
     place = rng.choice(COMPOSED)
     ground = BACKDROPS[place](stage.canvas, rng)
@@ -73,7 +73,7 @@ def several(stage: Stage, seed: int) -> Truth | None:
 
 
 def _colours(stage: Stage, kind: str, count: int) -> list[str]:
-    """One colour for all, or any for each."""
+    """Return one colour for all, or any for each."""
     alike = stage.rng.random() < ONE_COLOUR
     first = pick_colour(stage.rng, kind, held_out=False)
     rest = [first if alike else pick_colour(stage.rng, kind, held_out=False) for _ in range(count - 1)]
@@ -111,7 +111,7 @@ def _row(stage: Stage, items: list[Item], ground: Ground, place: str) -> list[It
 
 
 def _shelf(stage: Stage, y: float) -> None:
-    """A plank across the picture that things stand on."""
+    """Draw a plank across the picture that things stand on."""
     canvas, unit = stage.canvas, stage.canvas.unit
     margin = stage.rng.uniform(0, 0.03) * canvas.width
     plank = rectangle(margin, y - 0.004 * unit, canvas.width - margin, y + 0.035 * unit)
@@ -151,7 +151,7 @@ def _somewhere(
     feet: bool,
     rng: random.Random,
 ) -> Item | None:
-    """The item at a random place of the span, wholly inside the picture; None where it does not fit."""
+    """Place the item at random in the span, wholly inside the picture; None where it does not fit."""
     width, height = size_wh
     wide, high = item.extent(unit)
     low, top = wide / 2 + 0.02 * width, span[0] * height + (0 if feet else high)

@@ -139,7 +139,7 @@ def _beside(stage: Stage, place: str, ground: Ground, outlines: list[XYXY], *, h
 
 
 def _caption(said: list[str], items: list[Item], words: list[Word], place: str) -> str:
-    """One sentence: what the board says, or what boards and things there are."""
+    """Return one sentence: what the board says, or what boards and things there are."""
     written = " ".join(w.text for w in words)
     if len(items) == 1:
         first = f'{said[0]} that says "{written}"'

@@ -72,12 +72,12 @@ CONSONANTS, VOWELS = "BCDFGHKLMNPRSTVWZ", "AEIOU"
 
 
 def allowed(words: tuple[str, ...], *, held_out: bool) -> list[str]:
-    """The words none of whose parts is held out, or with `held_out` those that have such a part."""
+    """Return the words none of whose parts is held out, or with `held_out` those that have such a part."""
     return [w for w in words if held_out == any(p in HELD_OUT_WORDS for p in w.split(" "))]
 
 
 def sign_text(rng: random.Random, *, held_out: bool) -> str:
-    """A word, a made-up word, letters or a number; with `held_out` one that training never shows."""
+    """Return a word, a made-up word, letters or a number; with `held_out` one that training never shows."""
     if held_out:
         return rng.choice([*allowed(SIGN_WORDS, held_out=True), "903"])
     while True:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from model.training import diffusion, loop
-from model.training.diffusion import Painter, Recipe
+from model.training import diffusion, diffusion_networks, loop
+from model.training.diffusion import Recipe
 from model.training.diffusion_data import SIDE, sample_hole, vague, wishes
+from model.training.diffusion_networks import Painter
 from model.training.world import COLOURS, THING_KINDS
 
 
@@ -63,7 +64,7 @@ def test_a_hole_holds_its_thing_and_does_not_show_its_shape() -> None:
 
 
 def test_the_tokenizer_is_the_same_every_time_and_knows_the_worlds_words() -> None:
-    one, other = diffusion.new_tokenizer(), diffusion.new_tokenizer()
+    one, other = diffusion_networks.new_tokenizer(), diffusion_networks.new_tokenizer()
     assert one.get_vocab() == other.get_vocab()
     for word in (*THING_KINDS, *COLOURS, "striped", "beach", "person"):
         assert len(one(word).input_ids) == 3, word  # beginning, the word, end
@@ -84,8 +85,8 @@ def test_some_wishes_leave_the_kind_unsaid_and_some_all_but_a_thing() -> None:
         return painter.tokenizer.batch_decode(ids, skip_special_tokens=True)
 
     assert told(0.0) == ["thing", "a beach", ""]
-    assert told(diffusion.BARE) == ["a striped blue thing", "a beach", ""]
-    assert told(diffusion.BARE + diffusion.VAGUE) == words
+    assert told(diffusion_networks.BARE) == ["a striped blue thing", "a beach", ""]
+    assert told(diffusion_networks.BARE + diffusion_networks.VAGUE) == words
 
 
 def curve(file: Path, figure: str) -> list[float]:

@@ -150,7 +150,7 @@ def test_cut_outs_are_told_where_they_lie(source: PhotoSource) -> None:
 
 
 def test_a_cut_out_covers_what_lies_below_it(source: PhotoSource, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.training.photos.vary.ERASED", 0.0)
+    monkeypatch.setattr("model.training.photos.source.ERASED", 0.0)
     for number in range(30):
         made = collage(source, random.Random(number), number)
         assert made is not None

@@ -11,11 +11,12 @@ import torch
 
 from model import segmenter
 from model.segmenter import SegmenterConfig
-from model.training import loop, sam, sam_data, sam_evaluate
+from model.training import loop, sam, sam_data, sam_evaluate, sam_views
 from model.training.photos import load_photos
-from model.training.sam import Asked, Recipe, batch
+from model.training.sam import Recipe
 from model.training.sam_data import Pool
 from model.training.sam_photos import PhotoPool
+from model.training.sam_views import Asked, batch
 
 TINY = SegmenterConfig(
     image_size=64, stem_dims=(16, 16), vit_dim=32, vit_depth=1, vit_heads=2, prompt_dim=32, decoder_mlp=32
@@ -45,7 +46,7 @@ def test_world_pictures_have_things_where_the_truth_says(pool: Pool) -> None:
 def test_views_hold_two_things_to_ask_for(pool: Pool) -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
-        seen = sam.view(pool[3], rng, 64)
+        seen = sam_views.view(pool[3], rng, 64)
         if seen is None:
             continue
         image, clicked, boxed = seen
@@ -65,7 +66,7 @@ def test_a_correction_adds_what_is_missing_and_takes_away_what_is_too_much() -> 
     target = disc(30, 30, 12)
     asked = Asked(np.zeros((2, 1, 2), np.float32), np.ones((2, 1), np.int32), None)
     answers = np.stack([np.zeros_like(target), target | disc(50, 50, 9)])
-    more = sam.correct(asked, answers, np.stack([target, target]), rng)
+    more = sam_views.correct(asked, answers, np.stack([target, target]), rng)
     assert more.points is not None
     assert more.labels is not None
     assert more.labels[:, 1].tolist() == [1, 0]
@@ -77,7 +78,7 @@ def test_a_correction_adds_what_is_missing_and_takes_away_what_is_too_much() -> 
 def test_a_loose_box_stays_on_the_picture_and_near_the_thing() -> None:
     rng = np.random.default_rng(0)
     for _ in range(50):
-        x1, y1, x2, y2 = sam.jitter_box(disc(8, 40, 14), rng)
+        x1, y1, x2, y2 = sam_views.jitter_box(disc(8, 40, 14), rng)
         assert 0 <= x1 < x2 <= 64
         assert 0 <= y1 < y2 <= 64
         assert abs(x2 - 23) < 14
@@ -106,7 +107,7 @@ def run(folder: Path, pool: Pool, *, steps: int, halt: int | None = None, resume
 def mean_loss(weights: Path, pool: Pool) -> float:
     """Of fixed questions on fixed pictures."""
     network = segmenter.load(weights).train()
-    batches = [sam.batch([(pool, 1.0)], np.random.default_rng(number), 12, 64) for number in range(3)]
+    batches = [sam_views.batch([(pool, 1.0)], np.random.default_rng(number), 12, 64) for number in range(3)]
     with torch.no_grad():
         losses = [
             sam.step_loss(network, pictures, np.random.default_rng(9), autocast=False)[1]["loss"]

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from model import SphinxForConditionalGeneration
 from model.training import sphinx
 from model.training.data import Batches, DataMixture
-from model.training.sphinx import Plan
+from model.training.nano import nano_config
+from model.training.recipe import Plan
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +100,48 @@ def test_a_plan_is_kept_whole_and_gives_its_time_away() -> None:
         Plan(10, warm=True, only=("language",)).stages()
 
 
+def test_everything_may_be_trained_in_one_stage(
+    tmp_path: Path, tokenizer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for warm in (False, True):
+        stages = Plan(10, warm=warm, recipe="one-stage").stages()
+        assert sum(stage.share for stage in stages) == pytest.approx(1)
+        assert stages[-1].name == "all"
+        assert stages[-1].mixture.abilities is None
+    monkeypatch.setattr(sphinx, "BATCH_LIMIT", 2)
+    monkeypatch.setattr(sphinx, "CURVE_EVERY", 1)
+    folder = started(tmp_path / "one", tokenizer)
+    run(folder, "--recipe", "one-stage", "--steps", "2", "--stages", "all")
+    assert len(losses(folder, "all")) == 2
+    assert SphinxForConditionalGeneration.from_pretrained(folder / "checkpoint").num_parameters() > 1_000_000
+
+
 def test_a_warm_run_goes_slower_and_slowest_through_the_encoders() -> None:
     for cold, warm in zip(Plan(10).stages()[-2:], Plan(10, warm=True).stages()[-2:], strict=True):
         assert warm.vision_rate / cold.vision_rate < warm.language_rate / cold.language_rate < 1
+
+
+def test_a_nano_with_nine_crops_replaces_the_empty_ones_by_skip_tokens(
+    tmp_path: Path, tokenizer: Path
+) -> None:
+    folder = started(tmp_path / "skipping", tokenizer)
+    vocabulary = sphinx.new_config(folder).text_config.vocab_size
+    config = nano_config(vocabulary, VIEW, crops_per_side=3, skip_tokens=2)
+    model = SphinxForConditionalGeneration(config)
+    processor = sphinx.new_processor(folder, config)
+    lengths = {}
+    for size in ((120, 30), (120, 120)):
+        shown = Image.new("RGB", size, "red")
+        batch = processor(text=processor.prompt([("What is it?", None)]), images=shown, return_tensors="pt")
+        labels = batch["input_ids"].masked_fill(batch["input_ids"] == config.image_token_id, -100)
+        model.zero_grad()
+        model(**batch, labels=labels).loss.backward()
+        gradient = model.model.skip_tokens.grad
+        assert gradient is not None
+        assert bool(gradient.any()) is (size == (120, 30))
+        lengths[size] = int((batch["input_ids"] == config.image_token_id).sum())
+    # of the nine crops of a picture four times as wide as high, six are empty
+    assert lengths[120, 120] - lengths[120, 30] == 6 * (config.view_tokens(1) - (2 + 2))
 
 
 def test_a_blind_batch_shows_the_language_model_sub_images_only(

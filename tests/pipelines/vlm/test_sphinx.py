@@ -177,6 +177,7 @@ def test_old_turns_go_when_the_conversation_is_long(vlm, picture):
 def test_familiarity(parts, picture):
     vlm = SphinxVLM(*parts, name="tiny")
     assert vlm.in_distribution(picture, "digest")
+    assert not vlm.is_drawn(picture, "digest")
     width = 2 * parts[0].config.get_text_config().hidden_size
     near = Familiarity(torch.zeros(1, width), torch.eye(width)[None], torch.tensor([1e6]))
     far = Familiarity(torch.zeros(1, width), torch.eye(width)[None], torch.tensor([0.0]))
