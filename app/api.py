@@ -52,6 +52,7 @@ CHANGES = (Edit, Background, CutOut, Obscure, Extend, Move, Resize)
 """Requests that give another picture: /edit takes these and no others, /ask takes all but these."""
 EVERYTHING = ("everything", "all", "all things", "all objects")  # phrases that mean no one thing
 _BOX = {**NUMBERS, "minItems": 4, "maxItems": 4}
+_REGIONS: dict[str, Any] = {"type": "array", "items": {"type": "object"}}
 _CLICKS = {"type": "array", "items": {**NUMBERS, "minItems": 2, "maxItems": 3}}
 _WORDS, _WHOLE, _NUMBER = {"type": "string"}, {"type": "integer"}, {"type": "number"}
 
@@ -232,8 +233,9 @@ class Endpoints:
             return Scene()
         scene = self._startup.assistant().open(Path(picture))
         assert scene.picture
-        scene = with_regions(scene, given_regions(list(regions), scene.picture.size_wh))
-        return with_mask(scene, read_mask(Path(mask), scene.picture.size_wh)) if mask else scene
+        size_wh = scene.picture.size_wh
+        scene = with_regions(scene, given_regions(list(regions), size_wh))
+        return with_mask(scene, read_mask(Path(mask), size_wh)) if mask else scene
 
     def _answered(
         self,
@@ -292,7 +294,7 @@ def declare(startup: Startup, events: dict[str, Any], limits: Limits) -> None:
         # Plain values all but the picture: what they must be is checked by `app.arguments` alone.
         seed = Api(0, _WHOLE, "seed")
         box = Api(None, _BOX, "box")
-        regions = Api(None, {"type": "array", "items": {"type": "object"}}, "regions")
+        regions = Api(None, _REGIONS, "regions")
         said = Api(None, ANSWER, "answer")
         endpoint(with_examples(on.ask), Api(None, _WORDS, "words"), seed, picture_file("mask"), regions)
         endpoint(

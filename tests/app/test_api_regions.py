@@ -52,7 +52,7 @@ def client(address) -> Client:
 
 def call(client, name, **values):
     said = client.predict(api_name=f"/{name}", **values)
-    jsonschema.validate(said, ANSWER)
+    jsonschema.validate({**said, "picture": None}, ANSWER)  # the client has fetched the picture
     return said
 
 
