@@ -24,6 +24,7 @@ bench: $(VENV)/.test-ready
 
 readers: .venv-readers/.ready
 
+# About 2 GB: other tools' readers of COCO files, which want OpenCV below 5.
 .venv-readers/.ready: requirements-readers.txt
 	$(PYTHON) -m venv .venv-readers
 	.venv-readers/bin/python -m pip install --quiet -r requirements-readers.txt

@@ -28,6 +28,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from app import main
+from app.limits import add_limits, limits_of
 from app.startup import Startup
 from pipelines import catalog, remote
 from pipelines.assistant import Assistant
@@ -252,9 +253,12 @@ class Door:
     def _open(self) -> None:
         from app import ui
 
-        page = ui.build(self._startup, main.example_pictures())
+        parser = Parser(prog="serve run app.cluster:demo")
+        add_limits(parser)
+        limits = limits_of(parser.parse_args([]))
+        page = ui.build(self._startup, main.example_pictures(), limits)
         self._startup.begin()
-        main.launch(page, port=self._port, wait=False)
+        main.launch(page, port=self._port, wait=False, limits=limits)
 
     async def __call__(self, request: Request) -> Response:
         if request.url.path == "/metrics":

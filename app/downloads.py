@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
 import re
+import secrets
 import shutil
+import threading
 import time
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import quote
 
+from gradio.utils import get_upload_folder
 from PIL import Image
 
-from app.render import served
 from pipelines.assistant import Assistant
 from pipelines.draw import draw
 from pipelines.errors import DemoError
-from pipelines.export import coco, cut_out_png, mask_png, save_session, table_csv
-from pipelines.scene import Region, Timeline
+from pipelines.export import alone, coco, cut_out_png, mask_png, save_session, table_csv
+from pipelines.scene import Picture, Region, Timeline
 from pipelines.scratch import scratch_folder
 
 SECONDS_KEPT = 600  # of a file that was made to be downloaded
+MOST_EXPORTS = 4  # files of one browser; older ones go
+ANSWER_KEPT = 600  # seconds of a file that an endpoint gave back
 KINDS = {
     "drawn": "Picture with regions",
     "picture": "Picture",
@@ -31,8 +40,18 @@ KINDS = {
     "cut-outs": "Cut-outs",
     "coco": "COCO JSON",
     "table": "Table as CSV",
-    "session": "Session, to go on later",
+    "session": "Session with this picture",
+    "visit": "Whole visit, all its pictures",
 }  # what can be exported, and what its button says
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A file that was made for a browser, and the picture that it was made of."""
+
+    owner: str
+    path: Path
+    digest: str | None
 
 
 class Downloads:
@@ -40,23 +59,88 @@ class Downloads:
 
     def __init__(self) -> None:
         self._folder = TemporaryDirectory(prefix="exports-", dir=scratch_folder(), ignore_cleanup_errors=True)
+        self._exports: dict[str, Export] = {}
+        self._lock = threading.Lock()
 
-    def save(self, name: str, content: bytes) -> Path:
-        """Write a file under a path of its own; old ones go."""
-        folder = Path(self._folder.name)
-        for old in folder.iterdir():
-            if time.time() - old.stat().st_mtime > SECONDS_KEPT:
-                shutil.rmtree(old, ignore_errors=True)
-        path = Path(mkdtemp(dir=folder)) / name
-        path.write_bytes(content)
-        return path
+    def save(self, owner: str, name: str, content: bytes, picture: Picture | None) -> str:
+        """Write a file, and return its address from the folder of the page's scripts; old ones go.
+
+        Args:
+            owner: the key of the browser that it is made for.
+            picture: what it was made of; the file is given away as long as that picture is.
+        Raises:
+            DemoError: there is no room for it.
+        """
+        token = secrets.token_urlsafe(24)
+        path = Path(self._folder.name) / token / name
+        try:
+            path.parent.mkdir()
+            path.write_bytes(content)
+        except OSError as error:
+            shutil.rmtree(path.parent, ignore_errors=True)
+            raise DemoError(f"The file cannot be written ({error.strerror}): try again later.") from error
+        with self._lock:
+            self._exports[token] = Export(owner, path, picture.digest if picture else None)
+            mine = [name for name, export in self._exports.items() if export.owner == owner]
+            self._delete({*mine[:-MOST_EXPORTS], *filter(self._old, self._exports)})
+        return f"../kept/files/{token}/{quote(name)}"
+
+    def find(self, owner: str, token: str, name: str) -> Export | None:
+        """The file of a browser; None where it has none of that name."""
+        export = self._exports.get(token)
+        if export is None or export.owner != owner or export.path.name != name:
+            return None
+        return export if export.path.exists() else None
+
+    def forget(self, owner: str) -> None:
+        """Delete the files of a browser."""
+        with self._lock:
+            self._delete({token for token, export in self._exports.items() if export.owner == owner})
+
+    def _old(self, token: str) -> bool:
+        return _age(self._exports[token].path) > SECONDS_KEPT
+
+    def _delete(self, tokens: set[str]) -> None:
+        for token in tokens:
+            shutil.rmtree(self._exports.pop(token).path.parent, ignore_errors=True)
 
 
-def export_state(path: Path | None) -> dict[str, Any]:
+@cache
+def answers_folder() -> Path:
+    """The folder of what endpoints gave back. Its name is another one in each process.
+
+    It lies where Gradio keeps uploads, so that a caller may send back what it got.
+    """
+    folder = Path(os.path.abspath(get_upload_folder())) / f"answers-{secrets.token_urlsafe(12)}"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def hand_out(path: Path) -> Path:
+    """Copy a file to where its address alone is enough to have it; old ones go.
+
+    An endpoint's caller has no cookie: the address is unguessable, and known to the caller alone.
+    """
+    for old in answers_folder().iterdir():
+        if _age(old) > ANSWER_KEPT:
+            shutil.rmtree(old, ignore_errors=True)
+    copy = answers_folder() / secrets.token_urlsafe(24) / "picture.png"
+    copy.parent.mkdir()
+    shutil.copyfile(path, copy)
+    return copy
+
+
+def _age(path: Path) -> float:
+    with contextlib.suppress(FileNotFoundError):
+        return time.time() - path.stat().st_mtime
+    return 0.0
+
+
+def export_state(name: str = "", address: str = "") -> dict[str, Any]:
     """Return the export drawer's value: its buttons, and the file that is to be saved now."""
     return {
         "kinds": [{"kind": kind, "title": title} for kind, title in KINDS.items()],
-        "file": {**served(path), "orig_name": path.name} if path else None,
+        "file": {"url": address, "orig_name": name} if address else None,
     }
 
 
@@ -66,8 +150,8 @@ def export(assistant: Assistant, timeline: Timeline, kind: str) -> tuple[str, by
     Raises:
         DemoError: there is nothing of that kind yet.
     """
-    if kind == "session":
-        return "session.zip", save_session(assistant, timeline)
+    if kind in ("session", "visit"):
+        return f"{kind}.zip", save_session(assistant, timeline if kind == "visit" else alone(timeline))
     scene = timeline.scene
     if kind == "table":
         table = next((turn for turn in reversed(scene.turns) if turn.table), None)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from app import actions, render
+from app import actions, render, scripts
 from app.events import as_gradio_error
+from app.serving import address
 from app.startup import Startup
 from app.writing import Visit
 from pipelines import lab
@@ -41,11 +42,13 @@ def choices(about: About) -> Any:
     return gr.CheckboxGroup(titles, value=titles[:2])
 
 
-def value(columns: Sequence[Column], picture: Picture, path: Callable[[Picture], Path]) -> dict[str, Any]:
-    """Return what the panel shows: one picture, and a column for each way."""
+def value(
+    columns: Sequence[Column], picture: Picture, address: Callable[[Picture], dict[str, str]]
+) -> dict[str, Any]:
+    """Return what the panel shows: one picture, and a column for each way. `address`: see `app.serving`."""
     over = all(column.over for column in columns)
     return {
-        "picture": render.served(path(picture)),
+        "picture": address(picture),
         "size": list(picture.size_wh),
         "same": over and len({column.text for column in columns}) == 1,
         "columns": [
@@ -91,6 +94,7 @@ class Lab:
                 html_template='<div class="lab-shown"></div>',
                 js_on_load=(folder / "lab.js").read_text(),
                 apply_default_css=False,
+                modules=scripts.entry(),
             )
         quick = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         for one in (button, close):
@@ -107,4 +111,4 @@ class Lab:
             words = actions.validate_message(words)
             ways = [way for way in lab.ways(assistant.about) if title(way) in chosen]
             for columns in lab.compare(assistant, picture, words, ways, ReplyOptions()):
-                yield value(columns, picture, assistant.path)
+                yield value(columns, picture, partial(address, assistant.pictures))

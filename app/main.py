@@ -108,7 +108,7 @@ def launch(
     """
     from starlette.middleware import Middleware
 
-    from app import mcp_tools, scripts, ui
+    from app import mcp_tools, scripts, serving, ui
     from app.doors import Doors
     from app.refusals import HANDLERS, limit_places
 
@@ -120,18 +120,18 @@ def launch(
         head=ui.head(),
         allowed_paths=[str(EXAMPLES)],
         max_file_size=ui.FILE,
-        state_session_capacity=ui.VISITORS,
         run_history=False,
         enable_monitoring=False,
         ssr_mode=False,
         mcp_server=True,
         app_kwargs={
             "routes": [scripts.route()],
-            "middleware": [Middleware(Doors, limits=limits)],
+            "middleware": [Middleware(Doors, limits=limits), serving.door_of(page)],
             "exception_handlers": HANDLERS,
         },
     )
     assert page.mcp_server, "requirements.txt asks for gradio[mcp]; without it Gradio leaves MCP off"
+    serving.take_over(page)
     mcp_tools.answer_in_json(page)
     limit_places(page, limits)
     if wait:

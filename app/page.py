@@ -9,19 +9,21 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from anyio.to_thread import run_sync
-from gradio.utils import get_upload_folder
 
 from app import actions, lab, mending, render
-from app.downloads import Downloads, export, export_region, export_state
+from app.downloads import export, export_region, export_state
 from app.events import as_gradio_error, data, index_of, point, whole
+from app.screen import Screen, Shown, paced, same_canvas
+from app.serving import Keeping, address, key_of
 from app.startup import Startup
-from app.writing import Message, Patch, Visit
+from app.writing import Message, Patch, Visit, Writer
 from pipelines.abilities import suggestions
 from pipelines.assistant import Assistant
 from pipelines.errors import DemoError, UnreadablePicture, fault
@@ -43,13 +45,13 @@ Begun = tuple[Visit, Any, Any, Any]
 class Page:
     """The events of one page. Holds no visitor's data: that comes in with each event, as a `Visit`.
 
-    `examples`: the pictures offered, by name.
+    `examples`: the pictures offered, by name. `keeping`: where what comes and goes is kept.
     """
 
-    def __init__(self, startup: Startup, examples: Mapping[str, Path]) -> None:
+    def __init__(self, startup: Startup, examples: Mapping[str, Path], keeping: Keeping) -> None:
         self._startup = startup
         self._examples = examples
-        self._downloads = Downloads()
+        self._keeping = keeping
 
     async def welcome(self) -> AsyncIterator[tuple[Any, ...]]:
         """What the visitor reads about the models: state, empty chat, what they understand, suggestions.
@@ -78,13 +80,19 @@ class Page:
             lab.choices(about),
         )
 
-    def intake(self, visit: Visit, event: gr.EventData) -> Drawn:
-        """A file was uploaded, dropped, pasted or taken; the event says where it lies."""
-        return self._open(visit, _uploaded(event))
+    def intake(self, visit: Visit, event: gr.EventData, request: gr.Request) -> Drawn:
+        """A file was uploaded, dropped, pasted or taken; the event has the token that it got."""
+        with self._uploaded(event, request) as path:
+            return self._open(visit, path)
 
-    def use_mask(self, visit: Visit, event: gr.EventData) -> Drawn:
+    def use_mask(self, visit: Visit, event: gr.EventData, request: gr.Request) -> Drawn:
         """A file is a mask of the open picture, as the visitor said: it becomes a region."""
-        return self._open(visit, _uploaded(event), as_mask=True)
+        with self._uploaded(event, request) as path:
+            return self._open(visit, path, as_mask=True)
+
+    def _uploaded(self, event: gr.EventData, request: gr.Request) -> AbstractContextManager[Path | None]:
+        """The uploaded file that an event's token stands for."""
+        return self._keeping.uploads.opened(key_of(request), str(data(event).get("token")))
 
     def example(self, visit: Visit, event: gr.EventData) -> Drawn:
         """One of the example pictures was chosen."""
@@ -163,44 +171,52 @@ class Page:
             skip = gr.skip()
             yield visit, skip, skip, skip, skip, skip, _queue(visit)
             return
+        screen = Screen()
         try:
             while message := visit.next_message():
-                with closing(self._answer(visit, message)) as drawn:
+                with closing(self._answer(visit, message, screen)) as drawn:
                     for one in drawn:
                         yield *one, gr.skip(), _queue(visit)
         except BaseException:
             visit.release()  # the page was closed: nobody reads on
             raise
-        yield *self._drawn(visit), _field(visit), _queue(visit)
+        last = _draw(self._startup, visit, screen.scene, same_hole=screen.hole is None)
+        yield *last, _field(visit), _queue(visit)
 
-    def _answer(self, visit: Visit, message: Message) -> Generator[Drawn]:
-        """Draw one answer as it grows: what changed, and no more."""
+    def _answer(self, visit: Visit, message: Message, screen: Screen) -> Generator[Drawn]:
+        """Draw one answer as it grows: what changed, no more, and not oftener than one can read."""
         writer = visit.begin_answer(message)
         if writer is None:
             return
-        before: Scene | None = None
-        held: Mask | None = None  # the hole that is on the page
+        screen.begin(writer.base.scene if message.base is None else None)
         words, base = message.words, message.base
         try:
-            assistant = self._startup.assistant()
-            with closing(actions.ask(assistant, writer.base, words, message.options, base)) as growing:
-                for timeline, shown, hole in growing:
-                    if not visit.write(writer, timeline):
-                        return
-                    shown = writer.patched(shown)
-                    hole = hole if shown.turns and shown.turns[-1].unfinished else None
-                    yield _draw(self._startup, visit, before, shown=shown, hole=hole, same_hole=hole == held)
-                    before, held = shown, hole
+            with closing(paced(self._growing(visit, writer, message), screen)) as growing:
+                for shown, hole in growing:
+                    same_hole = hole == screen.hole
+                    before = screen.draw(shown, hole)
+                    yield _draw(self._startup, visit, before, shown=shown, hole=hole, same_hole=same_hole)
         except Exception as error:
             # in the conversation, where the answer would have been, rather than in a box that goes away
             if isinstance(error, DemoError):
                 log.info("refused: %s", error)
             reason = str(error if isinstance(error, DemoError) else fault(error))
-            began = before is not None
+            began = screen.began
             timeline = visit.timeline if began else writer.base
             visit.write(writer, actions.refused(timeline, words, reason, began=began, base=base))
         finally:
             visit.end(writer)
+
+    def _growing(self, visit: Visit, writer: Writer, message: Message) -> Generator[Shown]:
+        """Write one answer into the visit as it grows, until the visitor ends it."""
+        assistant = self._startup.assistant()
+        growing = actions.ask(assistant, writer.base, message.words, message.options, message.base)
+        with closing(growing):
+            for timeline, shown, hole in growing:
+                if not visit.write(writer, timeline):
+                    return
+                shown = writer.patched(shown)
+                yield shown, hole if shown.turns and shown.turns[-1].unfinished else None
 
     def stop(self, visit: Visit) -> Drawn:
         """End the running answer; what there is of it stays, and the next message has its turn."""
@@ -324,7 +340,7 @@ class Page:
             visit.patch(patch, step=step)
             return self._drawn(visit)
 
-    def export(self, visit: Visit, event: gr.EventData) -> dict[str, Any]:
+    def export(self, visit: Visit, event: gr.EventData, request: gr.Request) -> dict[str, Any]:
         """A file for the visitor, as the export drawer takes it."""
         sent, timeline = data(event), visit.timeline
         kind, region_id = str(sent.get("kind")), sent.get("id")
@@ -333,7 +349,12 @@ class Page:
                 name, content = export_region(self._startup.assistant(), timeline, kind, region_id)
             else:
                 name, content = export(self._startup.assistant(), timeline, kind)
-        return export_state(self._downloads.save(name, content))
+            owner = key_of(request)
+            if owner is None:
+                raise DemoError("This browser keeps no cookie for this page: allow it, then reload.")
+            return export_state(
+                name, self._keeping.downloads.save(owner, name, content, timeline.scene.picture)
+            )
 
     # --- drawing ---------------------------------------------------------------------------------------
 
@@ -345,13 +366,6 @@ class Page:
         return _chat(visit, visit.timeline.scene)
 
 
-def _uploaded(event: gr.EventData) -> Path | None:
-    """The uploaded file that an event names: the browser may name any, and no other may be opened by it."""
-    folder = Path(get_upload_folder()).resolve()
-    path = Path(str(data(event).get("path", ""))).resolve()
-    return path if path.is_relative_to(folder) and path.is_file() else None
-
-
 def _queue(visit: Visit) -> dict[str, Any]:
     """What stands above the field: the messages that wait, and the one that is said in other words."""
     turns, at = visit.timeline.scene.turns, visit.editing
@@ -359,6 +373,11 @@ def _queue(visit: Visit) -> dict[str, Any]:
         "waiting": [{"number": message.number, "words": message.words} for message in visit.waiting],
         "editing": turns[at].text if at is not None and at < len(turns) else None,
     }
+
+
+def draw(startup: Startup, visit: Visit) -> Drawn:
+    """Everything that the page shows of a visit."""
+    return _draw(startup, visit, None)
 
 
 def _field(visit: Visit, words: str | None = None, *, running: bool | None = None) -> Any:
@@ -394,20 +413,13 @@ def _draw(
     """
     timeline = visit.timeline
     scene, live = shown or timeline.scene, shown is not None
-    same = before is not None and (
-        same_hole
-        and before.picture == scene.picture
-        and before.regions == scene.regions
-        and before.selected == scene.selected
-        and render.paintings(before) == render.paintings(scene)
-        and render.reading_order(before) == render.reading_order(scene)
-    )
+    same = before is not None and same_hole and same_canvas(before, scene)
     return (
         visit,
         _chat(visit, scene, live=live),
         gr.skip() if same else _canvas(startup, timeline, scene, hole),
-        gr.skip() if before else gr.Button(interactive=timeline.can_undo),
-        gr.skip() if before else gr.Button(interactive=timeline.can_redo),
+        gr.skip() if live else gr.Button(interactive=timeline.can_undo),
+        gr.skip() if live else gr.Button(interactive=timeline.can_redo),
     )
 
 
@@ -416,7 +428,7 @@ def _canvas(startup: Startup, timeline: Timeline, scene: Scene, hole: Mask | Non
     states = {step: timeline.steps[step].scene.picture for step in mending.states(timeline)}
     return render.canvas(
         scene,
-        startup.assistant().path,
+        partial(address, startup.assistant().pictures),
         before=_unedited(timeline),
         states={step: picture for step, picture in states.items() if picture},
         hole=hole,

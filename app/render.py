@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from pipelines.abilities import ABILITIES, Ability
+from pipelines.assistant import UNFAMILIAR
 from pipelines.conversation import whole_picture_phrases
 from pipelines.draw import PALETTE
 from pipelines.engine import About
@@ -43,7 +44,13 @@ DOORS = (
     "For scripts and agents: the endpoints `/ask`, `/outline`, `/describe`, `/pose` and `/edit` by "
     "`gradio_client`, and the same as MCP tools under `/gradio_api/mcp/`."
 )
+STRANGE = UNFAMILIAR.partition("{")[0]  # how the notice about an unknown kind of picture begins
+TOUR = "Show me around, in 40 seconds"
 DOTS = '<span class="dots"><i></i><i></i><i></i></span>'  # an answer that has no words yet
+
+LIVE = '<span class="caret"></span>'
+"""Before an answer that is being written; the styles show a caret at its end. What is added to the answer is
+added to its markup as well, and no more than that has to be sent."""
 
 Message = dict[str, Any]
 Branches = Mapping[int, tuple[tuple[int, ...], int]]
@@ -91,7 +98,7 @@ def _message(turn: Turn, known: set[int], *, live: bool) -> str:
     if turn.table:
         body = f"{body}\n\n{_table(turn.table)}" if body else _table(turn.table)
     if live:
-        body += '<span class="caret"></span>' if body else DOTS
+        body = f"{LIVE}{body}" if body else DOTS
     elif turn.unfinished:
         body += '<span class="stopped">stopped</span>'
     if live:
@@ -198,13 +205,13 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
 
 def canvas(
     scene: Scene,
-    path: Callable[[Picture], Path],
+    address: Callable[[Picture], dict[str, str]],
     *,
     before: Picture | None = None,
     states: Mapping[int, Picture] | None = None,
     hole: Mask | None = None,
 ) -> dict[str, Any]:
-    """The canvas's value. `path`: the PNG of a picture, which Gradio turns into an address.
+    """The canvas's value. `address`: where the browser finds a picture, see `app.serving`.
 
     All coordinates are pixels of the picture. An outline is an SVG path to be filled even-odd. `before` is
     the picture to compare with; `states` are those that the edits went through, by the step to go back to.
@@ -213,22 +220,22 @@ def canvas(
     if scene.picture is None:
         return {"picture": None, "regions": [], "selected": None, "paintings": []}
     return {
-        "picture": served(path(scene.picture)),
-        "before": served(path(before)) if before else None,
+        "picture": address(scene.picture),
+        "before": address(before) if before else None,
         "digest": scene.picture.digest,
         "size": list(scene.picture.size_wh),
         "selected": scene.selected,
         "regions": [_region(region) for region in scene.regions],
         "paintings": [
-            {"file": served(path(picture)), "chosen": picture == scene.picture}
-            for picture in paintings(scene)
+            {"file": address(picture), "chosen": picture == scene.picture} for picture in paintings(scene)
         ],
         "history": [
-            {"step": step, "file": served(path(picture)), "chosen": picture == scene.picture}
+            {"step": step, "file": address(picture), "chosen": picture == scene.picture}
             for step, picture in (states or {}).items()
         ],
         "order": reading_order(scene),
         "hole": _hole(hole, scene.picture) if hole else None,
+        "strange": any(turn.role == "notice" and turn.text.startswith(STRANGE) for turn in scene.turns),
     }
 
 
@@ -330,7 +337,8 @@ def chips(suggestions: Mapping[str, Collection[str]], untrained: Collection[str]
         shown = said.replace("...", "<i>…</i>")
         send = "" if "..." in words else ' data-send="1"'
         doubt = ' class="doubt" title="The loaded checkpoint was not trained for this"'
-        marks = f"{send}{doubt if any(name in untrained for name in abilities) else ''}"
+        looks = ' data-looks="1"' if abilities or "the ..." in words else ""  # SPHINX must find something
+        marks = f"{send}{looks}{doubt if any(name in untrained for name in abilities) else ''}"
         buttons.append(f'<button type="button" data-words="{said}"{marks}>{shown}</button>')
     more = '<button type="button" class="more" aria-expanded="false">More</button>'
     return f'<div class="chips" role="group" aria-label="Suggestions">{"".join(buttons)}{more}</div>'
@@ -357,10 +365,11 @@ def greeting(about: About, examples: Mapping[str, Path]) -> str:
         [words for words in whole_picture_phrases(about) if words in {a.example for a in ABILITIES.values()}]
     )
     start = "**Choose a picture, then ask about it or click a thing on it.**"
+    tour = f'<span class="tour" role="button" tabindex="0">{TOUR}</span>' if examples else ""
     then = "**Ask about this picture, or click a thing on it.**"
     return (
         f'<div class="greet before-picture">\n\n{start}\n\n{about.understands}\n\n'
-        f'<span class="says">{before}</span>\n\n</div>'
+        f'<span class="says">{tour}{before}</span>\n\n</div>'
         f'<div class="greet with-picture">\n\n{then}\n\n{after}\n\n</div>'
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from app.downloads import hand_out
 from app.render import served
 from pipelines.assistant import Assistant
 from pipelines.export import region_json
@@ -83,7 +84,7 @@ def answer(
         "raw": said.raw if said else "",
         "table": [list(row) for row in said.table] if said and said.table else None,
         "regions": [region_json(region, scene) for region in scene.regions],
-        "picture": served(assistant.path(edited)) if edited else None,
+        "picture": served(hand_out(assistant.path(edited))) if edited else None,
         "touched": union(holes).rle(scene.picture.size_wh) if holes and scene.picture else None,
         "notices": [turn.text for turn in scene.turns if turn.role == "notice"],
         "seconds": round(seconds, 3),

@@ -29,6 +29,13 @@ class Startup:
         self._done = threading.Event()
         self._assistant: Assistant | None = None
         self._failure: DemoError | None = None
+        self._waiting: list[Callable[[Assistant], None]] = []
+
+    def when_ready(self, tell: Callable[[Assistant], None]) -> None:
+        """Have something told of the assistant before anybody works with it."""
+        self._waiting.append(tell)
+        if self._assistant:
+            tell(self._assistant)
 
     def begin(self) -> Startup:
         """Start loading and return at once."""
@@ -38,7 +45,10 @@ class Startup:
     def run(self) -> Startup:
         """Load here and now; a failure is kept for the visitor to read."""
         try:
-            self._assistant = self._load()
+            assistant = self._load()
+            for tell in self._waiting:
+                tell(assistant)
+            self._assistant = assistant
             log.info("%s is ready after %.1f s", self.what, self.seconds)
         except DemoError as error:
             self._failure = error

@@ -17,26 +17,29 @@ from gradio import themes
 
 from app import api, render, scripts
 from app.actions import LONGEST_MESSAGE
-from app.downloads import export_state
+from app.downloads import Downloads, export_state
 from app.lab import Lab
 from app.limits import Limits, from_environment
-from app.page import Page
+from app.page import Page, draw
 from app.refusals import Answering
+from app.returning import Returning
+from app.serving import Keeping, keep_for
+from app.sessions import Sessions
 from app.startup import Startup
+from app.uploads import Uploads
+from app.visits import Visits
 from app.writing import Visit
 from pipelines.abilities import suggestions
 from pipelines.interfaces import MAX_NEW_TOKENS, STEPS, TRIES
 
 QUEUE = 32  # visitors' requests that may wait
-CACHE = (600, 3600)  # seconds: how often old files are looked for, and how old they are
-STATE = 1800  # seconds a closed page's timeline is kept
-VISITORS = 100  # timelines kept at once
+CACHE = (60, 600)  # seconds: how often files that an endpoint was sent are looked for, and how old they are
 FILE = "50mb"  # of an upload
 LIGHT: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 HEAVY: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 """Settings of events that are served at once, and of answers, which grow."""
-CALLS: dict[str, Any] = {**HEAVY, "concurrency_id": "models", "concurrency_limit": 1}
-"""Settings of the endpoints: one call of them is served at a time."""
+CALLS: dict[str, Any] = {**HEAVY, "concurrency_id": "models", "concurrency_limit": 16}
+"""Settings of the endpoints: as many calls are served at a time as SPHINX answers together."""
 FILES: dict[str, Any] = {**HEAVY, "concurrency_id": "files", "concurrency_limit": 2}
 """Of events that open or write whole files, which may take a gigabyte for a moment: two of all visitors."""
 
@@ -114,9 +117,14 @@ class Options:
 
 def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None = None) -> gr.Blocks:
     """The page. `examples`: pictures to begin with, by name; `limits`: what a call may ask for."""
-    on = Page(startup, examples)
+    visits = Visits(Visit)
+    startup.when_ready(lambda assistant: visits.watch(assistant.pictures))
+    public = tuple(examples.values())
+    keeping = Keeping(visits, Uploads(), Downloads(), lambda: startup.assistant().pictures, public)
+    gr.set_static_paths(list(public))  # served from where they are
+    on = Page(startup, examples, keeping)
     with Answering(title=render.NAME, fill_width=True, delete_cache=CACHE, analytics_enabled=False) as page:
-        visit = gr.State(Visit(), time_to_live=STATE)
+        visit = gr.State(Visit())
         top = _top()
         with gr.Row(elem_id="main"):
             with gr.Column(elem_id="left"):
@@ -126,7 +134,7 @@ def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None 
                 buttons = _buttons()
                 exported = _export_drawer()
                 options = _options_drawer()
-                understands = _about_drawer()
+                understands, keeper = _about_drawer()
         compared = Lab(startup, buttons.lab, visit, HEAVY)
         drawn = [visit, talk.chat, canvas.picture, buttons.undo, buttons.redo]
 
@@ -145,9 +153,13 @@ def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None 
         _wire_answers(on, visit, talk, options, drawn)
         _wire_canvas(on, visit, canvas, drawn)
         _wire_timeline(on, visit, buttons, talk, drawn)
+        returning = Returning(keeping, examples, lambda kept: draw(startup, kept))
+        _wire_return(page, returning, keeper, drawn)
+        keeper.resume(on.answer, [visit], [*drawn, talk.words, talk.queue], **HEAVY)
         exported.take(on.export, [visit], [exported], **FILES)
 
     page.queue(max_size=QUEUE, default_concurrency_limit=1, api_open=False)
+    keep_for(page, keeping, Sessions(visit, visits))
     return page
 
 
@@ -234,10 +246,11 @@ def _buttons() -> Buttons:
 def _export_drawer() -> Any:
     with gr.Column(elem_id="export", elem_classes="drawer"):
         return gr.HTML(
-            export_state(None),
+            export_state(),
             html_template=_file("export.html"),
             js_on_load=_file("export.js"),
             apply_default_css=False,
+            modules=scripts.entry(),
         )
 
 
@@ -258,12 +271,27 @@ def _options_drawer() -> Options:
     return Options(inputs, views, encoders)
 
 
-def _about_drawer() -> gr.Markdown:
+def _about_drawer() -> tuple[gr.Markdown, Any]:
+    """What the models understand, and what is kept of a visit."""
     with gr.Column(elem_id="about", elem_classes="drawer"):
-        return gr.Markdown()
+        return gr.Markdown(), gr.HTML(
+            {"kept": False},
+            html_template=_file("visit.html"),
+            js_on_load=_file("visit.js"),
+            apply_default_css=False,
+        )
 
 
 # --- events --------------------------------------------------------------------------------------------
+
+
+def _wire_return(page: gr.Blocks, on: Returning, keeper: Any, drawn: list[Any]) -> None:
+    """The page is loaded, again or for the first time; it is left; what it keeps is forgotten."""
+    tab = gr.Textbox(visible=False)
+    tells = _file("enter.js").partition("\n")[2]  # without the line for the linter
+    page.load(on.enter, [tab, drawn[0]], [keeper, *drawn], js=tells, **LIGHT)
+    page.unload(on.leave)
+    keeper.forget(on.forget, None, [keeper, *drawn], **LIGHT)
 
 
 def _wire_drawers(buttons: Buttons) -> None:

@@ -235,6 +235,15 @@ class Visit:
                 self.timeline = actions.stopped(push(self.timeline, asked))
                 self._asked = None
 
+    def abandon(self) -> None:
+        """End what runs and what waits, and forget all: who still holds this visit finds nothing in it."""
+        with self._lock:
+            self._waiting.clear()
+            self.stop()
+            if self._writer:
+                self.end(self._writer)
+            self.timeline, self.editing = Timeline(), None
+
     def patch(self, patch: Patch, *, step: bool = True) -> None:
         """Patch the scene at once, also the scenes that a writer has yet to write.
 

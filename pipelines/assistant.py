@@ -116,7 +116,9 @@ class Assistant:
     # --- pictures --------------------------------------------------------------------------------------
 
     def open(self, source: str | Path | bytes | Image.Image | Photo) -> Scene:
-        """Return a new scene of a picture, with a notice when the picture is outside the model's world.
+        """Return a new scene of a picture, with a notice where the model is not at home.
+
+        That is outside of what it was trained on, and on photographs, of which a small one knows little.
 
         Raises:
             DemoError: it cannot be opened.
@@ -127,6 +129,8 @@ class Assistant:
             offered = tuple(one.words for one in suggest_without_words(scene))
             said = UNFAMILIAR.format(model=self.about.model)
             scene = scene.with_turn(Turn("notice", said, suggestions=offered))
+        elif self.about.photographs and not self.engine.is_drawn(picture):
+            scene = scene.with_turn(Turn("notice", self.about.photographs))
         return scene
 
     def image(self, picture: Picture) -> Image.Image:

@@ -241,6 +241,7 @@ def read_about(folder: Path, name: str, device: str, why: str) -> About:
         why=why,
         understands=said.get("understands", ""),
         cannot=said.get("cannot", ""),
+        photographs=said.get("photographs", ""),
         examples=tuple(examples),
         untrained=untrained,
         short_answers=bool(said.get("short_answers", small)),

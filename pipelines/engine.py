@@ -41,6 +41,8 @@ class About:
     why: str
     understands: str = ""
     cannot: str = ""
+    photographs: str = ""
+    """What is said when a photograph is opened, where the checkpoint has seen some."""
     paints: str = ""
     """What the inpainter can and cannot paint."""
     examples: tuple[str, ...] = ()

@@ -10,13 +10,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import io
 import os
+import secrets
 import shutil
 import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +33,10 @@ from pipelines.scratch import scratch_folder
 KEPT_DECODED = 400_000_000  # bytes of decoded pictures kept in memory
 KEPT_ON_DISK = 24 * 3600  # seconds a picture is kept that nobody looks at
 MOST_ON_DISK = 4_000_000_000  # bytes of all pictures; beyond it those go that nobody looked at for longest
-MOST_PREVIEWS = 24  # unfinished paintings kept, of all visitors
+MOST_PREVIEWS = 24  # unfinished paintings kept in memory, of all visitors
 PREVIEW = "preview-"  # how the name of an unfinished painting begins
+PREVIEW_SIDE = 768  # pixels, the longer side of what is kept of one
+LAYER = "-layer"  # how the name of the file ends that has a picture's transparency
 STRIP = 1 << 20  # pixels that are hashed at a time
 
 
@@ -51,6 +55,9 @@ class Pictures:
     The same picture brought by two visitors is kept once; nobody finds a picture without knowing its
     content, what it carries included. What nobody looked at for a day is deleted, and so is what nobody
     looked at for longest when the disk's share is used up; the folder goes with the process.
+
+    Who keeps pictures for visitors says so by two functions, set from outside: `claimed` gives the digests
+    that must stay, and `make_room` gives up some of them, or returns False where it has none to give up.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -61,7 +68,10 @@ class Pictures:
         self._decoded: LRUCache[str, Image.Image] = LRUCache(
             KEPT_DECODED, getsizeof=lambda image: image.width * image.height * 4
         )
+        self._previews: LRUCache[str, bytes] = LRUCache(MOST_PREVIEWS)
         self._lock = threading.Lock()
+        self.claimed: Callable[[], Collection[str]] = tuple
+        self.make_room: Callable[[], bool] = bool
 
     def open(self, source: str | Path | bytes | Image.Image | Photo, *, remember: bool = True) -> Picture:
         """Open a picture and keep it with what it carries.
@@ -93,15 +103,27 @@ class Pictures:
         return self._keep(Photo(over_white(layer), layer, before.exif))
 
     def add_preview(self, image: Image.Image) -> Picture:
-        """Keep an unfinished painting for the moment that it is looked at: small, and only the newest few."""
-        picture = Picture(PREVIEW + digest_of(image), image.size)
-        path = self._path(picture.digest)
-        if not path.exists():
-            self._write(path, lambda file: image.save(file, "JPEG", quality=85))
-            previews = sorted(self.folder.glob(f"{PREVIEW}*"), key=_age)
-            for old in previews[MOST_PREVIEWS:]:
-                old.unlink(missing_ok=True)
+        """Keep an unfinished painting for the moment that it is looked at: small, and in memory alone."""
+        picture = Picture(PREVIEW + secrets.token_hex(16), image.size)
+        small, buffer = image.copy(), io.BytesIO()
+        small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+        small.save(buffer, "JPEG", quality=85)
+        with self._lock:
+            self._previews[picture.digest] = buffer.getvalue()
         return picture
+
+    def preview(self, picture: Picture) -> bytes | None:
+        """A JPEG of an unfinished painting; None for any other picture, and where it is forgotten."""
+        with self._lock:
+            return self._previews.get(picture.digest)
+
+    def forget(self, digests: Collection[str]) -> None:
+        """Delete pictures at once, for all who look at them."""
+        for digest in digests:
+            with self._lock:
+                self._decoded.pop(digest, None)
+            for path in (self._path(digest), self._layer(digest)):
+                path.unlink(missing_ok=True)
 
     def image(self, picture: Picture) -> Image.Image:
         """The pixels: RGB. Shared by all callers: never draw on it, draw on a copy."""
@@ -166,21 +188,22 @@ class Pictures:
                 self._write(self._layer(digest), lambda file: _save_png(layer, file, exif))
             self._write(path, lambda file: _save_png(photo.image, file, exif))
             self._sweep(keep=digest)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(path)
         if remember:
             self._remember(digest, photo.image)
         return Picture(digest, photo.image.size)
 
     def _path(self, digest: str) -> Path:
-        return self.folder / f"{digest}{'.jpg' if digest.startswith(PREVIEW) else '.png'}"
+        return self.folder / f"{digest}.png"
 
     def _layer(self, digest: str) -> Path:
-        return self.folder / f"{digest}-layer.png"
+        return self.folder / f"{digest}{LAYER}.png"
 
     def _write(self, path: Path, write: Callable[[Path], None]) -> None:
         """Write a file whole or not at all."""
-        handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
-        os.close(handle)
-        part = Path(name)
+        part = self.folder / f"{secrets.token_hex(8)}.part"
         try:
             write(part)
             os.replace(part, path)
@@ -198,14 +221,22 @@ class Pictures:
             self._decoded[digest] = image
 
     def _sweep(self, keep: str) -> None:
-        """Delete what was not looked at for a day, and for longest where all together is too much."""
-        now, total = time.time(), 0
-        for path in sorted(self.folder.glob("*.png"), key=_age):
-            with contextlib.suppress(FileNotFoundError):
-                total += path.stat().st_size
-                old = now - path.stat().st_mtime > KEPT_ON_DISK
-                if (old or total > MOST_ON_DISK) and not path.name.startswith(keep):
-                    path.unlink()
+        """Delete what was not looked at for a day, and for longest where all together is too much.
+
+        What is claimed stays until nothing else is left to delete.
+        """
+        while True:
+            claimed, now, total = self.claimed(), time.time(), 0
+            for path in sorted(self.folder.glob("*.png"), key=_age):
+                with contextlib.suppress(FileNotFoundError):
+                    total += (size := path.stat().st_size)
+                    old = now - path.stat().st_mtime > KEPT_ON_DISK
+                    digest = path.stem.removesuffix(LAYER)
+                    if (old or total > MOST_ON_DISK) and digest != keep and digest not in claimed:
+                        path.unlink()
+                        total -= size
+            if total <= MOST_ON_DISK or not self.make_room():
+                return
 
 
 def _age(path: Path) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 from pipelines.geometry import Box, Point
 
 MOST_MASK_BYTES = 64_000_000  # of one visit, held in memory
+STEP_BYTES = 20_000  # of a step without its masks: words, boxes, references
 COCO_JOINTS = (
     "nose", "left eye", "right eye", "left ear", "right ear", "left shoulder", "right shoulder",
     "left elbow", "right elbow", "left wrist", "right wrist", "left hip", "right hip",
@@ -244,6 +245,27 @@ class Timeline:
     @property
     def scene(self) -> Scene:
         return self.steps[self.current].scene
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing was done yet."""
+        return len(self.steps) == 1 and not self.scene.turns and self.scene.picture is None
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """Every picture that a scene shows or offers, each once, in the order in which they came."""
+        found: dict[Picture, None] = {}
+        for step in self.steps:
+            if step.scene.picture:
+                found[step.scene.picture] = None
+            for turn in step.scene.turns:
+                found.update(dict.fromkeys(turn.pictures))
+        return tuple(found)
+
+    @property
+    def weight(self) -> int:
+        """Bytes that the timeline takes in memory, roughly: its masks, and STEP_BYTES a step."""
+        return _mask_bytes(self.steps) + STEP_BYTES * len(self.steps)
 
     def push(self, scene: Scene) -> Timeline:
         """A new step after the current one."""

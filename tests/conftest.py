@@ -63,6 +63,7 @@ class FakeVLM:
         self.turns: list[tuple[tuple[str, str], ...]] = []
         self.options: list[GenerationOptions] = []
         self.unfamiliar: set[str] = set()
+        self.photographs: set[str] = set()
         self.closed = 0
         self.by_encoders: dict[
             tuple[str, ...] | None, str
@@ -96,7 +97,7 @@ class FakeVLM:
         return digest not in self.unfamiliar
 
     def is_drawn(self, image: Image.Image, digest: str) -> bool:
-        return self.in_distribution(image, digest)
+        return self.in_distribution(image, digest) and digest not in self.photographs
 
 
 class FakeSegmenter:

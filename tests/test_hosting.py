@@ -125,9 +125,10 @@ def test_every_option_of_the_page_can_be_set_by_the_environment(monkeypatch):
     for name, value in values.items():
         monkeypatch.setenv(f"SPHINX_{name}", value)
     monkeypatch.setenv("SPHINX_PORT", "7999")
-    chosen, port = main.settings([])
+    monkeypatch.setenv("SPHINX_PLACES", "3")
+    chosen, port, limits = main.settings([])
     assert [getattr(chosen, name.lower()) for name in values] == list(values.values())
-    assert port == 7999
+    assert (port, limits.places) == (7999, 3)
     assert main.settings(["--model", "sphinx-nano"])[0].model == "sphinx-nano"
 
 

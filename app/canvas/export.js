@@ -11,7 +11,7 @@ watch("value", () => {
   const file = props.value && props.value.file;
   if (!file) return;
   const link = document.createElement("a");
-  link.href = file.url;
+  link.href = new URL(file.url, props.modules.url).href;
   link.download = file.orig_name;
   document.body.append(link);
   link.click();

@@ -12,15 +12,15 @@ function make(tag, classes, text) {
 
 function stage({ picture, size, columns }) {
   const node = make("div", "lab-stage"), img = make("img", ""), svg = document.createElementNS(SVG, "svg");
-  img.src = picture.url;
+  img.src = new URL(picture.url, props.modules.url).href;
   img.alt = "The picture, with what each way of looking found";
   svg.setAttribute("viewBox", "0 0 " + size.join(" "));
-  for (const { hue, boxes } of columns) {
-    for (const { box: [x1, y1, x2, y2], own } of boxes) {
-      for (const kind of ["halo", own ? "own" : "shared"]) {
+  for (const halo of [true, false]) { // all halos lie below all boxes
+    for (const { hue, boxes } of columns) {
+      for (const { box: [x1, y1, x2, y2], own } of boxes) {
         const rect = document.createElementNS(SVG, "rect");
-        const inset = kind === "halo" ? 0 : (hue - 1) * 0.004 * size[0]; // equal boxes stay apart
-        rect.setAttribute("class", kind + " hue-" + hue);
+        const inset = (hue - 1) * 0.006 * size[0]; // equal boxes stay apart
+        rect.setAttribute("class", (halo ? "halo" : own ? "own" : "shared") + " hue-" + hue);
         rect.setAttribute("x", x1 + inset);
         rect.setAttribute("y", y1 + inset);
         rect.setAttribute("width", Math.max(1, x2 - x1 - 2 * inset));

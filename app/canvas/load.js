@@ -8,7 +8,7 @@ const EVENTS = [
 
 import(props.modules.url)
   .then(({ mount }) => mount({
-    element, props, upload, watch,
+    element, props, watch,
     trigger(name, data) {
       if (!EVENTS.includes(name)) throw new Error("not an event of the canvas: " + name);
       trigger(name, data);

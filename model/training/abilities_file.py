@@ -42,6 +42,7 @@ def abilities(
         "views": views,
         "understands": _understands(photo_kinds),
         "cannot": " ".join([*cannot, *_imagined(found)]),
+        "photographs": _about_photographs(photographs, photo_kinds),
         **trained_on(None if photographs is None else photo_kinds),
         "headlines": {
             f"{line.source}: {line.says}": round(line.value, 3)
@@ -74,6 +75,20 @@ def _of_photographs(photographs: Found | None) -> str:
     return (
         f"In photographs the largest thing is named rightly in {share(photographs, 'largest', 'exact')}; "
         "what holds none of the kinds it knows is answered at random."
+    )
+
+
+def _about_photographs(photographs: Found | None, photo_kinds: Sequence[str]) -> str:
+    """What is said when a photograph is opened; empty for a checkpoint that has seen none."""
+    if photographs is None:
+        return ""
+    best = f" It knows {', '.join(photo_kinds)} best." if photo_kinds else ""
+    return (
+        "This looks like a photograph. Measured on others, the largest thing was named rightly in "
+        f"{share(photographs, 'largest', 'exact')} of them and boxed rightly in "
+        f"{share(photographs, 'locate-largest', 'hit')}; something that was not there was boxed in "
+        f"{share(photographs, 'locate-kind-absent', 'boxed')}, so look twice.{best} Clicks and boxes work on "
+        "any picture."
     )
 
 

@@ -2,10 +2,11 @@
 
 from pipelines.export.coco import coco, region_json
 from pipelines.export.files import cut_out_png, mask_png, table_csv, write_picture
-from pipelines.export.session import BrokenSession, open_session, recipe, save_session
+from pipelines.export.session import BrokenSession, alone, open_session, recipe, save_session
 
 __all__ = [
     "BrokenSession",
+    "alone",
     "coco",
     "cut_out_png",
     "mask_png",

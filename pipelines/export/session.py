@@ -19,7 +19,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -82,7 +82,7 @@ _DAMAGED = "The session is damaged ({}): save it once more."
 def save_session(assistant: Assistant, timeline: Timeline) -> bytes:
     """Return the whole visit as a ZIP; where that would be too much to be opened again, the newest of it."""
     for kept in _shorter(timeline):
-        pictures = _pictures(kept)
+        pictures = kept.pictures
         session = _Writer(pictures).session(kept)
         written = json.dumps(session).encode()
         if _affordable(kept, pictures, written):
@@ -113,6 +113,22 @@ def _shorter(timeline: Timeline) -> list[Timeline]:
         )
         way = way[: len(way) // 2]
     return [*shorter, Timeline((Step(timeline.scene, -1),), 0)]
+
+
+def alone(timeline: Timeline) -> Timeline:
+    """Return the steps that led here since the current picture came, without any other picture."""
+    picture, way = timeline.scene.picture, [timeline.current]
+    while (parent := timeline.steps[way[-1]].parent) >= 0 and timeline.steps[parent].scene.picture == picture:
+        way.append(parent)
+    steps = []
+    for at, index in enumerate(reversed(way)):
+        scene = timeline.steps[index].scene
+        turns = tuple(
+            replace(turn, pictures=tuple(shown for shown in turn.pictures if shown == picture))
+            for turn in scene.turns
+        )
+        steps.append(Step(replace(scene, turns=turns), at - 1))
+    return Timeline(tuple(steps), len(steps) - 1)
 
 
 def _affordable(timeline: Timeline, pictures: Sequence[Picture], written: bytes) -> bool:
@@ -147,17 +163,6 @@ def recipe(scene: Scene) -> list[dict[str, Any]]:
             }
         rows.append(row)
     return rows
-
-
-def _pictures(timeline: Timeline) -> tuple[Picture, ...]:
-    """Return every picture that a scene shows or offers, each once."""
-    found: dict[Picture, None] = {}
-    for step in timeline.steps:
-        if step.scene.picture:
-            found[step.scene.picture] = None
-        for turn in step.scene.turns:
-            found.update(dict.fromkeys(turn.pictures))
-    return tuple(found)
 
 
 def open_session(assistant: Assistant, source: bytes | Path) -> Timeline:

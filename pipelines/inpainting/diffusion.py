@@ -27,6 +27,7 @@ from pipelines.scene import Box
 LARGEST_ENLARGEMENT = 2  # times that a small crop is enlarged to the model's own size
 PREVIEWS = 4  # decoded on the way
 MOST_STEPS = 150
+HEARTBEAT_S = 0.5  # who waits for the painter is asked so often whether he still does
 CAPTION_FOR_NOTHING = "empty background, nothing there"  # asks for a removal, after training on captions
 
 
@@ -40,6 +41,7 @@ class _Job:
     shown: Image.Image
     hole: np.ndarray  # bool (h, w) at the size of `shown`
     cancelled: threading.Event
+    begun: threading.Event
 
     def paste(self, painted: Image.Image) -> Image.Image:
         """Return the picture with a painting of the crop in its hole, in the tone of its surroundings."""
@@ -84,6 +86,7 @@ class DiffusionInpainter:
         self._tints = tints
         scale = pipeline.vae_scale_factor
         self._side = pipeline.unet.config.sample_size * scale
+        self._place = threading.Lock()  # one painting at a time: several take its memory, and are not quicker
         self._multiple = scale * 2 ** (len(pipeline.unet.config.block_out_channels) - 1)
 
     @classmethod
@@ -155,13 +158,18 @@ class DiffusionInpainter:
         size_wh = self._size(crop)
         hole = shrink_mask(mask[crop.y1 : crop.y2, crop.x1 : crop.x2], size_wh)
         shown = image.resize(size_wh, Image.Resampling.LANCZOS, box=crop)
-        job = _Job(image, crop, mask, shown, hole, threading.Event())
+        job = _Job(image, crop, mask, shown, hole, threading.Event(), threading.Event())
         news: queue.Queue[Painting | BaseException] = queue.Queue()
         worker = threading.Thread(target=self._run, args=(job, wish, options, news), daemon=True)
         worker.start()
         try:
             while True:
-                item = news.get()
+                try:
+                    item = news.get(timeout=None if job.begun.is_set() else HEARTBEAT_S)
+                except queue.Empty:
+                    if job.begun.is_set():
+                        continue
+                    item = Painting(0, options.steps)  # so that a visitor who waits can leave
                 if isinstance(item, BaseException):
                     raise item
                 yield item
@@ -169,7 +177,8 @@ class DiffusionInpainter:
                     return
         finally:
             job.cancelled.set()
-            worker.join()
+            if job.begun.is_set():
+                worker.join()
 
     def _size(self, crop: Box) -> tuple[int, int]:
         """The size to paint at: the model's own for the longer side, whole multiples of what it can halve."""
@@ -197,7 +206,15 @@ class DiffusionInpainter:
     def _run(
         self, job: _Job, wish: str, options: InpaintOptions, news: queue.Queue[Painting | BaseException]
     ) -> None:
-        """The worker: one call of the pipeline, its news into the queue."""
+        """The worker: when it is its turn, one call of the pipeline, its news into the queue."""
+        with self._place:
+            job.begun.set()
+            if not job.cancelled.is_set():
+                self._call(job, wish, options, news)
+
+    def _call(
+        self, job: _Job, wish: str, options: InpaintOptions, news: queue.Queue[Painting | BaseException]
+    ) -> None:
         steps = options.steps
         every = max(1, steps // (PREVIEWS + 1))
 

@@ -37,7 +37,7 @@ def visit(page: Page, address: str, said: argparse.Namespace) -> None:
         page.press("#words textarea", "Enter")
         expect(page.locator("#chat .user.message")).to_have_count(count)
         expect(page.locator("#chat .dots, #chat .caret")).to_have_count(0)
-        expect(page.locator("#words .submit-button")).to_be_visible()
+        expect(page.locator("#words .stop-button")).to_have_count(0)
     frame = page.locator(".canvas img.picture").bounding_box()
     assert frame
     for x, y in said.click:

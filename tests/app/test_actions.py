@@ -208,7 +208,7 @@ def test_everything_can_be_taken_home(assistant, opened, kind):
         case ".zip":
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 names = archive.namelist()
-            assert "session.json" in names if kind == "session" else names == ["1-red-ball.png"]
+            assert "session.json" in names if kind in ("session", "visit") else names == ["1-red-ball.png"]
 
 
 @pytest.mark.parametrize("kind", ["drawn", "masks", "cut-outs", "table", "coco", "rubbish"])
@@ -220,7 +220,7 @@ def test_what_is_not_there_cannot_be_taken_home(assistant, kind):
 def test_a_session_goes_on_where_it_was(assistant, opened, tmp_path):
     timeline = last(actions.ask(assistant, opened, "segment the red ball", ReplyOptions()))
     path = tmp_path / "any name"
-    path.write_bytes(downloads.export(assistant, timeline, "session")[1])
+    path.write_bytes(downloads.export(assistant, timeline, "visit")[1])
     assert actions.open_file(assistant, path)(Timeline()) == timeline
     path.write_bytes(b"PK\x03\x04 and then nothing")
     with pytest.raises(DemoError):

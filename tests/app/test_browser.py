@@ -71,7 +71,7 @@ def test_words_arrive_while_the_model_still_works_and_stop_stops_it(assistant, g
     say(page, "Describe the picture with boxes")
     expect(answer(page)).to_contain_text("nothing else is to be seen here.")
     expect(page.locator("#chat .caret")).to_have_count(0)
-    expect(page.locator("#words .submit-button")).to_be_visible()
+    expect(page.locator("#words .stop-button")).to_have_count(0)
 
 
 def test_who_closes_the_page_stops_the_model(assistant, gated, serve, visit, picture):
@@ -202,7 +202,7 @@ def test_a_refusal_is_said_in_the_chat_and_nothing_of_it_is_markup(assistant, se
     (tmp_path / "text.png").write_text("not a picture")
     page.set_input_files(".canvas input.file", tmp_path / "text.png")
     expect(page.locator(".canvas .intake-message")).to_contain_text("text, not a picture")
-    expect(page.locator("#words .submit-button")).to_be_visible()
+    expect(page.locator("#words .stop-button")).to_have_count(0)
 
 
 def test_two_visitors_see_only_their_own(assistant, gated, serve, visit, picture, drawing, tmp_path):
@@ -316,7 +316,7 @@ def test_an_edit_shows_its_paintings_and_a_session_is_resumed(assistant, serve, 
     page.locator("#options").get_by_label("number input for Edits: paintings to choose from").press("Tab")
     say(page, "replace the red ball with a blue star")
     expect(page.locator(".canvas .painting")).to_have_count(4)
-    expect(page.locator("#words .submit-button")).to_be_visible()
+    expect(page.locator("#words .stop-button")).to_have_count(0)
     page.locator(".canvas .painting").nth(1).click()
     expect(page.locator(".canvas .painting").nth(1)).to_have_class(re.compile("chosen"))
     shown = page.get_attribute(".canvas img.picture", "src")

@@ -139,7 +139,7 @@ def say(page: Page, words: str) -> None:
 def answered(page: Page) -> None:
     """Wait until nothing is being written any more."""
     expect(page.locator("#chat .dots, #chat .caret")).to_have_count(0)
-    expect(page.locator("#words .submit-button")).to_be_visible()
+    expect(page.locator("#words .stop-button")).to_have_count(0)
 
 
 def test_named_things_get_their_boxes_and_masks_and_a_click_its_own(embedded, scenes, serve, visit):
@@ -189,7 +189,7 @@ def test_words_come_one_by_one_and_stop_stops_the_model(embedded, scenes, serve,
     say(page, "describe the picture with boxes")
     vlm.gate.release(8)
     # the caret stands behind the first words, while the model has words to go
-    expect(page.locator("#chat .caret")).to_be_visible()
+    expect(page.locator("#chat .bot.message:has(.caret)")).to_be_visible()
     assert page.locator("#chat .bot.message").last.inner_text().strip()
     at_stop = vlm.forward_passes
     assert before < at_stop < before + whole

@@ -17,7 +17,7 @@ import httpx
 import psutil
 import pytest
 
-from app import main, ui
+from app import main, sessions, ui
 from app.limits import Limits, from_environment
 from pipelines import Settings, scratch
 from pipelines.settings import BadArguments
@@ -171,7 +171,7 @@ def test_the_page_is_served_on_the_loopback_with_mcp_and_limits(assistant, serve
     (page,) = serve.pages
     assert page.mcp_server
     assert page.max_file_size == 50 * 1024**2
-    assert page.state_session_capacity == ui.VISITORS
+    assert page.state_holder.capacity == sessions.MOST_SESSIONS
     assert page.run_history is False
     assert not page.share
     assert page._queue.max_size == ui.QUEUE

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
 import pytest
 
 from app import render
+from app.serving import address
 from pipelines.scene import Box, Mask, Record, Region, Scene, Span, Turn
 
 
@@ -119,14 +121,17 @@ def test_the_canvas_gets_addresses_and_paths_and_no_pixels(assistant, drawing):
     scene = assistant.open(drawing)
     scene = assistant.box(scene, Box(50, 80, 90, 120))
     assert scene.picture
-    value = render.canvas(scene, assistant.path)
+    at = partial(address, assistant.pictures)
+    value = render.canvas(scene, at)
     assert value["size"] == [200, 200]
-    assert value["picture"]["path"].endswith(".png")
+    assert value["picture"] == {"url": f"../kept/{scene.picture.digest}.png"}
     (region,) = value["regions"]
     assert region["box"] == [50, 80, 90, 120]
     assert region["outline"].startswith("M")
     assert (region["chosen"], len(region["candidates"])) == (0, 2)
-    assert render.canvas(Scene(), assistant.path)["picture"] is None
+    assert render.canvas(Scene(), at)["picture"] is None
+    preview = assistant.pictures.add_preview(drawing)
+    assert address(assistant.pictures, preview)["url"].startswith("data:image/jpeg;base64,")
 
 
 def test_suggestions_are_escaped_and_doubts_are_said():

@@ -1,6 +1,6 @@
 """Print one table of ratios, each pair measured in turn in one run.
 
-    OMP_WAIT_POLICY=passive python -m tests.benchmarks [answers] [visitors] [labelling] ...
+    OMP_WAIT_POLICY=passive python -m tests.benchmarks [answers] [visitors] [labelling] [page] ...
 
 Not a test: figures depend on the machine and on what else it is doing, which is why there are ratios.
 """
@@ -12,7 +12,7 @@ import sys
 import warnings
 
 from pipelines.quiet import quieten
-from tests.benchmarks import answers, growth, labelling, pixels, pointing, visitors
+from tests.benchmarks import answers, growth, labelling, page, pixels, pointing, visitors
 from tests.benchmarks.measure import heading, line
 
 GROUPS = {
@@ -22,6 +22,7 @@ GROUPS = {
     "labelling": labelling,
     "growth": growth,
     "pixels": pixels,
+    "page": page,
 }
 
 

@@ -128,6 +128,7 @@ class Visitors:
                 page = await context.new_page()
                 page.set_default_timeout(PATIENCE * 1000)
                 await page.goto(self._address)
+                await page.wait_for_selector(".top .state:not(.waiting)")
                 await page.set_input_files(".canvas input.file", self._random.choice(self._pictures))
                 await page.wait_for_selector(".canvas.has-picture:not(.choosing)")
                 for _ in range(self._random.randint(1, 3)):

@@ -512,6 +512,16 @@ def test_an_unfamiliar_picture_is_said(assistant, vlm, drawing):
     assert "Clicks" in notice.text
 
 
+def test_what_is_known_of_photographs_is_said_when_one_is_opened(assistant, vlm, drawing):
+    about = replace(assistant.about, photographs="Half of photographs are named rightly.")
+    assistant.engine = replace(assistant.engine, about=about)
+    scene = assistant.open(drawing)
+    assert scene.turns == ()
+    vlm.photographs.add(scene.picture.digest)
+    (notice,) = assistant.open(drawing).turns
+    assert (notice.role, notice.text) == ("notice", about.photographs)
+
+
 def test_an_untrained_ability_is_said(assistant, drawing):
     about = replace(assistant.about, untrained={"pose": "OKS 0.1"})
     assistant.engine = replace(assistant.engine, about=about)

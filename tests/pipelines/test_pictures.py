@@ -59,12 +59,35 @@ def test_the_disk_is_bounded_and_the_oldest_go(tmp_path, monkeypatch):
         store.path(kept[0])
 
 
-def test_previews_are_few_and_no_pictures(tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "MOST_PREVIEWS", 3)
+def test_previews_are_few_and_small_and_never_stored(tmp_path):
     store = Pictures(tmp_path)
-    shown = [store.add_preview(Image.new("RGB", (64, 64), (i, 0, 0))) for i in range(10)]
-    assert store.image(shown[-1]).size == shown[-1].size_wh == (64, 64)
-    assert len(list(tmp_path.iterdir())) == 3
+    shown = [store.add_preview(Image.new("RGB", (3000, 2000), (i, 0, 0))) for i in range(30)]
+    assert shown[-1].size_wh == (3000, 2000)
+    seen = store.preview(shown[-1])
+    assert seen
+    with Image.open(io.BytesIO(seen)) as image:
+        assert image.size == (768, 512)
+    assert store.preview(shown[0]) is None
+    assert sum(store.preview(picture) is not None for picture in shown) == pictures.MOST_PREVIEWS
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_claimed_stays_until_room_must_be_made(tmp_path, monkeypatch):
+    store = Pictures(tmp_path)
+    noise = [Image.effect_noise((64, 64), 50 + i).convert("RGB") for i in range(4)]
+    claimed = [store.add(image).digest for image in noise[:2]]
+    store.claimed = lambda: claimed
+    for digest in claimed:
+        os.utime(tmp_path / f"{digest}.png", (1e9, 1e9))  # nobody looked at them for years
+    store.add(noise[2])
+    assert all((tmp_path / f"{digest}.png").exists() for digest in claimed)
+
+    monkeypatch.setattr(pictures, "MOST_ON_DISK", 1)
+    given_up = []
+    store.make_room = lambda: bool(claimed) and not given_up.append(claimed.pop(0))
+    newest = store.add(noise[3])
+    assert len(given_up) == 2
+    assert [path.stem for path in tmp_path.iterdir()] == [newest.digest]
 
 
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """The shell command over the fakes: the JSON object, folders, files written, and bad input in one line."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from pipelines import shell
+from pipelines.catalog import ASSETS
 from pipelines.draw import colour, draw
 
 
@@ -287,6 +289,32 @@ def test_weights_that_are_broken_are_one_line(park, capsys, monkeypatch):
     status, out, err = run(capsys, park, "hello")
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert "incomplete metadata" in err
+
+
+DAMAGED = {
+    "a truncated shard": ("--model", "sphinx-nano", "model-00001-of-00003.safetensors", 100_000),
+    "an empty tokenizer": ("--model", "sphinx-nano", "tokenizer.model", 0),
+    "truncated weights of the segmenter": ("--segmenter", "sam-nano", "model.safetensors", 1000),
+    "empty weights of the inpainter": (
+        "--inpainter",
+        "diffusion-nano",
+        "unet/diffusion_pytorch_model.safetensors",
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_damaged_files_of_the_models_are_one_line(park, capsys, tmp_path, damage):
+    option, name, file, left = DAMAGED[damage]
+    folder = tmp_path / name
+    shutil.copytree(ASSETS / name, folder)
+    (folder / file).write_bytes((ASSETS / name / file).read_bytes()[:left])
+    status, out, err = run(capsys, park, "hello", option, folder)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert name in err
+    assert "cannot be loaded" in err or "no inpainting pipeline" in err
+    assert "Traceback" not in err
 
 
 def test_the_environment_sets_options(shelled, park, capsys, monkeypatch):

@@ -9,12 +9,13 @@ import { followChat, showStage } from "./chat.js";
 import { createCompare } from "./compare.js";
 import { createCursor } from "./cursor.js";
 import { pictureText } from "./describe.js";
-import { make, named } from "./dom.js";
+import { make, named, placed } from "./dom.js";
 import { createIntake, drawExamples } from "./intake.js";
 import { listenOnPage, listenOnStage } from "./keys.js";
 import { createLight, watchPhrases } from "./light.js";
 import { Pointer } from "./pointer.js";
 import { createLabels, drawHole, drawRegions } from "./regions.js";
+import { listenForTour } from "./tour.js";
 import { drawTray, trayActs } from "./tray.js";
 import { STEP } from "./view.js";
 import { Viewport } from "./viewport.js";
@@ -23,8 +24,8 @@ import { nameRegion, unnameRegion } from "./words.js";
 const EMPTY = { picture: null, regions: [], selected: null, size: [1, 1] };
 
 /** Bring the canvas to life. The arguments are what Gradio gives to a component's js_on_load. */
-export function mount({ element, props, trigger, upload, watch }) {
-  const canvas = new Canvas(element, trigger, upload, props.limbs || []);
+export function mount({ element, props, trigger, watch }) {
+  const canvas = new Canvas(element, trigger, props.limbs || []);
   watchPhrases(element, (id) => {
     if (!canvas.region(id)) return;
     canvas.select(id);
@@ -34,12 +35,13 @@ export function mount({ element, props, trigger, upload, watch }) {
   listenOnStage(canvas);
   listenOnPage(canvas);
   listenForButtons(canvas);
+  listenForTour();
   watch("value", () => draw(canvas, props.value || {}));
   draw(canvas, props.value || {});
 }
 
 class Canvas {
-  constructor(element, trigger, upload, limbs) {
+  constructor(element, trigger, limbs) {
     this.element = element;
     this.root = element.querySelector(".canvas");
     this.stage = element.querySelector(".stage");
@@ -54,7 +56,7 @@ class Canvas {
       if (this.root.classList.contains("comparing")) this.compare.move();
     });
     this.intake = createIntake({
-      element, root: this.root, upload, trigger, size: () => (this.scene.picture ? this.scene.size : null),
+      element, root: this.root, trigger, size: () => (this.scene.picture ? this.scene.size : null),
     });
     this.compare = createCompare(this);
     this.brush = createBrush(this);
@@ -125,7 +127,7 @@ function draw(canvas, value) {
     intake.say(value.refused);
     return;
   }
-  const before = canvas.scene, scene = { ...EMPTY, ...value };
+  const before = canvas.scene, scene = { ...EMPTY, ...addressed(value) };
   const shown = Boolean(scene.picture), isNew = before.digest !== scene.digest;
   canvas.scene = scene;
   if (value.examples) drawExamples(element, value.examples);
@@ -137,15 +139,26 @@ function draw(canvas, value) {
   }
   root.classList.toggle("has-picture", shown);
   document.body.classList.toggle("has-picture", shown);
+  document.body.classList.toggle("strange-picture", Boolean(scene.strange));
   root.classList.toggle("painting", Boolean(scene.digest?.startsWith("preview")));
   canvas.viewport.open(shown ? scene.size : null);
   drawPicture(canvas);
   intake.settle(shown, isNew);
+  if (value.said) intake.say(value.said);
   canvas.compare.follow();
   canvas.redraw();
   drawPaintings(element.querySelector(".paintings"), scene);
   drawHistory(element.querySelector(".history"), scene);
   drawRefining(canvas);
+}
+
+/** Return a value with the addresses of its pictures in full. */
+function addressed(value) {
+  const each = (items) => (items || []).map((item) => ({ ...item, file: placed(item.file) }));
+  return {
+    ...value, picture: placed(value.picture), before: placed(value.before),
+    paintings: each(value.paintings), history: each(value.history),
+  };
 }
 
 function drawPicture({ element, root, scene }) {

@@ -2,6 +2,12 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** Return an address that Python gives from the folder of these modules as one of the page's own. */
+export const addressOf = (url) => new URL(url, import.meta.url).href;
+
+/** Return a file of Python's with its address in full. */
+export const placed = (file) => file && { ...file, url: addressOf(file.url) };
+
 /** Make an element; a tag that begins with "svg:" is made in SVG's namespace. */
 export function make(tag, classes = "", attributes = {}, text = null) {
   const node = tag.startsWith("svg:")

@@ -1,6 +1,6 @@
 // A picture comes in: chosen, dropped, pasted or taken with the camera.
 
-import { make, takesText } from "./dom.js";
+import { addressOf, make, takesText } from "./dom.js";
 import { createQuestion, looksLikeMask } from "./masks.js";
 
 function filesOf(transfer) {
@@ -17,11 +17,19 @@ export function pastesPicture(target, transfer) {
   return !(takesText(target) && words);
 }
 
+/** Send a file to the server. Returns the token to open it by. */
+async function upload(file) {
+  const answer = await fetch(addressOf("../kept/upload"), { method: "POST", body: file });
+  const said = await answer.text();
+  if (!answer.ok) throw new Error(said || answer.statusText);
+  return said;
+}
+
 /**
- * Create the intake. `canvas`: element, root, upload and trigger; `size()` is the open picture's, or null. Returns
- * what the rest of the page needs of it.
+ * Create the intake. `canvas`: element, root and trigger; `size()` is the open picture's, or null. Returns what the
+ * rest of the page needs of it.
  */
-export function createIntake({ element, root, upload, trigger, size }) {
+export function createIntake({ element, root, trigger, size }) {
   const message = element.querySelector(".intake-message"), file = element.querySelector("input.file");
   const camera = createCamera(root, element.querySelector(".camera"), send, () => {
     // no camera to be had this way (a phone without https has its own): the file dialog may offer one
@@ -60,10 +68,10 @@ export function createIntake({ element, root, upload, trigger, size }) {
     show(true);
     say("Uploading " + (picture.name || "the picture") + " \u2026");
     try {
-      const { path } = await upload(picture);
+      const token = await upload(picture);
       say("Opening the picture \u2026");
       arriving = true;
-      trigger(event, { path, name: picture.name || "" });
+      trigger(event, { token });
     } catch (error) {
       say("The upload failed: " + (error && error.message ? error.message : "the file may be too large") + ".");
     }

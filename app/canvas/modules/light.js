@@ -20,6 +20,7 @@ export function createLight(root) {
   }
 
   function lightFrom(event) {
+    if (event.target.closest?.(".tour-card")) return; // what the tour lights up stays so under its own card
     const ids = regionsOf(event.target);
     if (String(ids) !== String(lit)) light(ids);
   }

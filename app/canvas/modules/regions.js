@@ -89,7 +89,7 @@ function drawOrder(svg, scene, hidden) {
 export function drawHole({ root, element, scene }) {
   const { hole } = scene, said = element.querySelector(".hole-said");
   root.classList.toggle("has-hole", Boolean(hole));
-  said.textContent = hole ? (hole.most ? "Only the bright part stays as it is" : "Only the shaded part changes") : "";
+  said.textContent = hole ? (hole.most ? "Everything but the outlined things changes" : "Only what the dashed line encloses changes") : "";
   if (!hole) return;
   const svg = element.querySelector(".overlay");
   for (const kind of ["hole-shade", "hole-halo", "hole-edge"]) {

@@ -335,7 +335,7 @@ def test_the_tray_hides_renames_names_in_words_and_acts(opened: Opened):
     page = opened()
     say(page, "Describe the picture with boxes")
     expect(things(page)).to_have_count(2)
-    expect(page.locator("#words .submit-button")).to_be_visible()
+    expect(page.locator("#words .stop-button")).to_have_count(0)
     # the eye
     eye = page.locator(".canvas .row.region-2 .eye")
     eye.click()
@@ -373,7 +373,7 @@ def test_before_and_after_by_slider_and_key_and_the_states_between(opened: Opene
     page = opened()
     say(page, "remove the red ball")
     expect(page.locator(".canvas.has-before")).to_be_visible()
-    expect(page.locator("#words .submit-button")).to_be_visible()
+    expect(page.locator("#words .stop-button")).to_have_count(0)
     shown = page.get_attribute(".canvas img.picture", "src") or ""
     page.locator(".canvas .stage").focus()
     page.keyboard.down("v")

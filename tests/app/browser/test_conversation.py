@@ -172,7 +172,7 @@ def test_an_edit_shows_what_it_will_touch_before_it_paints(opened, inpainter, vl
     inpainter.pause = 0.4
     say(page, "remove the red ball")
     expect(page.locator(".canvas.has-hole .overlay .hole-shade")).to_be_attached()
-    expect(page.locator(".canvas .hole-said")).to_have_text("Only the shaded part changes")
+    expect(page.locator(".canvas .hole-said")).to_have_text("Only what the dashed line encloses changes")
     idle(page)
     expect(page.locator(".canvas.has-hole")).to_have_count(0)
     # of a background, what stays is the bright part; all things are found first
@@ -181,7 +181,7 @@ def test_an_edit_shows_what_it_will_touch_before_it_paints(opened, inpainter, vl
     say(page, "segment the red ball")
     idle(page)
     say(page, "change the background to a beach")
-    expect(page.locator(".canvas .hole-said")).to_have_text("Only the bright part stays as it is")
+    expect(page.locator(".canvas .hole-said")).to_have_text("Everything but the outlined things changes")
     expect(page.locator(".canvas .thing path.mask")).to_have_count(2)
     idle(page)
 
@@ -193,6 +193,8 @@ def test_on_an_unknown_kind_of_picture_every_answer_is_a_guess_and_edits_ask_fir
     page = visit(serve(assistant, {"ball and cup": picture}))
     page.click(".canvas .example")
     expect(page.locator("#chat .notice .say")).to_have_text("segment everything")
+    offered = page.locator("#chips button:visible")
+    expect(offered).to_have_text(["Segment everything", "Make it …", "Change the background to …"])
     for count, words in enumerate(("find the red ball", "what is this?"), 1):
         say(page, words)
         expect(page.locator("#chat .guess")).to_have_count(count)
@@ -292,3 +294,24 @@ def test_the_lab_answers_one_question_with_several_ways_of_looking(opened, vlm):
     expect(panel).to_have_count(0)
     expect(page.locator("#chat .message")).to_have_count(0)
     expect(page.locator(".canvas .thing")).to_have_count(0)
+
+
+def test_the_tour_shows_what_the_page_can_do_on_the_first_example(assistant, serve, visit, picture):
+    page = visit(serve(assistant, {"ball and cup": picture}))
+    page.click("#chat .tour")
+    card = page.locator(".tour-card")
+    expect(card).to_contain_text("1 of 5")
+    expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
+    for count in (2, 3, 4):
+        page.click(".tour-card .primary")
+        expect(card).to_contain_text(f"{count} of 5")
+        if count == 2:
+            expect(page.locator("#chat .bot.message").last).to_contain_text("blue cup")
+            expect(page.locator("#chat.toured")).to_be_attached()
+        if count == 3:
+            expect(page.locator("#chat span.region.lit").first).to_be_visible()
+    expect(page.locator(".canvas .detail.toured")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(card).to_have_count(0)
+    expect(page.locator(".toured")).to_have_count(0)
+    idle(page)

@@ -56,6 +56,7 @@ def test_a_checkpoint_that_saw_photographs_says_which_kinds_it_knows_there() -> 
     assert "named rightly in 70 %" in str(said["cannot"])
     assert "In **photographs** it knows person, sheep." in str(said["understands"])
     assert said["kinds"]["photographs"] == ["person", "sheep"]  # type: ignore[index]
+    assert "It knows person, sheep best." in str(said["photographs"])
     assert said["headlines"]["photographs: kind of the largest thing, asked in words"] == 0.7  # type: ignore[index]
     assert "never seen a photograph" in str(abilities(FOUND)["cannot"])
     assert "In **photographs**" not in str(abilities(FOUND, photographs={})["understands"])

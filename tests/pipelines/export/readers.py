@@ -38,7 +38,7 @@ def fiftyone(folder: Path) -> dict[str, Any]:
     _, classes, _, images, objects = load_coco_detection_annotations(str(folder / "regions.json"))
     ((number, image),) = images.items()
     size = (image["width"], image["height"])
-    found = [one.to_detection(size, classes, load_segmentations=True) for one in objects[number]]
+    found = [one.to_detection(size, classes, load_segmentation=True) for one in objects[number]]
     joints = [one.to_keypoints(size, classes) for one in objects[number] if one.keypoints]
     return {
         "labels": [one.label for one in found],

@@ -167,6 +167,19 @@ def test_closing_cancels(inpainter, monkeypatch):
     assert len(calls) < 20
 
 
+def test_paintings_take_turns_and_who_waits_can_leave(inpainter, monkeypatch):
+    monkeypatch.setattr("pipelines.inpainting.diffusion.HEARTBEAT_S", 0.01)
+    image, mask = noise(64, 48), disc(64, 48, 30, 20, 10)
+    with inpainter._place:  # somebody else is painted for
+        waiting = inpainter.paint(image, mask, "a", options=STEPS)
+        assert [next(waiting).step for _ in range(3)] == [0, 0, 0]
+        leaving = inpainter.paint(image, mask, "a", options=STEPS)
+        next(leaving)
+        leaving.close()
+    steps = [painting.step for painting in waiting if painting.step]
+    assert steps[-1] == STEPS.steps
+
+
 def test_what_cannot_be_painted_is_explained(inpainter, folder, tmp_path):
     image = noise(40, 40)
     with pytest.raises(DemoError, match="empty"):

@@ -1,0 +1,100 @@
+// The tour: what the page can do, shown on the first example in under a minute, with the page's own means.
+
+import { make } from "./dom.js";
+import { say } from "./words.js";
+
+const SECONDS = 8; // a step stays, unless the visitor goes on
+const PATIENCE = 30; // seconds to wait for what a step has begun
+const LOOK = 100; // milliseconds between two looks at whether it is there
+
+const one = (selector) => document.querySelector(selector);
+const answered = () => one("#chat .bot.message") && !one("#chat .dots, #chat .caret, #words .stop-button");
+
+const STEPS = [
+  {
+    text: "A picture comes first: drop one, paste one, or take an example, as now.",
+    begin: () => one(".canvas .example")?.click(),
+    ready: () => one(".canvas.has-picture:not(.choosing)"),
+    shows: ".stage",
+  },
+  {
+    text: "Ask in plain words. What SPHINX names in its answer gets a number and a colour, on the picture, too.",
+    begin: () => say("describe the picture with boxes"),
+    ready: answered,
+    shows: "#chat",
+  },
+  {
+    text: "Point at a phrase and its thing lights up; point at a thing and its phrase does.",
+    begin: () => one("#chat span.region")?.dispatchEvent(new MouseEvent("mouseover", { bubbles: true })),
+    ready: () => true,
+    shows: "#chat",
+  },
+  {
+    text: "Click any thing on the picture to outline it. What is selected can be cut out, removed or replaced from here.",
+    begin: () => { if (!one(".canvas .row.selected")) one(".canvas .row-main")?.click(); },
+    ready: () => one(".canvas .detail:not([hidden])"),
+    shows: ".canvas .detail",
+  },
+  {
+    text: "Undo takes back every step, Export takes your work home. Now it is your turn.",
+    begin: () => {},
+    ready: () => true,
+    shows: "#acts",
+  },
+];
+
+function later(ms) { return new Promise((done) => { setTimeout(done, ms); }); }
+
+/** Show the tour when something of the class "tour" is pressed. */
+export function listenForTour() {
+  let running = null; // what ends the tour that is shown
+
+  async function show() {
+    running?.();
+    const state = { over: false, next() {} };
+    const card = make("div", "tour-card", { role: "dialog", "aria-label": "Tour", "aria-live": "polite" });
+    const text = make("p"), count = make("small"), on = make("button", "primary", { type: "button" }, "Next");
+    const end = make("button", "", { type: "button" }, "End the tour");
+    const acts = make("div");
+    acts.append(count, end, on);
+    card.append(text, acts);
+    running = () => {
+      state.over = true;
+      running = null;
+      card.remove();
+      one(".toured")?.classList.remove("toured");
+      state.next();
+    };
+    end.addEventListener("click", running);
+    on.addEventListener("click", () => state.next());
+    document.body.append(card);
+    on.focus({ preventScroll: true });
+    for (const [index, step] of STEPS.entries()) {
+      text.textContent = step.text;
+      count.textContent = index + 1 + " of " + STEPS.length;
+      step.begin();
+      for (let waited = 0; !state.over && !step.ready() && waited < PATIENCE * 1000; waited += LOOK) await later(LOOK);
+      if (state.over) return;
+      one(".toured")?.classList.remove("toured");
+      one(step.shows)?.classList.add("toured");
+      on.textContent = index + 1 < STEPS.length ? "Next" : "Done";
+      await Promise.race([later(SECONDS * 1000), new Promise((done) => { state.next = done; })]);
+      if (state.over) return;
+    }
+    running?.();
+  }
+
+  function pressed(event) {
+    if (event.type === "keydown" && event.key === "Escape" && running) {
+      running();
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    } else if (event.target.closest?.(".tour") && (event.type === "click" || event.key === "Enter" || event.key === " ")) {
+      event.preventDefault();
+      show();
+    }
+  }
+
+  document.addEventListener("click", pressed, true);
+  document.addEventListener("keydown", pressed, true);
+}
