@@ -51,7 +51,7 @@ UNFAMILIAR = (
     "Clicks and boxes work: click an object to outline it."
 )
 
-GUESS = ("guess", "the picture is outside what the model was trained on")
+GUESS = ("guess", "the model knows pictures of this kind little or not at all")
 """The detail in the record of an answer that rests on the model's words about such a picture."""
 CONTENT = ("thanks", "praise", "bye")  # small talk of a visitor who wants nothing more
 NOTHING_TO_TAKE_BACK = "There is no step to take back here: undo and redo work on the page."
@@ -249,7 +249,7 @@ class Assistant:
         """Carry out one request on a scene: each result is presented on the turns that were there before."""
         started = time.monotonic()
         request = self._resolved(scene, request)
-        strange = scene.picture is not None and not self.engine.is_familiar(scene.picture)
+        unsure = scene.picture is not None and not self.engine.is_sure(scene.picture)
         with explained("this request"), closing(run_task(self.engine, scene, request, options)) as results:
             for result in results:
                 if result.status == "final":
@@ -258,7 +258,7 @@ class Assistant:
                     log.info(
                         "%s: %.2f s, %d regions", type(request).__name__, seconds, len(result.scene.regions)
                     )
-                if strange and result.record.model == self.about.model:
+                if unsure and result.record.model == self.about.model:
                     details = (*result.record.details, GUESS)
                     result = replace(result, record=replace(result.record, details=details))
                 shown = present(scene, result, self.about)

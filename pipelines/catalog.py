@@ -12,7 +12,7 @@ import json
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.abilities import ABILITIES
 from pipelines.assistant import Assistant
@@ -24,10 +24,15 @@ from pipelines.room import require_room
 from pipelines.settings import Settings
 from pipelines.zero_gpu import GpuDecorator, run_on_zero_gpu
 
+if TYPE_CHECKING:
+    from model import SphinxConfig
+    from pipelines.vlm import SphinxVLM
+
 log = logging.getLogger(__name__)
 
 ASSETS = Path(__file__).parent.parent / "assets"
 ABILITIES_FILE = "abilities.json"
+EXPERT = "photographs"  # the folder, in a checkpoint's own, of its expert for photographs
 STABLE_DIFFUSION = {
     "stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-inpainting",
     "stable-diffusion-2": "sd2-community/stable-diffusion-2-inpainting",
@@ -115,14 +120,38 @@ def is_released(model: str) -> bool:
 
 def load_vlm(model: str, device: str, dtype: str, why: str) -> tuple[VisionLanguageModel, About]:
     """SPHINX and what is to be said of it. `why`: the reasons of the device and the dtype."""
+    from pipelines.vlm import ExpertsVLM
+
+    folder = model_folder(model, device, dtype)
+    name = Path(model).name
+    vlm, config = _load_network(folder, name, device, dtype, several_gpus=is_released(model))
+    about = replace(
+        read_about(folder, name, device, why),
+        encoders=config.encoders,
+        views=read_said(folder).get("views") or config.num_views,
+        most_views=config.num_views,
+    )
+    if (folder / EXPERT / "config.json").exists():
+        expert, _ = _load_network(folder / EXPERT, name, device, dtype)
+        return ExpertsVLM(vlm, expert), about
+    return vlm, about
+
+
+def _load_network(
+    folder: Path, name: str, device: str, dtype: str, *, several_gpus: bool = False
+) -> tuple[SphinxVLM, SphinxConfig]:
+    """Load the checkpoint in a folder.
+
+    Raises:
+        MissingCapability: the folder holds none, or the memory does not suffice.
+    """
     import torch
 
     from model import SphinxProcessor, checkpoints
     from model.familiarity import Familiarity
     from pipelines.vlm import SphinxVLM
 
-    folder = model_folder(model, device, dtype)
-    place = "auto" if device == "cuda" and torch.cuda.device_count() > 1 and is_released(model) else device
+    place = "auto" if several_gpus and device == "cuda" and torch.cuda.device_count() > 1 else device
     try:
         network = checkpoints.load(folder, dtype=dtype, device=place)
         processor = SphinxProcessor.from_pretrained(folder)
@@ -136,18 +165,11 @@ def load_vlm(model: str, device: str, dtype: str, why: str) -> tuple[VisionLangu
         if not is_shortage(error):
             raise
         raise MissingCapability(
-            f"The memory of {device} does not suffice for {model}: try --dtype nf4."
+            f"The memory of {device} does not suffice for {name}: try --dtype nf4."
         ) from None
-    name = Path(model).name
     views = read_said(folder).get("views")
-    vlm = SphinxVLM(network, processor, name=name, familiarity=Familiarity.load(folder), views=views)
-    about = replace(
-        read_about(folder, name, device, why),
-        encoders=network.config.encoders,
-        views=views or network.config.num_views,
-        most_views=network.config.num_views,
-    )
-    return vlm, about
+    familiarity = Familiarity.load(folder)
+    return SphinxVLM(network, processor, name=name, familiarity=familiarity, views=views), network.config
 
 
 def model_folder(model: str, device: str = "cpu", dtype: str = "float32") -> Path:
@@ -220,9 +242,20 @@ def read_painted(name: str) -> str:
     return read_said(ASSETS / name).get("understands", "")
 
 
+def _known_there(kinds: list[str] | None) -> str:
+    """The sentence about photographs."""
+    return f"In **photographs** it knows {', '.join(kinds)}." if kinds else ""
+
+
 def read_about(folder: Path, name: str, device: str, why: str) -> About:
-    """What a checkpoint's `abilities.json` says; a checkpoint without one is taken at SPHINX's word."""
+    """What a checkpoint's `abilities.json` says; a checkpoint without one is taken at SPHINX's word.
+
+    Of photographs, its expert for them has the say where it has one.
+    """
     said = read_said(folder)
+    of_photographs = read_said(folder / EXPERT) or said
+    if kinds := of_photographs.get("kinds", {}).get("photographs"):
+        said = {**said, "kinds": {**said["kinds"], "photographs": kinds}}
     abilities: dict[str, Any] = said.get("abilities", {})
     small = (
         bool(said) or folder.parent == ASSETS
@@ -239,9 +272,9 @@ def read_about(folder: Path, name: str, device: str, why: str) -> About:
         model=name,
         device=device,
         why=why,
-        understands=said.get("understands", ""),
-        cannot=said.get("cannot", ""),
-        photographs=said.get("photographs", ""),
+        understands=" ".join(filter(None, (said.get("understands", ""), _known_there(kinds)))),
+        cannot=" ".join(filter(None, (of_photographs.get("of_photographs"), said.get("cannot")))),
+        photographs=of_photographs.get("photographs", ""),
         examples=tuple(examples),
         untrained=untrained,
         short_answers=bool(said.get("short_answers", small)),

@@ -118,6 +118,10 @@ class Engine:
         with explained(self.vlm.name):
             return self.vlm.in_distribution(self.image(picture), picture.digest)
 
+    def is_sure(self, picture: Picture) -> bool:
+        """Whether SPHINX can be relied on: it knows such pictures, and is not half blind to photographs."""
+        return self.is_familiar(picture) and (not self.about.photographs or self.is_drawn(picture))
+
     def is_drawn(self, picture: Picture) -> bool:
         """Whether the picture looks like the drawn world that the embedded inpainter was trained on."""
         return self.vlm.is_drawn(self.image(picture), picture.digest)

@@ -323,7 +323,7 @@ def _verdict(report: EditReport, verification: Verification) -> str:
 def _seen(report: EditReport, verification: Verification) -> str:
     said = verification.said
     if not verification.judged:
-        return " SPHINX does not know pictures of this kind"
+        return " SPHINX knows little of pictures of this kind"
     if report.action == "background":
         return f" Asked for the background, SPHINX says: “{said}”"
     if report.action == "remove" and not said:

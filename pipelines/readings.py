@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from model.image_processing_sphinx import to_picture
 from model.prompts import PROMPTS, is_none
 from model.replies import Group, plain_text, read_reply
-from pipelines.language.nouns import plural
+from pipelines.language.nouns import plural, singular
 from pipelines.scene import COCO_JOINTS, Box, Keypoint, Point
 
 BESIDE = "a box beside the picture was left out"
@@ -26,6 +26,9 @@ SAME_PLACE = 0.85  # intersection over union from which a list says the same wor
 
 _LIST = re.compile(r"\[[\s\d.,;-]+\]?")
 _WHOLE = re.compile(r"(?<![\d.])\d+(?![\d.])(?=[\s\d.,;-]*\])")  # a number without a point, inside a list
+
+_ARTICLE = re.compile(r"(?:an?|the|some|another) (?=\w)", re.IGNORECASE)
+_NUMBER = re.compile(r"(?:two|three|four|five|six|seven|eight|nine|ten|many|several) (?=\w)", re.IGNORECASE)
 
 Notes = tuple[str, ...]
 
@@ -97,6 +100,15 @@ def found_in(
     return (), notes
 
 
+def name_of(phrase: str) -> str:
+    """The name of a thing as a caption says it: "A cat" -> "cat", "two black dogs" -> "black dog"."""
+    if match := _ARTICLE.match(phrase):
+        return phrase[match.end() :]
+    if match := _NUMBER.match(phrase):
+        return singular(phrase[match.end() :])
+    return phrase
+
+
 def fresh(new: Sequence[Finding], before: Sequence[Finding]) -> tuple[list[Finding], Notes]:
     """`new` without what a list says again, the same words of (almost) the same box; and a note of that."""
     kept: list[Finding] = []
@@ -120,7 +132,7 @@ def read_words(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> 
     position = 0
     for group, (start, end) in zip(groups, places):
         first = len(findings)
-        new, loose = found_in(group, raw, size_wh, group.phrase or phrase or "region")
+        new, loose = found_in(group, raw, size_wh, name_of(group.phrase) or phrase or "region")
         findings += new
         notes += loose
         pieces.append(Piece(text[position:start]))

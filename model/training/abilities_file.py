@@ -35,13 +35,14 @@ def abilities(
         for p in PROMISES
     }
     weak = [name for name, row in rows.items() if not row["trained"]]
-    cannot = [_of_photographs(photographs)]
+    cannot = []
     if weak:
         cannot.append(f"Weak so far, by measurement: {', '.join(weak)}.")
     return {
         "views": views,
-        "understands": _understands(photo_kinds),
+        "understands": _understands(),
         "cannot": " ".join([*cannot, *_imagined(found)]),
+        "of_photographs": _of_photographs(photographs),
         "photographs": _about_photographs(photographs, photo_kinds),
         **trained_on(None if photographs is None else photo_kinds),
         "headlines": {
@@ -53,16 +54,13 @@ def abilities(
     }
 
 
-def _understands(photo_kinds: Sequence[str]) -> str:
+def _understands() -> str:
     """Return what the page shows below the model's name."""
-    words = [
+    return (
         f"`sphinx-nano` knows an **illustrated world**: {len(THING_KINDS)} kinds of things "
         f"({', '.join(THING_KINDS[:12])}, ...) in {len(COLOURS)} colours, people who are "
         f"{', '.join(ACTIONS)}, signs, document pages, charts and screens."
-    ]
-    if photo_kinds:
-        words.append(f"In **photographs** it knows {', '.join(photo_kinds)}.")
-    return " ".join(words)
+    )
 
 
 def _of_photographs(photographs: Found | None) -> str:

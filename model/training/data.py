@@ -65,7 +65,7 @@ PRACTICE = {  # what training draws instead: more of what is learnt slowly and c
     "several": 34.0,
 }
 COMPOSED = ("park", "street", "room", "beach", "table")
-COMPOSED_WEIGHT = 10.0  # each
+COMPOSED_WEIGHT = 16.0  # each
 CAPTION_LIMIT = 64  # pieces of a caption that the contrastive loss reads
 CAPTIONS = ("caption", "grounded_caption", "dense", "detail")
 
@@ -84,7 +84,7 @@ class DataMixture:
     blind: float = 0.0  # share of the batches of five views in which the whole picture's tokens are left out
     dense_only: bool = False  # one random view a picture and no conversation
     distilled: bool = True  # with `dense_only`: the DINO-like encoder is self-distilled, too
-    photographs: float = 0.6  # share of the pictures that are photographs, where there are any
+    photographs: float = 0.5  # share of the pictures that are photographs, where there are any
 
 
 def scene_shape(

@@ -160,7 +160,7 @@ def _limits(found: Measurement) -> list[str]:
     said = abilities_of(found)
     rows = said["abilities"].items()  # type: ignore[attr-defined]
     weak = [f"* {name}: {row['figure']}" for name, row in rows if not row["trained"]]
-    return ["", "## Limits", "", str(said["cannot"]), "", *weak, ""]
+    return ["", "## Limits", "", f"{said['of_photographs']} {said['cannot']}", "", *weak, ""]
 
 
 def abilities_of(found: Measurement) -> dict[str, object]:

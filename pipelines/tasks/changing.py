@@ -139,7 +139,7 @@ def outline_foreground(
     kept = tuple(region.id for region in scene.regions if region.mask)
     if not kept:
         raise DemoError(NO_FOREGROUND)
-    if whole and not familiar and not _was_asked(scene):
+    if whole and not engine.is_sure(picture) and not _was_asked(scene):
         record = Record(FOREGROUND, engine.about.model)
         asked = Question(AskBack((), IS_THAT_ALL))
         yield TaskResult(scene, asked, record, region_ids=kept, suggestions=("outline everything",))

@@ -217,9 +217,9 @@ def _wish(request: Edit, name: str) -> str:
 def _verify(job: EditJob, scene: Scene, painted: Image.Image) -> Verification:
     """Ask SPHINX what is there in the painted scene, and the pixels whether something of the old is left.
 
-    The question does not hold the answer. Of a picture that SPHINX does not know, the pixels alone tell.
+    The question does not hold the answer. Of a picture that SPHINX does not know well, the pixels alone tell.
     """
-    if not job.engine.is_familiar(need_picture(job.scene)):
+    if not job.engine.is_sure(need_picture(job.scene)):
         before = job.engine.image(need_picture(job.scene))
         removed = job.request.action == "remove"
         doubts = verify_removal(before, painted, job.hole).reasons if removed else ()

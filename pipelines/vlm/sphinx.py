@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from model import SphinxForConditionalGeneration, SphinxProcessor
-from model.familiarity import Familiarity
+from model.familiarity import Familiarity, summary
 from model.generation_sphinx import Nucleus
 from pipelines.errors import DemoError, explained
 from pipelines.interfaces import GenerationOptions, Load, Replies
@@ -125,6 +125,12 @@ class SphinxVLM:
     def is_drawn(self, image: Image.Image, digest: str) -> bool:
         """Whether the picture looks like the embedded checkpoints' drawn world; False where not known."""
         return self._familiarity is not None and self._familiarity.is_drawn(self._tokens(image, digest))
+
+    def distances(self, image: Image.Image, digest: str) -> tuple[float, ...]:
+        """How far the picture is from each source of the training, 1 is the edge; () where not known."""
+        if self._familiarity is None:
+            return ()
+        return tuple(self._familiarity.distances(summary(self._tokens(image, digest))).tolist())
 
     def _tokens(self, image: Image.Image, digest: str) -> torch.Tensor:
         """The picture's visual tokens (N, D), as it is looked at by default."""

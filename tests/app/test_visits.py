@@ -54,6 +54,12 @@ def shown(store: Pictures, colour: int) -> Timeline:
     return Timeline().push(Scene(store.add(Image.new("RGB", (32, 32), (colour, 0, 0)))))
 
 
+def digest_of(timeline):
+    """The name of the picture that a timeline shows."""
+    assert timeline.scene.picture
+    return timeline.scene.picture.digest
+
+
 def test_a_reload_goes_on_with_the_tabs_visit(visits):
     visits.enter("page-1", OWNER, "tab").timeline = said("hello")
     visits.leave("page-1")
@@ -138,7 +144,7 @@ def test_room_is_made_by_the_visit_that_was_closed_longest_ago(visits, clock, st
 
 def test_a_picture_is_its_visits_until_that_is_cleared(visits, store):
     line = shown(store, 1)
-    digest = line.scene.picture.digest
+    digest = digest_of(line)
     state = visits.enter("page", OWNER, "tab")
     state.timeline = line
     assert visits.owns(OWNER, digest)
@@ -160,8 +166,8 @@ def test_forgetting_deletes_what_no_other_visit_has(visits, store):
     assert state
     assert state.timeline == Timeline()
     assert visits.state("also") is None
-    assert [path.stem for path in store.folder.iterdir()] == [ours.scene.picture.digest]
-    assert visits.owns(OTHER, ours.scene.picture.digest)
+    assert [path.stem for path in store.folder.iterdir()] == [digest_of(ours)]
+    assert visits.owns(OTHER, digest_of(ours))
 
 
 def test_the_pages_of_a_visit_are_few_however_often_it_is_loaded(visits):

@@ -1,6 +1,7 @@
 """What is loaded, on what, and why; and what a checkpoint says of itself."""
 
 import json
+import shutil
 
 import pytest
 
@@ -8,6 +9,7 @@ from model import checkpoints
 from pipelines import catalog
 from pipelines.abilities import ABILITIES
 from pipelines.errors import MissingCapability
+from pipelines.vlm import ExpertsVLM
 from tests.model.tiny import tiny_config, tiny_model, tiny_processor
 
 
@@ -52,6 +54,24 @@ def test_what_a_checkpoint_says_of_itself(folder, tmp_path):
     assert about.remembers == 0
     assert ABILITIES["pose"].example not in about.examples
     assert ABILITIES["locate"].example in about.examples
+
+
+def test_an_expert_for_photographs_is_loaded_beside_and_has_the_say_about_them(folder, tmp_path):
+    home = tmp_path / "with-expert"
+    shutil.copytree(folder, home)
+    shutil.copytree(folder, home / catalog.EXPERT)
+    main = {"understands": "Drawn things.", "cannot": "Weak: text.", "of_photographs": "None seen.",
+            "talks": False, "kinds": {"world": ["ball"], "photographs": []}}  # fmt: skip
+    expert = {"of_photographs": "Half are named.", "photographs": "A photograph: look twice.",
+              "kinds": {"world": ["ball"], "photographs": ["sheep"]}}  # fmt: skip
+    (home / catalog.ABILITIES_FILE).write_text(json.dumps(main))
+    (home / catalog.EXPERT / catalog.ABILITIES_FILE).write_text(json.dumps(expert))
+    vlm, about = catalog.load_vlm(str(home), "cpu", "float32", "no GPU was found")
+    assert isinstance(vlm, ExpertsVLM)
+    assert about.understands == "Drawn things. In **photographs** it knows sheep."
+    assert about.cannot == "Half are named. Weak: text."
+    assert about.photographs == "A photograph: look twice."
+    assert about.vocabulary.kinds == ("ball", "sheep")
 
 
 def test_the_device_and_the_reason():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from model.prompts import PROMPTS
 from pipelines.abilities import ABILITIES
 from pipelines.presenter import write_reading
-from pipelines.readings import AGAIN, BESIDE, NOT_A_BOX, WHOLE, read_joints
+from pipelines.readings import AGAIN, BESIDE, NOT_A_BOX, WHOLE, name_of, read_joints
 from pipelines.scene import Box, Picture, Scene
 from pipelines.tasks.regions import merge
 from tests.fuzz import FUZZ
@@ -250,3 +250,19 @@ def test_any_text_is_read_and_stays_in_the_picture(raw, name, size, ended):
     text, spans = write_reading(reading, ids)
     assert all(0 <= span.start < span.end <= len(text) for span in spans)
     assert all(scene.region(number) for span in spans for number in span.region_ids)
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("A cat", "cat"),
+        ("an orange house", "orange house"),
+        ("Two black dogs", "black dog"),
+        ("the man", "man"),
+        ("NORTH", "NORTH"),
+        ("another", "another"),
+        ("", ""),
+    ],
+)
+def test_a_thing_is_called_without_article_or_number(said, name):
+    assert name_of(said) == name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pickle
 from functools import wraps
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_words_stream_and_closing_gives_the_gpu_back(borrowing, lender, vlm, dra
 
 
 def test_a_gpu_is_borrowed_for_as_long_as_the_request_needs(borrowing, lender, drawing):
-    def asked(words: str, **options: int) -> int:
+    def asked(words: str, **options: Any) -> int:
         lender.calls.clear()
         borrowing.answer(borrowing.open(drawing), words, options=ReplyOptions(**options))
         return max(lent for _, lent in lender.calls)

@@ -211,7 +211,7 @@ def test_on_an_unknown_kind_of_picture_every_answer_is_a_guess_and_edits_ask_fir
     idle(page)
     assert len(inpainter.asked) > painted
     say(page, "remove #1")
-    expect(page.locator("#chat .bot.message").last).to_contain_text("does not know pictures of this kind")
+    expect(page.locator("#chat .bot.message").last).to_contain_text("knows little of pictures of this kind")
     expect(page.locator("#chat")).not_to_contain_text("the wish came true")
 
 

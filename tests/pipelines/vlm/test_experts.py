@@ -1,0 +1,65 @@
+"""Each picture is answered by its expert, and is familiar where that expert knows it."""
+
+from typing import Any, cast
+
+import pytest
+from PIL import Image
+
+from pipelines.interfaces import GenerationOptions, Load
+from pipelines.vlm.experts import ExpertsVLM
+
+PICTURE = Image.new("RGB", (8, 8))
+
+
+class Expert:
+    """Says its name; knows the pictures that it is told to."""
+
+    def __init__(self, name, distances, *, known=(), wait_s=0.0):
+        self.name, self.measured, self.known, self.wait_s = name, distances, known, wait_s
+        self.forward_passes = 1
+
+    def stream(self, image, digest, turns, question, *, options):
+        self.forward_passes += 1
+        yield self.name
+
+    def in_distribution(self, image, digest):
+        return digest in self.known
+
+    def distances(self, image, digest):
+        return self.measured[digest]
+
+    def load(self):
+        return Load(1, 0, 0, 1, self.wait_s)
+
+
+@pytest.fixture
+def vlm():
+    drawn = Expert("drawn", {"park": (0.8,), "street": (1.1,), "dog.jpg": (0.9,), "noise.png": (9.0,)})
+    nearest = {"park": (0.7, 2.0), "street": (1.3, 2.0), "dog.jpg": (0.9, 0.6), "noise.png": (5.0, 6.0)}
+    photographs = Expert("photographs", nearest, known=("dog.jpg",), wait_s=3.0)
+    return ExpertsVLM(cast(Any, drawn), cast(Any, photographs))
+
+
+@pytest.mark.parametrize(
+    ("digest", "expert"),
+    [("park", "drawn"), ("street", "drawn"), ("dog.jpg", "photographs"), ("noise.png", "photographs")],
+)
+def test_a_picture_is_answered_by_its_expert(vlm, digest, expert):
+    assert list(vlm.stream(PICTURE, digest, (), "?", options=GenerationOptions())) == [expert]
+    assert vlm.forward_passes == 3
+
+
+def test_talk_without_a_picture_is_the_drawn_expert_s(vlm):
+    assert list(vlm.stream(None, None, (), "?", options=GenerationOptions())) == ["drawn"]
+
+
+def test_what_one_of_them_knows_is_familiar(vlm):
+    known = [
+        name for name in ("park", "street", "dog.jpg", "noise.png") if vlm.in_distribution(PICTURE, name)
+    ]
+    assert known == ["park", "street", "dog.jpg"]
+    assert not vlm.is_drawn(PICTURE, "dog.jpg")
+
+
+def test_the_load_is_that_of_the_busier(vlm):
+    assert vlm.load().wait_s == 3.0
