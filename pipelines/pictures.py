@@ -125,6 +125,9 @@ class Pictures:
             for path in (self._path(digest), self._layer(digest)):
                 path.unlink(missing_ok=True)
 
+    def __contains__(self, picture: Picture) -> bool:
+        return self._path(picture.digest).exists()
+
     def image(self, picture: Picture) -> Image.Image:
         """The pixels: RGB. Shared by all callers: never draw on it, draw on a copy."""
         with self._lock:

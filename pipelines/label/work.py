@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import deque
+import threading
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -69,6 +70,8 @@ class Labeller:
     def __init__(self, assistant: Assistant) -> None:
         self._assistant = assistant
         self._engine: Engine = replace(assistant.engine, pictures=Pictures())
+        self._held: Counter[str] = Counter()  # how many files of a digest are being worked on
+        self._lock = threading.Lock()
 
     def check(self, jobs: Sequence[Job]) -> tuple[str, ...]:
         """Return what was mended about the phrases, a sentence each.
@@ -88,12 +91,22 @@ class Labeller:
         return tuple(dict.fromkeys(notes))
 
     def open(self, path: Path) -> Picture:
-        """Open a picture. Raises DemoError where it cannot be."""
-        return self._engine.pictures.open(path)
+        """Open a picture, which then stays until `close`. Raises DemoError where it cannot be."""
+        pictures = self._engine.pictures
+        while True:
+            picture = pictures.open(path)
+            with self._lock:
+                if picture in pictures:  # it may have been closed meanwhile, where two files are the same
+                    self._held[picture.digest] += 1
+                    return picture
 
     def close(self, picture: Picture) -> None:
-        """Give a picture up."""
-        self._engine.pictures.discard(picture)
+        """Give a picture up; it is deleted when no other file that is the same is being worked on."""
+        with self._lock:
+            self._held[picture.digest] -= 1
+            if not self._held[picture.digest]:
+                del self._held[picture.digest]
+                self._engine.pictures.discard(picture)
 
     def label(self, picture: Picture, job: Job) -> Rows:
         """Carry out a job on a picture.
