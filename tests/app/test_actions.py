@@ -222,6 +222,10 @@ def test_a_session_goes_on_where_it_was(assistant, opened, tmp_path):
     path = tmp_path / "any name"
     path.write_bytes(downloads.export(assistant, timeline, "visit")[1])
     assert actions.open_file(assistant, path)(Timeline()) == timeline
+    path.write_bytes(downloads.export(assistant, timeline, "session")[1])
+    alone = actions.open_file(assistant, path)(Timeline())
+    assert alone.scene == timeline.scene
+    assert len(alone.steps) < len(timeline.steps)
     path.write_bytes(b"PK\x03\x04 and then nothing")
     with pytest.raises(DemoError):
         actions.open_file(assistant, path)

@@ -328,9 +328,9 @@ def test_an_edit_shows_its_paintings_and_a_session_is_resumed(assistant, serve, 
 
     page.click("#acts >> text=Export")
     with page.expect_download() as download:
-        page.click("#export button >> text=Session")
+        page.click("#export button >> text=Whole visit")
     saved = tmp_path / download.value.suggested_filename
-    assert saved.name == "session.zip"
+    assert saved.name == "visit.zip"
     download.value.save_as(saved)
     page.click("#clear")
     expect(page.locator(".canvas.has-picture")).to_have_count(0)
