@@ -15,6 +15,7 @@ from pipelines.assistant import Assistant
 from pipelines.errors import DemoError
 from pipelines.export import open_session
 from pipelines.interfaces import ReplyOptions
+from pipelines.masks import read_mask, with_mask
 from pipelines.scene import Box, Click, Point, Region, Scene, Timeline, Turn
 from pipelines.tasks import pointing
 from pipelines.tasks.regions import without_regions
@@ -41,6 +42,21 @@ def open_file(assistant: Assistant, path: Path) -> Callable[[Timeline], Timeline
         return lambda timeline: session
     scene = assistant.open(path)
     return lambda timeline: push(timeline, scene)
+
+
+def use_mask(path: Path) -> Callable[[Timeline], Timeline]:
+    """Read a mask that was made elsewhere: it becomes a region of the open picture, and is selected.
+
+    Raises:
+        DemoError: it is none for this picture, or there is no picture; by what is returned.
+    """
+
+    def change(timeline: Timeline) -> Timeline:
+        if timeline.scene.picture is None:
+            raise DemoError("A mask needs a picture: open one first.")
+        return push(timeline, with_mask(timeline.scene, read_mask(path, timeline.scene.picture.size_wh)))
+
+    return change
 
 
 def ask(

@@ -1,9 +1,10 @@
 """The named endpoints for scripts and agents: /ask, /outline, /describe, /pose, /edit; the same as MCP tools.
 
 Each call stands for itself: a picture comes in, an answer with everything that was found goes out, nothing
-is kept of it. Coordinates are pixels of the given picture after EXIF rotation, origin top left, x to the
-right. Every answer is an object of the one schema `app.schema.ANSWER`. Only /ask and /edit take free words;
-the others say what they want as a request.
+is kept of it. Who wants to go on gives the answer's picture and regions to the next call. Coordinates are
+pixels of the given picture after EXIF rotation, origin top left, x to the right. Every answer is an object
+of the one schema `app.schema.ANSWER`. Only /ask and /edit take free words; the others say what they want as
+a request.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from app.schema import ANSWER, NUMBERS, answer
 from app.startup import Startup
 from pipelines.abilities import help_lines
 from pipelines.errors import DemoError, TooMuch
+from pipelines.export.given import given_regions, with_regions
 from pipelines.interfaces import ReplyOptions
 from pipelines.language.requests import (
     Background,
@@ -37,17 +39,20 @@ from pipelines.language.requests import (
     Look,
     Move,
     Obscure,
+    Outline,
     Pose,
     Request,
     Resize,
     Target,
 )
+from pipelines.masks import read_mask, requests_on_mask, with_mask
 from pipelines.scene import Mask, Scene
 
 CHANGES = (Edit, Background, CutOut, Obscure, Extend, Move, Resize)
 """Requests that give another picture: /edit takes these and no others, /ask takes all but these."""
 EVERYTHING = ("everything", "all", "all things", "all objects")  # phrases that mean no one thing
 _BOX = {**NUMBERS, "minItems": 4, "maxItems": 4}
+_REGIONS: dict[str, Any] = {"type": "array", "items": {"type": "object"}}
 _CLICKS = {"type": "array", "items": {**NUMBERS, "minItems": 2, "maxItems": 3}}
 _WORDS, _WHOLE, _NUMBER = {"type": "string"}, {"type": "integer"}, {"type": "number"}
 
@@ -62,23 +67,38 @@ class Endpoints:
         self._startup = startup
         self._limits = limits
 
-    def ask(self, picture: str | None = None, words: str = "", seed: int = 0) -> dict[str, Any]:
+    def ask(
+        self,
+        picture: str | None = None,
+        words: str = "",
+        seed: int = 0,
+        mask: str | None = None,
+        regions: list[Any] | None = None,
+    ) -> dict[str, Any]:
         """Say anything about a picture: ask, find, segment, read, count. What is named comes with its place.
 
         Args:
             picture: the picture to talk about; may be left out to just chat.
             words: the message, such as "what is the person doing?" or "segment the red ball".
             seed: of the random numbers, where there are any.
+            mask: a picture of the same shape, white where the thing is that "it" stands for.
+            regions: what an earlier answer gave, so that a message may say #1 or "it".
         """
-        given = arguments.check(arguments.Ask, words=words, seed=seed)
-        scene = self._opened(picture, needed=False)
+        given = arguments.check(arguments.Ask, words=words, seed=seed, regions=regions)
+        scene = self._opened(picture, mask, given.regions, needed=False)
         understood = self._startup.assistant().understand(scene, given.words)
         if any(isinstance(request, CHANGES) for request in understood.requests):
             raise DemoError(f"“{given.words.strip()}” asks for a change of the picture: call /edit with it.")
         return self._answered(scene, given.words, ReplyOptions(seed=given.seed))
 
     def outline(
-        self, picture: str, phrase: str = "", clicks: list[Any] | None = None, box: list[Any] | None = None
+        self,
+        picture: str,
+        phrase: str = "",
+        clicks: list[Any] | None = None,
+        box: list[Any] | None = None,
+        mask: str | None = None,
+        regions: list[Any] | None = None,
     ) -> dict[str, Any]:
         """Outline a thing: its mask, from a phrase, from clicks, from a box, or from clicks in a box.
 
@@ -87,15 +107,23 @@ class Endpoints:
             phrase: what to outline, such as "the red ball"; empty where clicks or a box say it.
             clicks: pixels as [x, y], or [x, y, 0] for one that does not belong to it.
             box: x1, y1, x2, y2 in pixels.
+            mask: a picture of the same shape, white where the thing is; clicks then mend it.
+            regions: what an earlier answer gave. Those without a mask get one where nothing else is said;
+                clicks mend a single one.
         """
         began = time.monotonic()
-        given = arguments.check(arguments.Outline, phrase=phrase, clicks=clicks, box=box)
+        given = arguments.check(arguments.Outline, phrase=phrase, clicks=clicks, box=box, regions=regions)
         said, points, dragged = given.phrase.strip(), given.points(), given.dragged()
         if len(points) > self._limits.clicks:
             raise TooMuch(f"One call takes {self._limits.clicks} clicks at most, and {len(points)} came.")
-        if not said and not points and not dragged:
+        if not said and not points and not dragged and not mask and not given.regions:
             raise DemoError("There is nothing to outline: give a phrase, clicks, or a box.")
-        scene = self._opened(picture)
+        scene = self._opened(picture, mask, given.regions)
+        if not said and not points and not dragged:
+            bare = tuple(region.id for region in scene.regions if not region.mask)
+            if bare:
+                return self._answered(scene, Outline(Target(region_ids=bare)))
+            return answer(self._startup.assistant(), scene, time.monotonic() - began)
         if not points and not dragged:
             if said.lower() in EVERYTHING:
                 return self._answered(scene, Everything())
@@ -108,20 +136,31 @@ class Endpoints:
             scene = assistant.click(scene, click, region_id=scene.selected)
         return answer(assistant, scene, time.monotonic() - began)
 
-    def describe(self, picture: str, box: list[Any] | None = None, detail: bool = False) -> dict[str, Any]:
+    def describe(
+        self,
+        picture: str,
+        box: list[Any] | None = None,
+        detail: bool = False,
+        mask: str | None = None,
+        regions: list[Any] | None = None,
+    ) -> dict[str, Any]:
         """Describe a picture with the place of everything named; or one region of it.
 
         Args:
             picture: the picture.
             box: x1, y1, x2, y2 in pixels of the region to describe; left out for the whole picture.
             detail: a long description instead of one with places.
+            mask: a picture of the same shape, white where the thing is that is to be described.
+            regions: what an earlier answer gave: each of them is described.
         """
-        given = arguments.check(arguments.Describe, box=box, detail=detail)
-        scene = self._opened(picture)
+        given = arguments.check(arguments.Describe, box=box, detail=detail, regions=regions)
+        scene = self._opened(picture, mask, given.regions)
         if dragged := given.dragged():
             scene = self._startup.assistant().box(scene, dragged)
             assert scene.selected is not None
             return self._answered(scene, Describe(Target(region_ids=(scene.selected,))))
+        if scene.regions:
+            return self._answered(scene, [Describe(Target(region_ids=(one.id,))) for one in scene.regions])
         return self._answered(scene, Look("detail" if given.detail else "grounded_caption"))
 
     def pose(self, picture: str) -> dict[str, Any]:
@@ -140,6 +179,8 @@ class Endpoints:
         steps: int = 20,
         guidance: float = 0,
         negative: str = "",
+        mask: str | None = None,
+        regions: list[Any] | None = None,
     ) -> dict[str, Any]:
         """Change a picture: remove, replace, recolour, move or cut out a thing, or change the background.
 
@@ -150,12 +191,23 @@ class Endpoints:
             steps: of the painting.
             guidance: how closely the painting follows the words; 0 is what suits the inpainter.
             negative: what should not be seen.
+            mask: a picture of the same shape, white where it is to change; the wish says how.
+            regions: what an earlier answer gave, so that the wish may say #1 or "it".
         """
         given = arguments.check(
-            arguments.Edit, wish=wish, seed=seed, steps=steps, guidance=guidance, negative=negative
+            arguments.Edit,
+            wish=wish,
+            seed=seed,
+            steps=steps,
+            guidance=guidance,
+            negative=negative,
+            regions=regions,
         )
-        scene = self._opened(picture)
-        requests = self._startup.assistant().understand(scene, given.wish).requests
+        scene = self._opened(picture, mask, given.regions)
+        if mask:
+            requests = requests_on_mask(scene, given.wish)
+        else:
+            requests = self._startup.assistant().understand(scene, given.wish).requests
         if not any(isinstance(request, CHANGES) for request in requests):
             raise DemoError(
                 f"“{given.wish.strip()}” is no edit: say what is to change, such as “remove the red ball”, "
@@ -164,14 +216,26 @@ class Endpoints:
         options = ReplyOptions(
             seed=given.seed, steps=given.steps, guidance=given.guidance or None, negative=given.negative
         )
-        return self._answered(scene, given.wish, options)
+        return self._answered(scene, requests if mask else given.wish, options)
 
-    def _opened(self, picture: str | None, *, needed: bool = True) -> Scene:
+    def _opened(
+        self,
+        picture: str | None,
+        mask: str | None = None,
+        regions: Sequence[Any] = (),
+        *,
+        needed: bool = True,
+    ) -> Scene:
+        """The picture's scene with the regions that were given; what "it" stands for is selected."""
         if picture is None:
-            if needed:
+            if needed or mask or regions:
                 raise DemoError("There is no picture: give one.")
             return Scene()
-        return self._startup.assistant().open(Path(picture))
+        scene = self._startup.assistant().open(Path(picture))
+        assert scene.picture
+        size_wh = scene.picture.size_wh
+        scene = with_regions(scene, given_regions(list(regions), size_wh))
+        return with_mask(scene, read_mask(Path(mask), size_wh)) if mask else scene
 
     def _answered(
         self,
@@ -230,10 +294,19 @@ def declare(startup: Startup, events: dict[str, Any], limits: Limits) -> None:
         # Plain values all but the picture: what they must be is checked by `app.arguments` alone.
         seed = Api(0, _WHOLE, "seed")
         box = Api(None, _BOX, "box")
+        regions = Api(None, _REGIONS, "regions")
         said = Api(None, ANSWER, "answer")
-        endpoint(with_examples(on.ask), Api(None, _WORDS, "words"), seed)
-        endpoint(on.outline, Api("", _WORDS, "phrase"), Api(None, _CLICKS, "clicks"), box)
-        endpoint(on.describe, box, Api(False, {"type": "boolean"}, "detail"))
+        endpoint(with_examples(on.ask), Api(None, _WORDS, "words"), seed, picture_file("mask"), regions)
+        endpoint(
+            on.outline,
+            Api("", _WORDS, "phrase"),
+            Api(None, _CLICKS, "clicks"),
+            box,
+            picture_file("mask"),
+            regions,
+        )
+        detail = Api(False, {"type": "boolean"}, "detail")
+        endpoint(on.describe, box, detail, picture_file("mask"), regions)
         endpoint(on.pose)
         endpoint(
             on.edit,
@@ -242,4 +315,6 @@ def declare(startup: Startup, events: dict[str, Any], limits: Limits) -> None:
             Api(20, _WHOLE, "steps"),
             Api(0, _NUMBER, "guidance"),
             Api("", _WORDS, "negative"),
+            picture_file("mask"),
+            regions,
         )

@@ -61,12 +61,18 @@ class _Arguments(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
-class Ask(_Arguments):
+class _WithRegions(_Arguments):
+    """Regions are read by `pipelines.export.given` once the picture's size is known."""
+
+    regions: Annotated[list[Any], _none_is([])] = []
+
+
+class Ask(_WithRegions):
     words: Words
     seed: Seed
 
 
-class Outline(_Arguments):
+class Outline(_WithRegions):
     phrase: Words
     clicks: Annotated[tuple[ClickRow, ...], _none_is(()), Rows]
     box: Annotated[BoxRow | None, Rows]
@@ -79,7 +85,7 @@ class Outline(_Arguments):
         return Box(*self.box) if self.box else None  # pyright: ignore
 
 
-class Describe(_Arguments):
+class Describe(_WithRegions):
     box: Annotated[BoxRow | None, Rows]
     detail: Annotated[bool, _none_is(False)]
 
@@ -87,7 +93,7 @@ class Describe(_Arguments):
         return Box(*self.box) if self.box else None  # pyright: ignore
 
 
-class Edit(_Arguments):
+class Edit(_WithRegions):
     wish: Words
     seed: Seed
     steps: Annotated[int, _none_is(20), _Whole, Field(ge=1, le=MOST_STEPS)]
@@ -107,6 +113,7 @@ RIGHT = {
     "guidance": f"a number from 0 to {MOST_GUIDANCE}",
     "detail": "true or false",
     "clicks": "a list of clicks. A click is [x, y] in pixels, or [x, y, 0] for one that does not belong",
+    "regions": "a list of regions, as every answer has them",
     "box": "missing or four numbers. A box is [x1, y1, x2, y2] in pixels",
 }
 """Argument -> what it must be, as the end of a sentence."""

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -82,22 +82,31 @@ class Page:
 
     def intake(self, visit: Visit, event: gr.EventData, request: gr.Request) -> Drawn:
         """A file was uploaded, dropped, pasted or taken; the event has the token that it got."""
-        token = str(data(event).get("token"))
-        with self._keeping.uploads.opened(key_of(request), token) as path:
+        with self._uploaded(event, request) as path:
             return self._open(visit, path)
+
+    def use_mask(self, visit: Visit, event: gr.EventData, request: gr.Request) -> Drawn:
+        """A file is a mask of the open picture, as the visitor said: it becomes a region."""
+        with self._uploaded(event, request) as path:
+            return self._open(visit, path, as_mask=True)
+
+    def _uploaded(self, event: gr.EventData, request: gr.Request) -> AbstractContextManager[Path | None]:
+        """The uploaded file that an event's token stands for."""
+        return self._keeping.uploads.opened(key_of(request), str(data(event).get("token")))
 
     def example(self, visit: Visit, event: gr.EventData) -> Drawn:
         """One of the example pictures was chosen."""
         return self._open(visit, self._examples.get(str(data(event).get("name", ""))))
 
-    def _open(self, visit: Visit, path: Path | None) -> Drawn:
+    def _open(self, visit: Visit, path: Path | None, *, as_mask: bool = False) -> Drawn:
         """Open a file; a refusal is said where the visitor chose it."""
         # the number makes a new value of what is opened, or refused, a second time
         number = {"number": time.monotonic_ns()}
         try:
             if path is None:
                 raise UnreadablePicture("The picture did not arrive: choose it again.")
-            visit.change(actions.open_file(self._startup.assistant(), path))
+            opened = actions.use_mask(path) if as_mask else actions.open_file(self._startup.assistant(), path)
+            visit.change(opened)
         except DemoError as error:
             log.info("refused: %s", error)
             return visit, gr.skip(), {"refused": str(error), **number}, gr.skip(), gr.skip()

@@ -26,6 +26,7 @@ from pipelines.errors import DemoError, Fault, TooMuch, fault
 
 log = logging.getLogger(__name__)
 
+LAST = ("mask", "regions")  # arguments that stand last and may be left out
 CALLS = ("/call/", "/queue/join", "/run/", "/api/")  # in the paths of calls
 NOT_A_CALL = BadArgument(
     "That is no call of this page: its API page (the link at its foot, or /gradio_api/info) says what can be "
@@ -33,9 +34,9 @@ NOT_A_CALL = BadArgument(
 )
 
 
-def picture_file() -> gr.Image:
+def picture_file(name: str = "picture") -> gr.Image:
     """A picture of a call: the path of its file, whatever is in it. What it holds is told by who opens it."""
-    picture = gr.Image(type="filepath", image_mode=None, label="picture", visible=False)
+    picture = gr.Image(type="filepath", image_mode=None, label=name, visible=False)
     # No subclass: Gradio would write a file of types for it beside this one.
     picture.preprocess = lambda payload: payload and payload.path  # pyright: ignore[reportAttributeAccessIssue]
     return picture
@@ -60,11 +61,15 @@ class Answering(gr.Blocks):
     ) -> list[Any]:
         """Prepare the arguments of a call; an endpoint's picture may be named in any way."""
         if block_fn.api_visibility == "public":
-            if len(inputs) != len(block_fn.inputs):
+            most = len(block_fn.inputs)
+            least = most - sum(1 for block in block_fn.inputs if getattr(block, "label", "") in LAST)
+            if not least <= len(inputs) <= most:
+                count = f"{least} to {most}" if least < most else f"{most}"
                 raise BadArgument(
-                    f"/{block_fn.api_name} takes {len(block_fn.inputs)} arguments, and {len(inputs)} came: "
-                    "its API page names them."
+                    f"/{block_fn.api_name} takes {count} arguments, and {len(inputs)} came: its API page "
+                    "names them."
                 )
+            inputs = [*inputs, *[None] * (most - len(inputs))]
             inputs = [
                 await uploaded(value) if isinstance(block, gr.Image) else value
                 for block, value in zip(block_fn.inputs, inputs)

@@ -147,6 +147,9 @@ def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None 
             show_progress="hidden",
             api_visibility="private",
         )
+        api.declare(
+            startup, CALLS, limits or from_environment()
+        )  # first, since no event may take their names
         _wire_answers(on, visit, talk, options, drawn)
         _wire_canvas(on, visit, canvas, drawn)
         _wire_timeline(on, visit, buttons, talk, drawn)
@@ -154,7 +157,6 @@ def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None 
         _wire_return(page, returning, keeper, drawn)
         keeper.resume(on.answer, [visit], [*drawn, talk.words, talk.queue], **HEAVY)
         exported.take(on.export, [visit], [exported], **FILES)
-        api.declare(startup, CALLS, limits or from_environment())
 
     page.queue(max_size=QUEUE, default_concurrency_limit=1, api_open=False)
     keep_for(page, keeping, Sessions(visit, visits))
@@ -319,7 +321,11 @@ def _wire_answers(on: Page, visit: gr.State, talk: Conversation, options: Option
 
 def _wire_canvas(on: Page, visit: gr.State, canvas: Canvas, drawn: list[Any]) -> None:
     picture = canvas.picture
-    for event, handler in ((picture.intake, on.intake), (picture.example, on.example)):
+    for event, handler in (
+        (picture.intake, on.intake),
+        (picture.use_mask, on.use_mask),
+        (picture.example, on.example),
+    ):
         event(handler, [visit], drawn, trigger_mode="multiple", **FILES)
     for event, handler in (
         (picture.point, on.click),

@@ -30,7 +30,7 @@ from pipelines.catalog import Settings, load
 from pipelines.errors import DemoError, MissingCapability
 from pipelines.interfaces import ReplyOptions
 from pipelines.language.colours import COLOURS
-from pipelines.language.nouns import noun
+from pipelines.language.nouns import noun, plural
 from pipelines.quiet import quieten
 from pipelines.scene import Box, Mask, Region, Scene
 from pipelines.tasks.ask import describe_region
@@ -46,6 +46,7 @@ LEAST_SIDE = 14  # pixels of a thing's box, to be asked about
 SIGMAS = np.array(
     [26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89]
 ) / 1000.0  # fmt: skip  # COCO's spread of each joint
+LABELLED = ("balloon", "butterfly", "bench", "ball")  # kinds of which all are looked for
 WISHED_KINDS = ("star", "ball", "cup", "heart")  # that things are replaced with
 SILHOUETTE = 64  # pixels, side of a shape that is compared
 DIFFERENT = 30.0  # CIELAB distance from which two colours count as different
@@ -305,6 +306,30 @@ def _judge_replacement(
     scores[f"replace: outline as wished, of {len(WISHED_KINDS)} kinds"].append(float(near == kind))
 
 
+def kinds(assistant: Assistant, case: Case, scores: Scores) -> None:
+    """ "segment all balls", and so on: every thing of a kind, as labelling a folder asks for it."""
+    for kind in LABELLED:
+        scene = assistant.answer(assistant.open(case.image), f"segment all {plural(kind)}")
+        score_kind(scene.regions, case, kind, scores)
+
+
+def score_kind(regions: Sequence[Region], case: Case, kind: str, scores: Scores) -> None:
+    """Judge what was found of a kind: the boxes' F1 (a hit has IoU 0.5), and the masks of the hits."""
+    left = [thing for thing in case.truth.things if thing.kind == kind and thing.visible >= LEAST_VISIBLE]
+    if not left and not regions:
+        return
+    count, hits = len(left), 0
+    for region in regions:
+        best = max(left, key=lambda thing: region.box.iou(box_of(thing)), default=None)
+        if best is None or region.box.iou(box_of(best)) < HIT:
+            continue
+        left.remove(best)
+        hits += 1
+        mask = region.mask.array(case.image.size) if region.mask else np.zeros((1, 1), bool)
+        scores["all of a kind, mean mask IoU of hits"].append(plane_iou(mask, outline(best, case.image.size)))
+    scores["all of a kind, box F1"].append(2 * hits / (len(regions) + count))
+
+
 Measure = Callable[[Assistant, Case, Scores], None]
 MEASURES: dict[str, tuple[Measure, tuple[str, ...]]] = {
     "phrases": (phrase_to_mask, SCENES),
@@ -312,6 +337,7 @@ MEASURES: dict[str, tuple[Measure, tuple[str, ...]]] = {
     "pose": (pose, ("people",)),
     "dense": (dense, SCENES),
     "edits": (edits, SCENES),
+    "kinds": (kinds, SCENES),
 }
 """name -> what it does with a case, and on which kinds of scenes."""
 

@@ -15,6 +15,9 @@ from PIL import Image, ImageOps
 
 from pipelines.errors import DemoError, UnreadablePicture
 from pipelines.intake import MAX_PIXELS, open_file, read_file
+from pipelines.language import understand
+from pipelines.language.requests import Request, Target
+from pipelines.language.vocabulary import Vocabulary
 from pipelines.scene import Mask, Region, Scene
 
 GREY = 24  # how far apart red, green and blue may lie in a grey; JPEG moves them a little
@@ -65,6 +68,20 @@ def with_mask(scene: Scene, mask: Mask, label: str = "") -> Scene:
         raise DemoError("A mask needs a picture: open one first.")
     region = Region(scene.next_id, label, mask.box, mask=mask, source="mask")
     return replace(scene.with_region(region), selected=region.id)
+
+
+def requests_on_mask(scene: Scene, words: str) -> tuple[Request, ...]:
+    """Understand an edit whose place is the selected region, whatever the words call it.
+
+    "remove the date stamp" removes what the mask covers, also for a checkpoint that knows no stamps.
+    """
+    assert scene.selected is not None
+    here = Target(region_ids=(scene.selected,))
+    found = understand(words, scene, Vocabulary()).requests
+    return tuple(
+        replace(one, target=here) if isinstance(getattr(one, "target", None), Target) else one  # pyright: ignore
+        for one in found
+    )
 
 
 def _values(image: Image.Image) -> np.ndarray:

@@ -125,6 +125,9 @@ class Pictures:
             for path in (self._path(digest), self._layer(digest)):
                 path.unlink(missing_ok=True)
 
+    def __contains__(self, picture: Picture) -> bool:
+        return self._path(picture.digest).exists()
+
     def image(self, picture: Picture) -> Image.Image:
         """The pixels: RGB. Shared by all callers: never draw on it, draw on a copy."""
         with self._lock:
@@ -166,6 +169,13 @@ class Pictures:
         """A PNG file of the picture with all that it carries: what a visitor takes home."""
         path, layer = self.path(picture), self._layer(picture.digest)
         return layer if layer.exists() else path
+
+    def discard(self, picture: Picture) -> None:
+        """Delete a picture that nobody will ask for again, such as one of a folder that was gone through."""
+        with self._lock:
+            self._decoded.pop(picture.digest, None)
+        self._path(picture.digest).unlink(missing_ok=True)
+        self._layer(picture.digest).unlink(missing_ok=True)
 
     def _keep(self, photo: Photo, *, remember: bool = True) -> Picture:
         digest = digest_of(photo.image)

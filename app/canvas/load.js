@@ -2,7 +2,7 @@
 
 // The events that the modules trigger. Gradio knows only those whose names it reads here.
 const EVENTS = [
-  "intake", "example", "point", "drag_box", "stroke", "choose_region", "choose_mask", "choose_painting",
+  "intake", "use_mask", "example", "point", "drag_box", "stroke", "choose_region", "choose_mask", "choose_painting",
   "remove", "rename", "take_back", "go_to",
 ];
 

@@ -19,6 +19,8 @@ from pipelines.scene import COCO_JOINTS, Mask, Region, Scene
 
 LONGEST_POLYGON = 20_000  # corners of an outline; a longer one is written as run lengths
 UNNAMED = "region"  # the category of a region without a label
+INFO = {"description": "Regions found by SPHINX, live", "url": "", "version": "1.0", "contributor": ""}
+LICENSES = [{"id": 1, "name": "", "url": ""}]
 SKELETON = [[COCO_JOINTS.index(one) + 1, COCO_JOINTS.index(other) + 1] for one, other in BONES]
 
 
@@ -49,27 +51,26 @@ def coco(scene: Scene, file_name: str = "picture.png") -> dict[str, Any]:
     posed = {region.label or UNNAMED for region in scene.regions if region.keypoints}
     now = datetime.now().astimezone()
     return {
-        "info": {
-            "description": "Regions found by SPHINX, live",
-            "url": "",
-            "version": "1.0",
-            "year": now.year,
-            "contributor": "",
-            "date_created": now.isoformat(timespec="seconds"),
-        },
-        "licenses": [{"id": 1, "name": "", "url": ""}],
+        "info": {**INFO, "year": now.year, "date_created": now.isoformat(timespec="seconds")},
+        "licenses": LICENSES,
         "images": [
             {"id": 1, "file_name": file_name, "width": width, "height": height, "license": 1},
         ],
         "annotations": [
-            _annotation(region, (width, height), names.index(region.label or UNNAMED) + 1, posed)
+            annotation(
+                region,
+                (width, height),
+                names.index(region.label or UNNAMED) + 1,
+                (region.label or UNNAMED) in posed,
+            )
             for region in scene.regions
         ],
-        "categories": [_category(number, name, name in posed) for number, name in enumerate(names, start=1)],
+        "categories": [category(number, name, name in posed) for number, name in enumerate(names, start=1)],
     }
 
 
-def _category(number: int, name: str, posed: bool) -> dict[str, Any]:
+def category(number: int, name: str, posed: bool) -> dict[str, Any]:
+    """Return a row of COCO's categories; with the 17 joints where it is `posed`."""
     joints = [joint.replace(" ", "_") for joint in COCO_JOINTS] if posed else []
     # Empty rather than left out: datumaro wants both of every category.
     return {
@@ -81,12 +82,29 @@ def _category(number: int, name: str, posed: bool) -> dict[str, Any]:
     }
 
 
-def _annotation(region: Region, size_wh: tuple[int, int], category: int, posed: set[str]) -> dict[str, Any]:
+def annotation(
+    region: Region,
+    size_wh: tuple[int, int],
+    category: int,
+    posed: bool,
+    *,
+    number: int | None = None,
+    image: int = 1,
+) -> dict[str, Any]:
+    """Return a region as a row of COCO's annotations.
+
+    Args:
+        size_wh: of its picture.
+        category: the number of its category.
+        posed: whether this category has joints; a region without any then has 17 that are not given.
+        number: of the annotation; None takes the region's own.
+        image: the number of its picture.
+    """
     x1, y1, x2, y2 = region.box
     masked = region.mask is not None and bool(region.mask.bits)
     row: dict[str, Any] = {
-        "id": region.id,
-        "image_id": 1,
+        "id": region.id if number is None else number,
+        "image_id": image,
         "category_id": category,
         "bbox": [x1, y1, x2 - x1, y2 - y1],
         "area": region.mask.area if masked and region.mask else region.box.area,
@@ -95,7 +113,7 @@ def _annotation(region: Region, size_wh: tuple[int, int], category: int, posed: 
         "keypoints": [],
         "num_keypoints": 0,
     }
-    if (region.label or UNNAMED) in posed:
+    if posed:
         joints = region.keypoints or ()
         flat = [(*joint.point, joint.visible) if joint.visible else (0, 0, 0) for joint in joints]
         row["keypoints"] = [number for joint in flat for number in joint] or [0] * (3 * len(COCO_JOINTS))

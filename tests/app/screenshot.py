@@ -1,6 +1,7 @@
-"""Take the README's picture of the real page, over the embedded checkpoints.
+"""Take the README's pictures of the real page, over the embedded checkpoints, and of a contact sheet.
 
 python tests/app/screenshot.py assets/screenshot.png --example park --say "segment the orange house"
+python tests/app/screenshot.py assets/contact-sheet.jpg --sheet set/index.html
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import io
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
@@ -64,11 +66,23 @@ def run() -> None:
     )
     parser.add_argument("--size", choices=SIZES, default="desktop")
     parser.add_argument("--dark", action="store_true")
+    parser.add_argument("--sheet", type=Path, help="a contact sheet to show instead of the page")
     said = parser.parse_args()
     expect.set_options(timeout=PATIENCE)
+    if said.sheet:
+        address = said.sheet.resolve().as_uri()
+        save(photograph(said, lambda page: page.goto(address)), said.target)
+        return
     startup = Startup(pipelines.load, pipelines.Settings().model).run()
     page_ = ui.build(startup, main.example_pictures())
     address = main.launch(page_, wait=False)
+    shot = photograph(said, lambda page: visit(page, address, said))
+    page_.close(verbose=False)
+    save(shot, said.target)
+
+
+def photograph(said: argparse.Namespace, go: Callable[[Page], object]) -> bytes:
+    """What a browser shows after `go`, as PNG."""
     width, height = SIZES[said.size]
     with sync_playwright() as playwright:
         path = shutil.which("chromium")
@@ -78,13 +92,16 @@ def run() -> None:
         )
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
-        visit(page, address, said)
+        go(page)
         shot = page.screenshot()
         chromium.close()
-    page_.close(verbose=False)
+    return shot
+
+
+def save(shot: bytes, target: Path) -> None:
     image = Image.open(io.BytesIO(shot)).convert("RGB")
-    image.save(said.target, optimize=True)
-    print(f"{said.target}: {said.target.stat().st_size // 1000} KB")
+    image.save(target, optimize=True)
+    print(f"{target}: {target.stat().st_size // 1000} KB")
 
 
 if __name__ == "__main__":

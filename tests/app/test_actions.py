@@ -312,3 +312,12 @@ def test_a_failed_start_is_told_to_whoever_asks(assistant):
     with pytest.raises(DemoError, match="could not be loaded") as told:
         Startup(break_down, "nano").run().assistant()
     assert "secret" not in str(told.value)
+
+
+def test_a_mask_becomes_the_selected_region(assistant, drawing, tmp_path):
+    Image.fromarray(np.eye(200, dtype=np.uint8) * 255).save(tmp_path / "mask.png")
+    change = actions.use_mask(tmp_path / "mask.png")
+    timeline = change(Timeline().push(assistant.open(drawing)))
+    assert (timeline.scene.selected, timeline.scene.regions[0].source) == (1, "mask")
+    with pytest.raises(DemoError, match="needs a picture"):
+        change(Timeline())

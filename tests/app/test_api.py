@@ -296,7 +296,7 @@ def test_calls_that_are_none_are_told_so(address):
         assert answer.status_code == 422
         assert "no call of this page" in answer.json()["error"]
     kind, output = called(address, "ask", [])
-    assert (kind, "takes 3 arguments, and 0 came" in str(output)) == ("error", True)
+    assert (kind, "takes 3 to 5 arguments, and 0 came" in str(output)) == ("error", True)
 
 
 def test_mcp_says_which_argument_is_missing_or_unknown(address):

@@ -21,7 +21,14 @@ MODELS = {
     arguments.Ask: {"words": "hello", "seed": 0},
     arguments.Outline: {"phrase": "ball", "clicks": [[1, 2], [3, 4, 0]], "box": [1, 2, 3, 4]},
     arguments.Describe: {"box": None, "detail": False},
-    arguments.Edit: {"wish": "remove it", "seed": 1, "steps": 20, "guidance": 0, "negative": ""},
+    arguments.Edit: {
+        "wish": "remove it",
+        "seed": 1,
+        "steps": 20,
+        "guidance": 0,
+        "negative": "",
+        "regions": [],
+    },
 }
 CASES = [(model, name) for model, right in MODELS.items() for name in right]
 NEAR = st.lists(st.lists(st.integers() | st.floats() | st.booleans(), max_size=4), max_size=4)
@@ -49,7 +56,7 @@ def test_endpoints_give_an_answer_or_refuse(assistant, drawing, tmp_path, phrase
     picture: Any = str(tmp_path / "drawing.png")
     for call in (
         lambda: on.outline(picture, phrase, clicks, box),
-        lambda: on.describe(picture, box),
+        lambda: on.describe(picture, box, regions=clicks),
         lambda: on.ask(picture, wish),
         lambda: on.edit(picture, wish, steps=2),
     ):

@@ -1,6 +1,6 @@
 """Print one table of ratios, each pair measured in turn in one run.
 
-    python -m tests.benchmarks [answers] [visitors] [pointing] [growth] [pixels] [page]
+    OMP_WAIT_POLICY=passive python -m tests.benchmarks [answers] [visitors] [labelling] [page] ...
 
 Not a test: figures depend on the machine and on what else it is doing, which is why there are ratios.
 """
@@ -12,13 +12,14 @@ import sys
 import warnings
 
 from pipelines.quiet import quieten
-from tests.benchmarks import answers, growth, page, pixels, pointing, visitors
+from tests.benchmarks import answers, growth, labelling, page, pixels, pointing, visitors
 from tests.benchmarks.measure import heading, line
 
 GROUPS = {
     "answers": answers,
     "visitors": visitors,
     "pointing": pointing,
+    "labelling": labelling,
     "growth": growth,
     "pixels": pixels,
     "page": page,

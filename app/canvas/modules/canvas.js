@@ -55,7 +55,9 @@ class Canvas {
       this.labels.arrange(at, room);
       if (this.root.classList.contains("comparing")) this.compare.move();
     });
-    this.intake = createIntake({ element, root: this.root, trigger });
+    this.intake = createIntake({
+      element, root: this.root, trigger, size: () => (this.scene.picture ? this.scene.size : null),
+    });
     this.compare = createCompare(this);
     this.brush = createBrush(this);
     this.pointer = new Pointer(this);
@@ -234,6 +236,8 @@ function actsOf(canvas) {
     new: () => intake.show(true),
     close: () => intake.show(false),
     file: () => intake.choose(),
+    mask: () => intake.answer("use_mask"),
+    picture: () => intake.answer("intake"),
     camera: () => intake.camera.open(),
     shoot: () => intake.camera.shoot(),
     uncamera: () => intake.camera.close(),

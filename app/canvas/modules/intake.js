@@ -1,6 +1,7 @@
 // A picture comes in: chosen, dropped, pasted or taken with the camera.
 
 import { addressOf, make, takesText } from "./dom.js";
+import { createQuestion, looksLikeMask } from "./masks.js";
 
 function filesOf(transfer) {
   return transfer ? [...transfer.files].filter((item) => item.size) : [];
@@ -24,8 +25,11 @@ async function upload(file) {
   return said;
 }
 
-/** Create the intake. `canvas`: element, root and trigger. Returns what the rest of the page needs of it. */
-export function createIntake({ element, root, trigger }) {
+/**
+ * Create the intake. `canvas`: element, root and trigger; `size()` is the open picture's, or null. Returns what the
+ * rest of the page needs of it.
+ */
+export function createIntake({ element, root, trigger, size }) {
   const message = element.querySelector(".intake-message"), file = element.querySelector("input.file");
   const camera = createCamera(root, element.querySelector(".camera"), send, () => {
     // no camera to be had this way (a phone without https has its own): the file dialog may offer one
@@ -35,23 +39,39 @@ export function createIntake({ element, root, trigger }) {
   });
   let arriving = false; // a picture has been chosen and is not drawn yet
   let open = false; // the intake is open over a picture
+  const question = createQuestion(element);
 
   function say(words) { message.textContent = words; }
 
   function show(visible) {
     open = visible;
+    if (!visible) question.ask(null);
     root.classList.toggle("choosing", visible || !root.classList.contains("has-picture"));
   }
 
-  async function send(picture) {
+  /** Take a file; one that looks like a mask of the open picture is asked about first. */
+  async function take(picture) {
     if (!picture) return;
+    const there = size();
+    if (there && await looksLikeMask(picture, there)) {
+      show(true);
+      say("");
+      question.ask(picture);
+    } else {
+      send(picture);
+    }
+  }
+
+  async function send(picture, event = "intake") {
+    if (!picture) return;
+    question.ask(null);
     show(true);
     say("Uploading " + (picture.name || "the picture") + " \u2026");
     try {
       const token = await upload(picture);
       say("Opening the picture \u2026");
       arriving = true;
-      trigger("intake", { token });
+      trigger(event, { token });
     } catch (error) {
       say("The upload failed: " + (error && error.message ? error.message : "the file may be too large") + ".");
     }
@@ -68,12 +88,14 @@ export function createIntake({ element, root, trigger }) {
     if (arriving || isNew) open = false;
     arriving = false;
     root.classList.toggle("choosing", open || !hasPicture);
+    if (!open) question.ask(null);
     if (!open) say("");
   }
 
-  file.addEventListener("change", () => { send(file.files[0]); file.value = ""; });
-  listenForFiles(root, send);
-  return { say, settle, example, camera, show, choose: () => file.click(), get open() { return open; } };
+  file.addEventListener("change", () => { take(file.files[0]); file.value = ""; });
+  listenForFiles(root, take);
+  const answer = (event) => send(question.asked, event);
+  return { answer, say, settle, example, camera, show, choose: () => file.click(), get open() { return open; } };
 }
 
 function listenForFiles(root, send) {

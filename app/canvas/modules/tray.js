@@ -5,10 +5,10 @@ import { make, named, regionClasses } from "./dom.js";
 import { compose, say } from "./words.js";
 
 // what a region without a name is called, and how it came about, by its source
-const UNNAMED = { click: "clicked", box: "boxed", everything: "outlined", brush: "painted" };
+const UNNAMED = { click: "clicked", box: "boxed", everything: "outlined", brush: "painted", mask: "masked" };
 const SOURCES = {
   sphinx: "found by SPHINX", click: "outlined from clicks", box: "outlined from a box", everything: "found by outlining everything",
-  edit: "from an edit", brush: "painted by hand",
+  edit: "from an edit", brush: "painted by hand", mask: "from a mask",
 };
 const EYE = "M2.500 12S6 5.500 12 5.500 21.500 12 21.500 12 18 18.500 12 18.500 2.500 12 2.500 12ZM12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6Z";
 

@@ -1,0 +1,86 @@
+"""The same work in two actors of Ray Data gives the same; an actor that is killed is replaced."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from functools import partial
+
+import pytest
+
+pytest.importorskip("ray.data", reason="pip install -r requirements-cluster.txt")
+
+import ray
+
+from pipelines.label.classes import Wanted
+from pipelines.label.manifest import Manifest
+from pipelines.label.on_ray import in_actors
+from pipelines.label.run import in_threads, keep, scan, tasks
+from pipelines.label.work import CAPTION, Job, Labeller
+from tests.pipelines.label.conftest import picture
+from tests.pipelines.label.faked import faked
+
+PICTURES = 24
+JOBS = (Job("class cup", Wanted("cup", ("cup",)), segment=True), Job(CAPTION))
+
+
+class Signing(Labeller):
+    """A labeller that leaves its process's number in a folder, and takes a while for each answer."""
+
+    def __init__(self, folder, pause):
+        super().__init__(faked())
+        self._pause = pause
+        (folder / str(os.getpid())).touch()
+
+    def label(self, picture, job):
+        time.sleep(self._pause)
+        return super().label(picture, job)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    ray.init(num_cpus=2, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture
+def photos(tmp_path):
+    place = tmp_path / "photos"
+    place.mkdir()
+    for number in range(PICTURES):
+        picture(number * 10).save(place / f"{number:02}.png")
+    return place
+
+
+def done(photos, to, work):
+    """What lies in the manifest after the work."""
+    with Manifest(to) as manifest:
+        manifest.update(scan(photos, to))
+        finished, failed = keep(manifest, work(tasks(manifest, photos, JOBS)), lambda name, counts: None)
+        assert (finished, failed) == (PICTURES, [])
+        assert not tasks(manifest, photos, JOBS)
+        return [
+            (entry, *(manifest.found(entry.name, job.digest) for job in JOBS)) for entry in manifest.entries()
+        ]
+
+
+def test_two_actors_give_what_threads_give_also_when_one_is_killed(cluster, photos, tmp_path):
+    alone = done(photos, tmp_path / "threads", partial(in_threads, Labeller(faked()), at_once=2))
+    signed = tmp_path / "signed"
+    signed.mkdir()
+
+    def killing(waiting):
+        killed = False
+        for one in in_actors(partial(Signing, signed, 0.2), waiting, actors=2, at_once=2):
+            yield one
+            there = [int(path.name) for path in signed.iterdir()]
+            if not killed and len(there) == 2:
+                os.kill(there[0], signal.SIGKILL)
+                killed = True
+        assert killed
+
+    assert done(photos, tmp_path / "actors", killing) == alone
+    assert len(list(signed.iterdir())) == 3
