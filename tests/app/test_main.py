@@ -89,6 +89,11 @@ sys.exit(main.main(["--port", sys.argv[1]]))
 """  # the page as it stands while a model computes, without the seconds that Gradio takes to begin
 
 
+def hear_interrupts():
+    """Undo what a shell does to what it starts in the background: that ignores Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_end_is_quick_and_clean_while_models_compute(tmp_path, sent, status):
     with socket.socket() as free:
@@ -97,7 +102,7 @@ def test_the_end_is_quick_and_clean_while_models_compute(tmp_path, sent, status)
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": "."}
     with subprocess.Popen(
         [sys.executable, "-c", STANDING, str(port)], env=environment, text=True, cwd=ROOT,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=hear_interrupts,
     ) as page:  # fmt: skip
         assert page.stdout
         assert page.stdout.readline() == "up\n"
@@ -122,6 +127,7 @@ def test_ctrl_c_ends_the_real_page_at_once_while_it_paints(tmp_path):
     with log.open("w") as said, subprocess.Popen(
         [sys.executable, "app.py", "--port", str(port)],
         env={**os.environ, "TMPDIR": str(tmp_path)}, cwd=ROOT, stdout=said, stderr=said,
+        preexec_fn=hear_interrupts,
     ) as page:  # fmt: skip
         while "ready after" not in log.read_text():
             assert page.poll() is None
