@@ -7,6 +7,7 @@ in `app.limits`; what an argument means is the business of `app.api`.
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -40,6 +41,12 @@ def _whole_letters(text: str) -> str:
     return text
 
 
+def _plain_json(rows: list[Any]) -> list[Any]:
+    """Refuse what JSON cannot hold: endless numbers, half letters."""
+    json.dumps(rows, allow_nan=False, ensure_ascii=False).encode()  # both errors are ValueErrors
+    return rows
+
+
 _Whole = BeforeValidator(_integral)
 Words = Annotated[str, _none_is(""), Field(max_length=LONGEST_MESSAGE), AfterValidator(_whole_letters)]
 Seed = Annotated[int, _none_is(0), _Whole, Field(ge=0, lt=2**63)]
@@ -64,7 +71,7 @@ class _Arguments(BaseModel):
 class _WithRegions(_Arguments):
     """Regions are read by `pipelines.export.given` once the picture's size is known."""
 
-    regions: Annotated[list[Any], _none_is([])] = []
+    regions: Annotated[list[Any], _none_is([]), AfterValidator(_plain_json)] = []
 
 
 class Ask(_WithRegions):
