@@ -124,6 +124,7 @@ def shorter(thing: Any) -> float:
 def opened(page: Page, path: Any) -> None:
     page.set_input_files(".canvas input.file", path)
     expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
+    expect(page.locator("#chat .user.message")).to_have_count(0)
     page.wait_for_function("document.querySelector('.canvas img.picture').naturalWidth > 0")
     expect(page.locator("#chat .notice")).to_have_count(0)  # a drawn picture is nothing unin_distribution
 
