@@ -50,6 +50,7 @@ from model.training.loop import (
     Curve,
     Optimizers,
     join,
+    leave,
     place,
     progress_bar,
     save_state,
@@ -287,7 +288,9 @@ def train(
         recipe = replace(recipe, stages=stages, rate=WARM_RATE * recipe.rate)
         if place()[0] == 0:
             (folder / "wishes.pt").unlink(missing_ok=True)  # of other latents, perhaps
-    return Run(folder, painter, recipe).go(resumed)
+    figures = Run(folder, painter, recipe).go(resumed)
+    leave()
+    return figures
 
 
 def main(argv: Sequence[str]) -> int:

@@ -47,6 +47,16 @@ def wait() -> None:
         distributed.barrier()
 
 
+def leave() -> None:
+    """Leave the other processes, once all have come to the end; alone, nothing happens.
+
+    A process that ends while another still waits for its last message breaks that one's connection.
+    """
+    if distributed.is_initialized():
+        wait()
+        distributed.destroy_process_group()
+
+
 @dataclass(slots=True)
 class Clock:
     """How far a run is: by steps where `steps` is given, by its own seconds otherwise. Survives a resume."""

@@ -107,6 +107,7 @@ class Plan:
     photos: str | None = None  # folder of labelled photographs, trained on beside the drawn world
     view: int = VIEW  # pixels, side of one view
     recipe: str = "two-stage"  # a name of RECIPES
+    photo_share: float | None = None  # of a stage's pictures, in place of the mixtures' own
 
     def stages(self) -> tuple[Stage, ...]:
         """Return every stage, with the share, rates and first picture it has in this run.
@@ -127,6 +128,10 @@ class Plan:
                 for stage in stages
             )  # fmt: skip
         stages = tuple(replace(s, first=s.first + SEED_STRIDE * self.seed) for s in stages)
+        if self.photo_share is not None:
+            stages = tuple(
+                replace(s, mixture=replace(s.mixture, photographs=self.photo_share)) for s in stages
+            )
         if self.only:
             stages = tuple(replace(s, share=s.share if s.name in self.only else 0.0) for s in stages)
             whole = sum(stage.share for stage in stages)

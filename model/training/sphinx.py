@@ -219,6 +219,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--stages", nargs="+", choices=STAGE_NAMES, help="only these")
     add("--photos", type=Path,
         help="a folder of labelled photographs (README), trained on beside the world")  # fmt: skip
+    add("--photo-share", type=float, metavar="SHARE",
+        help="of the pictures that are photographs, 0 to 1, in every stage")  # fmt: skip
     add("--view", type=int, default=VIEW, help="pixels, side of one view; positions follow")
     add("--folder", type=Path, default=Path("runs/sphinx"))
     add("--device", default="auto")
@@ -282,6 +284,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         photos=str(arguments.photos) if arguments.photos else None,
         view=arguments.view,
         recipe=arguments.recipe,
+        photo_share=arguments.photo_share,
     )
 
 

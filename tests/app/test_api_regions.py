@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
 import json
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -21,6 +19,7 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from app.schema import ANSWER
+from tests.loops import run
 
 
 @pytest.fixture
@@ -162,8 +161,7 @@ def test_an_agent_finds_outlines_edits_asks_and_takes_the_mask_out(address, pict
             last = await use("outline", picture=changed, regions=asked["regions"])
             return found, outlined, edited, asked, last
 
-    with ThreadPoolExecutor(1) as thread:  # in the tests' own thread the browser's event loop is running
-        found, outlined, edited, asked, last = thread.submit(asyncio.run, script()).result()
+    found, outlined, edited, asked, last = run(script())
     assert found["regions"][0]["mask"] is None
     assert outlined["regions"][0]["label"] == "red ball"
     assert coco.decode(edited["touched"]).any()

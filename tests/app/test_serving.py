@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-import anyio
 import httpx
 import pytest
 from gradio.utils import get_upload_folder
@@ -15,6 +14,7 @@ from PIL import Image
 from app import serving, uploads
 from app.main import EXAMPLES
 from pipelines.scene import Timeline
+from tests.loops import run
 
 OTHER = "B" * 43
 PATIENCE = 60  # seconds; slow machines are not a fault
@@ -104,7 +104,7 @@ def test_an_upload_is_its_senders_and_is_gone_when_it_was_opened(browser_of, pic
     async def sent():
         yield picture.read_bytes()
 
-    token = anyio.run(kept.receive, OTHER, sent())
+    token = run(kept.receive(OTHER, sent()))
     assert len(list(folder.iterdir())) == 1
     with kept.opened("C" * 43, token) as path:
         assert path is None

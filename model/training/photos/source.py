@@ -6,7 +6,9 @@ Decides what a number shows; the pixels and labels are varied in `vary`, cut-out
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 import cv2
 import numpy as np
@@ -14,7 +16,7 @@ import numpy as np
 from model.training.world.truth import Thing, Truth
 
 from .collage import collage
-from .library import PhotoLibrary
+from .library import MAIN_KINDS, PhotoLibrary
 from .vary import (
     BLURRED,
     ERASED,
@@ -32,6 +34,21 @@ from .vary import (
 )
 
 MOSAICS, COLLAGES = 0.22, 0.22  # shares of pictures made of four photographs, and of those with cut-outs
+MOST_OFTEN = 3.0  # times as often as one of the commonest kind, a photograph of a rare kind is shown at most
+
+
+def photo_weights(library: PhotoLibrary) -> list[float]:
+    """Return how often each photograph is shown: by the root of how much rarer its rarest main kind is.
+
+    Between 1, of a photograph that shows the commonest kind alone or none of them, and MOST_OFTEN.
+    """
+    shown = [
+        {thing.kind for thing in photo.things if thing.clear} & set(MAIN_KINDS) for photo in library.photos
+    ]
+    counts = Counter(kind for kinds in shown for kind in kinds)
+    most = max(counts.values(), default=1)
+    rarest = (min((counts[kind] for kind in kinds), default=most) for kinds in shown)
+    return [min(MOST_OFTEN, (most / count) ** 0.5) for count in rarest]
 
 
 @dataclass(slots=True)
@@ -42,6 +59,10 @@ class PhotoSource:
     by_kind: dict[str, list[tuple[int, int]]] | None = (
         None  # (photograph, thing) whose outlines can be cut out
     )
+    _upto: list[float] = field(init=False)  # sums of the photographs' weights
+
+    def __post_init__(self) -> None:
+        self._upto = list(accumulate(photo_weights(self.library)))
 
     def draw(self, number: int) -> tuple[np.ndarray, Truth]:
         """Return one varied picture, uint8 (H, W, 3) with a longer side of SIDE, and its truth."""
@@ -64,7 +85,8 @@ class PhotoSource:
         return self.library.pixels[index], truth
 
     def pick(self, rng: random.Random) -> int:
-        return rng.randrange(len(self.library))
+        """Return the index of a random photograph, rarer kinds more often than their number gives."""
+        return rng.choices(range(len(self.library)), cum_weights=self._upto)[0]
 
     def varied(
         self, index: int, rng: random.Random, view: View | None = None

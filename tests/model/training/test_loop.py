@@ -58,7 +58,7 @@ PEER = """
 import sys, time
 import torch
 from torch import nn
-from model.training.loop import Clock, Optimizers, join, place, save_state
+from model.training.loop import Clock, Optimizers, join, leave, place, save_state
 
 join()
 number, count = place()
@@ -75,6 +75,7 @@ state = {
 }
 torch.save(state, f"{sys.argv[1]}/{number}.pt")
 save_state(__import__("pathlib").Path(sys.argv[1]) / "state.pt", {"by": number})
+leave()
 """
 
 

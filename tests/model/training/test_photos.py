@@ -11,10 +11,11 @@ import pytest
 
 from model.prompts import JOINTS, PROMPTS, Found, Group
 from model.training.dense import CLASSES, IGNORED, UNKNOWN, dense_targets
-from model.training.photos import PhotoSource, load_photos
+from model.training.photos import PhotoLibrary, PhotoSource, load_photos
 from model.training.photos.collage import collage, cuttable
 from model.training.photos.colours import plain_colour
 from model.training.photos.dense_evaluate import best_f1, cells_of
+from model.training.photos.source import MOST_OFTEN, photo_weights
 from model.training.photos.vary import SIDE, View, random_view, see, whole_view
 from model.training.photos.wording import photo_caption, unique_names
 from model.training.question_generator import QuestionGenerator
@@ -54,6 +55,18 @@ def test_the_labels_of_a_split_are_read(photos: Path, source: PhotoSource) -> No
     assert joints[JOINTS.index("left wrist")] == (130, 80, 2)
     assert joints[JOINTS.index("left ankle")][2] == 0
     assert "umbrella" in fourth.known
+
+
+def test_a_rarer_kind_is_shown_more_often(source: PhotoSource) -> None:
+    common, rare = source.library.photos[0], source.library.photos[1]
+    rare = replace(rare, things=(replace(common.things[0], kind="bus"),))
+    library = PhotoLibrary([common] * 16 + [rare], [source.library.pixels[0]] * 17)
+    weights = photo_weights(library)
+    assert weights[0] == 1
+    assert weights[-1] == MOST_OFTEN  # the root of 16 is more
+    rng = random.Random(1)
+    drawn = [PhotoSource(library).pick(rng) for _ in range(2000)]
+    assert drawn.count(16) / 2000 == pytest.approx(MOST_OFTEN / (16 + MOST_OFTEN), abs=0.03)
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path, photos: Path) -> None:

@@ -100,6 +100,12 @@ def test_a_plan_is_kept_whole_and_gives_its_time_away() -> None:
         Plan(10, warm=True, only=("language",)).stages()
 
 
+def test_an_expert_sees_its_own_share_of_photographs_in_every_stage() -> None:
+    expert = Plan(10, warm=True, photo_share=0.9)
+    assert {stage.mixture.photographs for stage in expert.stages()} == {0.9}
+    assert {stage.mixture.photographs for stage in Plan(10, warm=True).stages()} == {0.5, 0.75}
+
+
 def test_everything_may_be_trained_in_one_stage(
     tmp_path: Path, tokenizer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
