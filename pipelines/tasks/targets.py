@@ -24,8 +24,10 @@ from pipelines.tasks.regions import merge, need_picture, need_region
 from pipelines.tasks.results import Listing, Results, TaskResult, Unmet, relay
 
 SAME_THING = 0.5  # intersection over union from which two boxes are taken for one thing
+MAIN_THING = "What is the largest thing in the image?"  # the wording that the family "largest" was trained on
 
 Located = Generator[TaskResult, None, TaskResult]
+Maybe = Generator[TaskResult, None, TaskResult | None]
 
 
 def locate(
@@ -62,6 +64,10 @@ def _of_phrase(engine: Engine, scene: Scene, target: Target, options: ReplyOptio
         return result if result.region_ids else (yield from _named(engine, result, target, options))
     result = yield from _all_of(engine, scene, target, options)
     scene, ids = result.scene, result.region_ids
+    if target.pick == "largest" and is_generic(target):
+        main = yield from _main_thing(engine, scene, target, options)
+        if main and main.region_ids:
+            return main
     if not ids:
         return result if isinstance(result.outcome, Unmet) else _unmet(engine, scene, target)
     if target.pick:
@@ -78,13 +84,28 @@ def _all_of(engine: Engine, scene: Scene, target: Target, options: ReplyOptions)
         named = yield from relay(_name_everything(engine, scene, options))
         broad = replace(target, pick="", count=0)
         ids = named.region_ids if target.phrase == GENERIC else fitting(broad, named.scene)
-        return _found(engine, *_only(scene, named.scene, ids)) if ids else _unmet(engine, scene, target)
+        if ids:
+            return _found(engine, *_only(scene, named.scene, ids))
+        main = yield from _main_thing(engine, scene, target, options)
+        return main or _unmet(engine, scene, target)
     kind = Target(target.phrase, every=True)
     result = yield from relay(_ask(engine, scene, kind, options))
     if result.region_ids:
         return result
     result = yield from relay(_ask(engine, scene, Target(target.phrase), options))
     return result if result.region_ids else (yield from _named(engine, result, target, options))
+
+
+def _main_thing(engine: Engine, scene: Scene, target: Target, options: ReplyOptions) -> Maybe:
+    """Find the largest thing of a photograph, which a small checkpoint tells best, where it may be meant."""
+    picture = need_picture(scene)
+    if "largest" not in engine.about.vocabulary.families or engine.is_drawn(picture):
+        return None
+    kind = engine.complete(picture, ABILITIES["short"].fill(question=MAIN_THING), options).strip(" .").lower()
+    kinds = target.kinds or engine.about.vocabulary.kinds
+    if kind not in kinds:
+        return None
+    return (yield from relay(_ask(engine, scene, Target(kind), options)))
 
 
 def _named(engine: Engine, missed: TaskResult, target: Target, options: ReplyOptions) -> Located:
