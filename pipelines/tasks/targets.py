@@ -62,12 +62,12 @@ def _of_phrase(engine: Engine, scene: Scene, target: Target, options: ReplyOptio
     if target.plain and not target.every and not is_generic(target):
         result = yield from relay(_ask(engine, scene, target, options))
         return result if result.region_ids else (yield from _named(engine, result, target, options))
-    result = yield from _all_of(engine, scene, target, options)
-    scene, ids = result.scene, result.region_ids
     if target.pick == "largest" and is_generic(target):
         main = yield from _main_thing(engine, scene, target, options)
         if main and main.region_ids:
             return main
+    result = yield from _all_of(engine, scene, target, options)
+    scene, ids = result.scene, result.region_ids
     if not ids:
         return result if isinstance(result.outcome, Unmet) else _unmet(engine, scene, target)
     if target.pick:

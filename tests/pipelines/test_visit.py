@@ -131,7 +131,7 @@ def test_a_photographs_animal_is_its_largest_thing_where_no_list_names_one(assis
     engine = assistant.engine
     assistant.engine = replace(engine, about=replace(engine.about, vocabulary=animals))
     vlm.replies |= {
-        "each object": "", "largest thing": "dog", "dog": "[0.25,0.40,0.45,0.60]",
+        "Detect all regions in the image and": "", "largest thing": "dog", "dog": "[0.25,0.40,0.45,0.60]",
     }  # fmt: skip
     drawn = said(assistant, opened, "what animal is this?")
     assert text(drawn) == "There is no animal."  # a drawing's list is relied on
@@ -149,6 +149,7 @@ def test_a_photographs_largest_thing_is_asked_for_as_such(assistant, vlm, opened
     assistant.engine = replace(engine, about=replace(engine.about, vocabulary=animals))
     vlm.photographs.add(opened.scene.picture.digest)
     vlm.replies |= {
-        "each object": "cat[0.05,0.05,0.95,0.95]", "largest thing": "dog", "dog": "[0.25,0.40,0.45,0.60]",
+        "Detect all regions in the image and": "<p>cat</p>[0.05,0.05,0.95,0.95]",
+        "largest thing": "dog", "dog": "[0.25,0.40,0.45,0.60]",
     }  # fmt: skip
     assert [r.label for r in said(assistant, opened, "find the largest thing").scene.regions] == ["dog"]
