@@ -15,7 +15,7 @@ from pipelines.engine import Engine
 from pipelines.interfaces import ReplyOptions
 from pipelines.language.choosing import GENERIC, fitting, pick, resolve
 from pipelines.language.lexicon import is_relation
-from pipelines.language.nouns import plural, singular
+from pipelines.language.nouns import plural, singular, with_article
 from pipelines.language.requests import Target
 from pipelines.readings import Finding
 from pipelines.scene import Record, Region, Scene
@@ -61,7 +61,9 @@ def _of_phrase(engine: Engine, scene: Scene, target: Target, options: ReplyOptio
     """What a phrase names: one thing, all of a kind, so many of it, or the one that is chosen of them."""
     if target.plain and not target.every and not is_generic(target):
         result = yield from relay(_ask(engine, scene, target, options))
-        return result if result.region_ids else (yield from _named(engine, result, target, options))
+        if not result.region_ids:
+            return (yield from _named(engine, result, target, options))
+        return _unmet(engine, scene, target) if _denied(engine, scene, target, options) else result
     if target.pick == "largest" and is_generic(target):
         main = yield from _main_thing(engine, scene, target, options)
         if main and main.region_ids:
@@ -106,6 +108,20 @@ def _main_thing(engine: Engine, scene: Scene, target: Target, options: ReplyOpti
     if kind not in kinds:
         return None
     return (yield from relay(_ask(engine, scene, Target(kind), options)))
+
+
+def _denied(engine: Engine, scene: Scene, target: Target, options: ReplyOptions) -> bool:
+    """Whether a small checkpoint that boxed a thing in a photograph says when asked that there is none.
+
+    Of 100 photographs 45 had a box for a main kind that was not there; for 11 of these it was denied, as it
+    was for 1 of 82 things that were there.
+    """
+    picture = need_picture(scene)
+    if "is-there" not in engine.about.vocabulary.families or engine.is_drawn(picture):
+        return False
+    question = f"Is there {with_article(target.phrase)} in the image?"
+    reply = engine.complete(picture, ABILITIES["short"].fill(question=question), options)
+    return reply.strip().lower().startswith("no")
 
 
 def _named(engine: Engine, missed: TaskResult, target: Target, options: ReplyOptions) -> Located:

@@ -153,3 +153,18 @@ def test_a_photographs_largest_thing_is_asked_for_as_such(assistant, vlm, opened
         "largest thing": "dog", "dog": "[0.25,0.40,0.45,0.60]",
     }  # fmt: skip
     assert [r.label for r in said(assistant, opened, "find the largest thing").scene.regions] == ["dog"]
+
+
+def test_a_thing_boxed_in_a_photograph_is_not_shown_where_it_is_denied(assistant, vlm, opened):
+    engine = assistant.engine
+    known = replace(CLOSED, kinds=("cat", "dog"), families=("is-there",))
+    assistant.engine = replace(engine, about=replace(engine.about, vocabulary=known))
+    vlm.replies["Is there"] = "no"
+    drawn = said(assistant, opened, "find the cat")
+    assert [region.label for region in drawn.scene.regions] == ["cat"]  # there the box is relied on
+    vlm.photographs.add(opened.scene.picture.digest)
+    denied = said(assistant, opened, "find the cat")
+    assert denied.scene.regions == ()
+    assert text(denied) == "There is no cat in the picture."
+    vlm.replies["Is there"] = "yes"
+    assert said(assistant, opened, "find the cat").scene.regions
