@@ -1,7 +1,7 @@
 """The demo on a Ray cluster: the three models as deployments with replicas of their own, and the page.
 
     serve run app.cluster:demo
-    serve run app.cluster:demo model=sphinx-v2-1k speakers=1-4 gpus=1
+    serve run app.cluster:demo model=sphinx-v2-1k vlm_replicas=1-4 gpus=1
 
 The page is the one of `app.py` over the same assistant, which has a handle in place of each model. It listens
 at its own port; Serve's port leads there, and has the metrics of all replicas under /metrics. The models, and
@@ -37,13 +37,13 @@ from pipelines.errors import DemoError, ModelLost, TooBusy
 from pipelines.settings import Parser, Settings, settings_of
 from pipelines.threads import in_thread
 
-ONGOING = {"speaker": 16, "outliner": 4, "painter": 1}  # requests that a replica answers together
+ONGOING = {"vlm": 16, "segmenter": 4, "inpainter": 1}  # requests that a replica answers together
 WAITING = 64  # requests that may wait for a deployment; more are refused
 PICTURES = 64  # pictures that a replica is known to have seen; later questions about them go there
 VERBS = {
-    "speaker": ("stream", "in_distribution", "is_drawn"),
-    "outliner": ("outline",),
-    "painter": ("paint",),
+    "vlm": ("stream", "in_distribution", "is_drawn"),
+    "segmenter": ("outline",),
+    "inpainter": ("paint",),
 }
 METRIC = re.compile(r"(# (HELP|TYPE) )?ray_sphinx_")
 SECONDS: list[float] = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60]  # bounds of the histogram of first words
@@ -60,9 +60,9 @@ class Replicas(BaseModel):
     inpainter: str = ""
     device: str = ""
     dtype: str = ""
-    speakers: str = "1"
-    outliners: str = "1"
-    painters: str = "1"
+    vlm_replicas: str = "1"
+    segmenter_replicas: str = "1"
+    inpainter_replicas: str = "1"
     cpus: float = Field(default=1.0, ge=0)
     gpus: float = Field(default=0.0, ge=0)
     port: int = Field(default=main.FIRST_PORT, ge=1, le=65535)
@@ -76,15 +76,15 @@ class Replicas(BaseModel):
 
 
 Load = Callable[[str, Settings], tuple[Any, About | None]]
-"""(speaker, outliner or painter; what is loaded) -> the model, and what is known of SPHINX."""
+"""(vlm, segmenter or inpainter; what is loaded) -> the model, and what is known of SPHINX."""
 
 
 def load(kind: str, settings: Settings) -> tuple[Any, About | None]:
     """Load one of the three models, in the replica that has it."""
     device, why = catalog.find_device(settings.device)
-    if kind == "outliner":
+    if kind == "segmenter":
         return catalog.load_segmenter(settings.segmenter, device), None
-    if kind == "painter":
+    if kind == "inpainter":
         return catalog.load_inpainter(settings.inpainter, device), None
     released = catalog.is_released(settings.model)
     dtype, because = catalog.find_dtype(settings.dtype, device, released=released)
@@ -105,7 +105,11 @@ def application(args: Replicas, load: Load) -> serve.Application:
         if name.startswith(("SPHINX_", "GRADIO_", "HF_", "TORCH_"))
     }
     actor = {"runtime_env": {"env_vars": environment}}
-    counts = {"speaker": args.speakers, "outliner": args.outliners, "painter": args.painters}
+    counts = {
+        "vlm": args.vlm_replicas,
+        "segmenter": args.segmenter_replicas,
+        "inpainter": args.inpainter_replicas,
+    }
     models = [
         Model.options(
             name=kind,
@@ -221,15 +225,15 @@ def served(handle: DeploymentHandle) -> remote.Served:
     return serve_verb
 
 
-def connect(speaker: DeploymentHandle, outliner: DeploymentHandle, painter: DeploymentHandle) -> Assistant:
+def connect(vlm: DeploymentHandle, segmenter: DeploymentHandle, inpainter: DeploymentHandle) -> Assistant:
     """The assistant, with handles in place of the models; waits until one replica of each is there."""
     (vlm, _, about), (segmenter, _, _), (inpainter, for_photographs, _) = (
-        handle.tell.remote().result() for handle in (speaker, outliner, painter)
+        handle.tell.remote().result() for handle in (vlm, segmenter, inpainter)
     )
     return catalog.put_together(
-        remote.RemoteVLM(vlm, served(speaker)),
-        remote.RemoteSegmenter(segmenter, served(outliner)),
-        remote.RemoteInpainter(inpainter, for_photographs, served(painter)),
+        remote.RemoteVLM(vlm, served(vlm)),
+        remote.RemoteSegmenter(segmenter, served(segmenter)),
+        remote.RemoteInpainter(inpainter, for_photographs, served(inpainter)),
         about,
     )
 
@@ -240,13 +244,13 @@ class Door:
 
     async def __init__(
         self,
-        speaker: DeploymentHandle,
-        outliner: DeploymentHandle,
-        painter: DeploymentHandle,
+        vlm: DeploymentHandle,
+        segmenter: DeploymentHandle,
+        inpainter: DeploymentHandle,
         settings: Settings,
         port: int,
     ) -> None:
-        self._startup = Startup(lambda: connect(speaker, outliner, painter), settings.model)
+        self._startup = Startup(lambda: connect(vlm, segmenter, inpainter), settings.model)
         self._port = port
         await asyncio.to_thread(self._open)
 

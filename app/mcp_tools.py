@@ -21,7 +21,7 @@ from mcp import types
 from starlette.requests import Request
 
 from app.arguments import BadArgument
-from app.refusals import told
+from app.refusals import to_gradio_error
 from app.schema import ANSWER
 from pipelines.errors import DemoError
 
@@ -51,7 +51,7 @@ def answer_in_json(page: gr.Blocks) -> None:
         except gr.Error as error:
             return _refused(error.title, error.message)
         except Exception as error:
-            refusal = told(error, public=True)
+            refusal = to_gradio_error(error, public=True)
             return _refused(refusal.title, refusal.message)
         said = output["data"][0]
         text = types.TextContent(type="text", text=json.dumps(said, ensure_ascii=False))

@@ -54,7 +54,7 @@ class Answering(gr.Blocks):
         except gr.Error:
             raise
         except Exception as error:
-            raise told(error, public=block_fn.api_visibility == "public") from error
+            raise to_gradio_error(error, public=block_fn.api_visibility == "public") from error
 
     async def preprocess_data(
         self, block_fn: BlockFunction, inputs: list[Any], *given: Any, **named: Any
@@ -77,7 +77,7 @@ class Answering(gr.Blocks):
         return await super().preprocess_data(block_fn, inputs, *given, **named)
 
 
-def told(error: Exception, *, public: bool) -> gr.Error:
+def to_gradio_error(error: Exception, *, public: bool) -> gr.Error:
     """An error as Gradio passes it on.
 
     Args:

@@ -49,7 +49,7 @@ StateT = TypeVar("StateT", bound=State)
 
 
 @dataclass(eq=False)
-class Kept(Generic[StateT]):
+class StoredVisit(Generic[StateT]):
     """One visit: whose it is, what its tab calls it, its pages (open or closed), and where it lies."""
 
     owner: str
@@ -89,8 +89,8 @@ class Visits(Generic[StateT]):
 
     def __init__(self, new: Callable[[Timeline], StateT]) -> None:
         self._new = new
-        self._visits: list[Kept[StateT]] = []
-        self._pages: dict[str, Kept[StateT]] = {}
+        self._visits: list[StoredVisit[StateT]] = []
+        self._pages: dict[str, StoredVisit[StateT]] = {}
         self._pictures: Pictures | None = None
         self._folder: Path | None = None
         self._lock = threading.RLock()
@@ -119,7 +119,7 @@ class Visits(Generic[StateT]):
                 closed = (visit for visit in mine if not visit.open)
                 found = max(closed, key=lambda visit: visit.used, default=None)
             if found is None:
-                found = Kept(owner, tab, self._new(Timeline()))
+                found = StoredVisit(owner, tab, self._new(Timeline()))
                 self._visits.append(found)
             found.tab = tab
             found.pages[page] = True
@@ -155,7 +155,7 @@ class Visits(Generic[StateT]):
         with self._lock:
             return any(v.owner == owner and v.shows and digest in v.digests for v in self._visits)
 
-    def of(self, owner: str) -> list[Kept[StateT]]:
+    def of(self, owner: str) -> list[StoredVisit[StateT]]:
         """The visits of a browser."""
         with self._lock:
             return [visit for visit in self._visits if visit.owner == owner]
@@ -213,7 +213,7 @@ class Visits(Generic[StateT]):
             self._drop(oldest)
             return True
 
-    def _drop(self, visit: Kept[StateT]) -> None:
+    def _drop(self, visit: StoredVisit[StateT]) -> None:
         lost = visit.digests
         self._put_away(visit)
         self._visits.remove(visit)
@@ -221,7 +221,7 @@ class Visits(Generic[StateT]):
             del self._pages[page]
         self._delete(lost)
 
-    def _put_away(self, visit: Kept[StateT]) -> None:
+    def _put_away(self, visit: StoredVisit[StateT]) -> None:
         """End what runs in a visit, and delete its file."""
         if visit.state:
             visit.state.abandon()
@@ -234,13 +234,13 @@ class Visits(Generic[StateT]):
         if self._pictures and digests:
             self._pictures.forget(digests.difference(self.claimed()))
 
-    def _used(self, visit: Kept[StateT]) -> StateT:
+    def _used(self, visit: StoredVisit[StateT]) -> StateT:
         visit.used = time.monotonic()
         if visit.state is None:
             visit.state = self._new(self._from_disk(visit))
         return visit.state
 
-    def _to_disk(self, visit: Kept[StateT]) -> None:
+    def _to_disk(self, visit: StoredVisit[StateT]) -> None:
         assert visit.state
         data = pickle.dumps(visit.state.timeline)
         if self._folder is None:
@@ -257,7 +257,7 @@ class Visits(Generic[StateT]):
         visit.names, visit.bare, visit.size = visit.digests, not visit.shows, len(data)
         visit.state = None
 
-    def _from_disk(self, visit: Kept[StateT]) -> Timeline:
+    def _from_disk(self, visit: StoredVisit[StateT]) -> Timeline:
         if visit.file is None:
             return Timeline()
         with visit.file.open("rb") as file:

@@ -19,7 +19,7 @@ from PIL import Image
 from pipelines.abilities import ability_said
 from pipelines.conversation import whole_picture_phrases
 from pipelines.engine import About, Engine
-from pipelines.errors import DemoError, explained
+from pipelines.errors import DemoError, explain_shortage
 from pipelines.interfaces import Inpainter, ReplyOptions, Scenes, Segmenter, VisionLanguageModel
 from pipelines.language import requests as req
 from pipelines.language import resolve
@@ -250,7 +250,10 @@ class Assistant:
         started = time.monotonic()
         request = self._resolved(scene, request)
         unsure = scene.picture is not None and not self.engine.is_sure(scene.picture)
-        with explained("this request"), closing(run_task(self.engine, scene, request, options)) as results:
+        with (
+            explain_shortage("this request"),
+            closing(run_task(self.engine, scene, request, options)) as results,
+        ):
             for result in results:
                 if result.status == "final":
                     seconds = time.monotonic() - started
@@ -279,7 +282,7 @@ class Assistant:
         """What would work on this picture."""
         if scene.picture is None or (isinstance(request, SmallTalk) and request.kind in CONTENT):
             return ()
-        if not self.about.vocabulary.talks and not self.engine.is_familiar(scene.picture):
+        if not self.about.vocabulary.talks and not self.engine.in_distribution(scene.picture):
             return suggest_without_words(scene)
         offered = request.suggestions
         if isinstance(request, Help):

@@ -80,7 +80,7 @@ def is_shortage(error: BaseException) -> bool:
 
 
 @contextmanager
-def explained(who: str, remedy: str = "give a smaller picture, or ask for less") -> Iterator[None]:
+def explain_shortage(who: str, remedy: str = "give a smaller picture, or ask for less") -> Iterator[None]:
     """Say in one line that the memory did not suffice.
 
     Args:

@@ -71,7 +71,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A fresh scene: picture, truth, the dice for what is asked about it, and where edits are kept."""
+    """A fresh scene: picture, truth, the generator that draws the questions, and where edits are kept."""
 
     image: Image.Image
     truth: Truth
@@ -247,7 +247,7 @@ def edits(assistant: Assistant, case: Case, scores: Scores) -> None:
         try:
             scene = assistant.answer(opened, words, options=options)
         except MissingCapability:
-            scores[f"{action}: refused by the painter"].append(1.0)
+            scores[f"{action}: refused by the inpainter"].append(1.0)
             continue
         assert scene.picture
         after = assistant.image(scene.picture)
@@ -469,7 +469,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report: dict[str, Any] = {
         "model": assistant.about.model,
         "segmenter": assistant.engine.segmenter.name,
-        "painter": assistant.engine.inpainter.name,
+        "inpainter": assistant.engine.inpainter.name,
         "seed": given.seed,
         "figures": found,
     }

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipelines.errors import DemoError, explained
+from pipelines.errors import DemoError, explain_shortage
 from pipelines.interfaces import (
     InpaintOptions,
     Paintings,
@@ -37,7 +37,7 @@ def serve(
         Its answers. A refusal comes as a value: of an exception ZeroGPU forwards only the type's name.
     """
     try:
-        with explained(models[verb].name):
+        with explain_shortage(models[verb].name):
             answer = getattr(models[verb], verb)(*given, **named)
             if isinstance(answer, Generator):
                 with closing(answer):

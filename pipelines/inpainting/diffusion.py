@@ -27,7 +27,7 @@ from pipelines.scene import Box
 LARGEST_ENLARGEMENT = 2  # times that a small crop is enlarged to the model's own size
 PREVIEWS = 4  # decoded on the way
 MOST_STEPS = 150
-HEARTBEAT_S = 0.5  # who waits for the painter is asked so often whether he still does
+HEARTBEAT_S = 0.5  # who waits for the inpainter is asked so often whether they still do
 CAPTION_FOR_NOTHING = "empty background, nothing there"  # asks for a removal, after training on captions
 
 

@@ -152,7 +152,7 @@ def flat_names(names: Sequence[str], joint: str = "__") -> dict[str, str]:
 
 
 def split_names(names: Sequence[str], shares: Sequence[float], seed: int) -> dict[str, str]:
-    """Share pictures out among the splits by chance, which is the same for the same seed."""
+    """Share pictures out among the splits at random, always the same way for the same seed."""
     if not shares:
         return {}
     order = sorted(names, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())

@@ -100,21 +100,21 @@ _COLOURED = r" colour(?:ed)?$"
 def recolour(said: Said) -> Built:
     """Another colour; "from red to green" says which one is meant, too."""
     colour = re.sub(_COLOURED, "", without_article(said["colour"]))
-    aim = without_article(said["target"])
-    if aim in said.words["background"]:
+    named = without_article(said["target"])
+    if named in said.words["background"]:
         return req.Background("colour", colour)
     if said["old"]:
-        said = replace(said, slots={**said.slots, "target": f"{said['old']} {aim}"})
+        said = replace(said, slots={**said.slots, "target": f"{said['old']} {named}"})
     return change(said, "target", lambda target: req.Edit("recolour", target, colour))
 
 
-def vague_edit(said: Said) -> Built:
+def underspecified_edit(said: Said) -> Built:
     """A change without a wish."""
     if said.context.vocabulary.talks:
         return None
     noun = said.noun("target")
-    vague = (*said.words["picture"], *said.words["background"])
-    if noun.unknown and noun.unknown not in vague:
+    whole = (*said.words["picture"], *said.words["background"])
+    if noun.unknown and noun.unknown not in whole:
         return unknown_word(noun, said)
     known = noun.target.phrase or noun.target.region_ids
     why = "How should it change? Name a colour, or another thing."
@@ -247,8 +247,8 @@ def forget(said: Said) -> Built:
 
 
 _BUILDERS: tuple[Build, ...] = (
-    remove, keep, recolour, vague_edit, background_effect, background_wish, obscure, extend, move, resize,
-    join, subtract, select, forget,
+    remove, keep, recolour, underspecified_edit, background_effect, background_wish, obscure, extend, move,
+    resize, join, subtract, select, forget,
 )  # fmt: skip
 BUILDERS = {build.__name__: build for build in _BUILDERS} | {
     "replace": replace_thing,

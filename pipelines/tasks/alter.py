@@ -145,7 +145,7 @@ def _fill(
     options: ReplyOptions,
     ids: tuple[int, ...] = (),
 ) -> Generator[TaskResult, None, Painting]:
-    """Have an inpainter continue what is around a hole; the last painting, with its picture and painter."""
+    """Have an inpainter continue what is around a hole; return the last painting, which has a picture."""
     drawn = engine.is_drawn(need_picture(scene))
     inpainter = inpainter_for(engine.inpainter, "", photograph=not drawn)
     record, painting = Record("edit", inpainter.name), Painting(0, 0)

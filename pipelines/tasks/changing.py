@@ -127,8 +127,8 @@ def outline_foreground(
         DemoError: nothing is outlined, and SPHINX does not know pictures of this kind.
     """
     picture = need_picture(scene)
-    familiar = engine.is_familiar(picture)
-    if familiar and (whole or not scene.regions):
+    known_kind = engine.in_distribution(picture)
+    if known_kind and (whole or not scene.regions):
         dense = ABILITIES["dense"]
         named = (yield from relay(converse(engine, scene, dense, dense.fill(), options))).scene
         doubles = [r.id for r in named.regions if not scene.region(r.id) and is_one_of(r, scene.regions)]

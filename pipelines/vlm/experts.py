@@ -6,12 +6,12 @@ knows which expert is asked; how a question is answered is `sphinx`'s business.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 from PIL import Image
 
 from model.familiarity import DRAWN
-from pipelines.interfaces import GenerationOptions, Load, Replies
+from pipelines.interfaces import Load, Replies
 from pipelines.vlm.sphinx import SphinxVLM
 
 LENIENT = 1.2  # of the drawn expert's own threshold, where the other expert says that a picture is drawn
@@ -33,19 +33,11 @@ class ExpertsVLM:
         """How busy the busier of the two is."""
         return max(self._drawn.load(), self._photographs.load(), key=lambda load: load.wait_s)
 
-    def stream(
-        self,
-        image: Image.Image | None,
-        digest: str | None,
-        turns: Sequence[tuple[str, str]],
-        question: str,
-        *,
-        options: GenerationOptions,
-    ) -> Replies:
-        """Answer with the picture's expert."""
+    def stream(self, image: Image.Image | None, digest: str | None, *given: Any, **named: Any) -> Replies:
+        """Answer with the picture's expert, which takes what `VisionLanguageModel.stream` takes."""
         known = image is None or digest is None or self.is_drawn(image, digest)
         expert = self._drawn if known else self._photographs
-        yield from expert.stream(image, digest, turns, question, options=options)
+        yield from expert.stream(image, digest, *given, **named)
 
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
         """Whether the picture is of the kind that its expert was trained on."""

@@ -17,12 +17,12 @@ from PIL import Image
 from model import SphinxForConditionalGeneration, SphinxProcessor
 from model.familiarity import Familiarity, summary
 from model.generation_sphinx import Nucleus
-from pipelines.errors import DemoError, explained
+from pipelines.errors import DemoError, explain_shortage
 from pipelines.interfaces import GenerationOptions, Load, Replies
 from pipelines.vlm.batcher import PLACES, WAITING, Batcher, Request
 from pipelines.vlm.decoder import Decoder
 from pipelines.vlm.detokenizer import Detokenizer
-from pipelines.vlm.prefixes import Kept, Prefixes, free_bytes, prefix_bytes
+from pipelines.vlm.prefixes import LockedCache, Prefixes, free_bytes, prefix_bytes
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class SphinxVLM:
         self._processor = processor
         self._familiarity = familiarity
         self._views = views or model.config.num_views
-        self._pictures = Kept(picture_bytes, _features_bytes)
+        self._pictures = LockedCache(picture_bytes, _features_bytes)
         self._encoding = threading.Lock()  # pictures are encoded one after the other, and each once
         self._kept_bytes = kept_bytes
         self._limits: dict[str, Any] = {"places": places, "waiting": waiting, "chunk": chunk}
@@ -113,14 +113,14 @@ class SphinxVLM:
         batcher.require_room()
         views = options.views or self._views
         encoders = self._encoders(options)
-        with explained(self.name, "use fewer views, or a smaller checkpoint"):
+        with explain_shortage(self.name, "use fewer views, or a smaller checkpoint"):
             features = None if image is None else self._visual_tokens(image, digest, views, encoders)
             key = (digest, views, encoders) if image is not None else None
             yield from batcher.answer(self._request(key, turns, question, options, features))
 
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
         """Whether the picture is of the kind that the checkpoint was trained on; True where not known."""
-        return self._familiarity is None or self._familiarity.is_familiar(self._tokens(image, digest))
+        return self._familiarity is None or self._familiarity.in_distribution(self._tokens(image, digest))
 
     def is_drawn(self, image: Image.Image, digest: str) -> bool:
         """Whether the picture looks like the embedded checkpoints' drawn world; False where not known."""
