@@ -36,7 +36,6 @@ from pipelines.language.requests import (
     Edit,
     Everything,
     Extend,
-    Look,
     Move,
     Obscure,
     Outline,
@@ -44,6 +43,7 @@ from pipelines.language.requests import (
     Request,
     Resize,
     Target,
+    WholePicture,
 )
 from pipelines.masks import read_mask, requests_on_mask, with_mask
 from pipelines.scene import Mask, Scene
@@ -161,7 +161,7 @@ class Endpoints:
             return self._answered(scene, Describe(Target(region_ids=(scene.selected,))))
         if scene.regions:
             return self._answered(scene, [Describe(Target(region_ids=(one.id,))) for one in scene.regions])
-        return self._answered(scene, Look("detail" if given.detail else "grounded_caption"))
+        return self._answered(scene, WholePicture("detail" if given.detail else "grounded_caption"))
 
     def pose(self, picture: str) -> dict[str, Any]:
         """Find every person and their 17 COCO joints.

@@ -26,7 +26,6 @@ from pipelines.language import resolve
 from pipelines.language import understand as understand_words
 from pipelines.language.requests import (
     Help,
-    Look,
     Redo,
     Request,
     SmallTalk,
@@ -34,6 +33,7 @@ from pipelines.language.requests import (
     Target,
     Understanding,
     Undo,
+    WholePicture,
 )
 from pipelines.language.suggestions import suggest_without_words
 from pipelines.pictures import Photo, Pictures
@@ -190,7 +190,7 @@ class Assistant:
         """Tell what a message asks for, in order, and what was mended."""
         if ability := ability_said(words):
             name: Any = ability.name  # a new ability is not among the names that the language knows
-            return Understanding((Look(name),))
+            return Understanding((WholePicture(name),))
         return understand_words(words, scene, self.about.vocabulary)
 
     def run(

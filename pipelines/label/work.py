@@ -117,9 +117,9 @@ class Labeller:
         options = ReplyOptions(seed=job.seed)
         scene = Scene(picture)
         if job.key == CAPTION:
-            return [{"caption": self._last(scene, req.Look("caption"), options).raw.strip()}]
+            return [{"caption": self._last(scene, req.WholePicture("caption"), options).raw.strip()}]
         if job.wanted is None:
-            found = self._found(scene, req.Look("dense"), job, options)
+            found = self._found(scene, req.WholePicture("dense"), job, options)
         else:
             found = []
             for request in understood(job.wanted, self._engine.about.vocabulary)[0]:

@@ -139,7 +139,7 @@ def _message(said: str, context: Context) -> Parsed | None:
     return tuple(work or requests[:1]), tuple(notes)
 
 
-_FIXED = (req.Look, req.Everything, req.Undo, req.Redo, req.SmallTalk, req.Help)
+_FIXED = (req.WholePicture, req.Everything, req.Undo, req.Redo, req.SmallTalk, req.Help)
 
 
 def _fixed(sentence: str, context: Context) -> Parsed | None:

@@ -304,6 +304,8 @@ def test_the_geometry_of_the_embedded_checkpoint() -> None:
         ({"crops_per_side": 4}, "crops_per_side"),
         ({"qformer_vision_config": None}, "together"),
         ({"convnext_size": 24}, "must divide"),
+        ({"skip_tokens": -1}, "skip_tokens must be 0 or more, .* got -1"),
+        ({"skip_tokens": 2, "pool_crops": True}, "0 with pool_crops, got 2"),
         ({"view_size": 24, "pool_crops": True, "convnext_config": None}, "even patch grid"),
     ],
 )
