@@ -68,7 +68,7 @@ class Replicas(BaseModel):
     port: int = Field(default=main.FIRST_PORT, ge=1, le=65535)
 
     def settings(self) -> Settings:
-        """What is loaded."""
+        """Return what is loaded."""
         parser = Parser(prog="serve run app.cluster:demo")
         parser.add_settings()
         given = [f"--{name}={getattr(self, name)}" for name in Settings.__slots__ if getattr(self, name)]
@@ -92,7 +92,7 @@ def load(kind: str, settings: Settings) -> tuple[Any, About | None]:
 
 
 def demo(args: Replicas) -> serve.Application:
-    """The application that `serve run` runs."""
+    """Return the application that `serve run` runs."""
     return application(args, load)
 
 
@@ -159,7 +159,7 @@ class Model:
         self._errors = metrics.Counter("sphinx_errors_total", "Requests that failed.", (*tags, "type"))
 
     def tell(self) -> tuple[str, bool, About | None]:
-        """The model's name, whether it is for photographs, and what is known of SPHINX."""
+        """Return the model's name, whether it is for photographs, and what is known of SPHINX."""
         return self._model.name, getattr(self._model, "for_photographs", False), self._about
 
     @serve.multiplexed(max_num_models_per_replica=PICTURES)
@@ -199,7 +199,7 @@ class Model:
 
 
 def served(handle: DeploymentHandle) -> remote.Served:
-    """The verbs of a deployment, for `pipelines.remote`. Closing what it yields cancels the request."""
+    """Return the verbs of a deployment, for `pipelines.remote`; closing their generator cancels the call."""
 
     def serve_verb(verb: str, *given: Any, **named: Any) -> Generator[Any, None, None]:
         digest = given[1] if len(given) > 1 and isinstance(given[1], str) else ""
@@ -226,7 +226,7 @@ def served(handle: DeploymentHandle) -> remote.Served:
 
 
 def connect(vlm: DeploymentHandle, segmenter: DeploymentHandle, inpainter: DeploymentHandle) -> Assistant:
-    """The assistant, with handles in place of the models; waits until one replica of each is there."""
+    """Return the assistant, with handles in place of the models; waits until one replica of each is there."""
     (vlm, _, about), (segmenter, _, _), (inpainter, for_photographs, _) = (
         handle.tell.remote().result() for handle in (vlm, segmenter, inpainter)
     )
@@ -271,7 +271,7 @@ class Door:
 
 
 async def exposition() -> str:
-    """The metrics of this demo from all machines of the cluster, in Prometheus's text format."""
+    """Return the metrics of this demo from all machines of the cluster, in Prometheus's text format."""
     nodes = [node for node in ray.nodes() if node["Alive"]]
     async with httpx.AsyncClient() as http:
         told = await asyncio.gather(
@@ -285,6 +285,6 @@ async def exposition() -> str:
 
 
 def merged(told: Sequence[str]) -> str:
-    """The lines of this demo's metrics out of several machines', each explained once."""
+    """Return the lines of this demo's metrics out of several machines', each explained once."""
     lines = (line for text in told for line in text.splitlines() if METRIC.match(line))
     return "".join(f"{line}\n" for line in dict.fromkeys(lines))

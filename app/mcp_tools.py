@@ -66,7 +66,7 @@ def _refused(kind: str, sentence: str) -> types.CallToolResult:
 
 
 def _call(page: gr.Blocks, name: str, arguments: dict[str, Any]) -> tuple[Any, list[Any]]:
-    """The endpoint that a tool stands for, and the values of its arguments in order.
+    """Return the endpoint that a tool stands for, and the values of its arguments in order.
 
     Raises:
         BadArgument: there is no such tool or argument, or one is missing.

@@ -27,7 +27,7 @@ from pipelines.scratch import scratch_folder
 log = logging.getLogger(__name__)
 
 KEPT = 24 * 3600  # seconds a closed visit is kept
-IDLE = 120  # seconds after which a visit may go to disk: nothing of it runs any more
+IDLE = 120  # seconds without use after which a visit may go to disk, since nothing of it runs any more
 MOST_IN_MEMORY = 256_000_000  # bytes of all visits' timelines
 MOST_ON_DISK = 2_000_000_000  # bytes of timelines; pictures are counted where they are kept
 MOST_VISITS = 2000
@@ -35,7 +35,7 @@ MOST_PAGES = 8  # pages of one visit that are remembered, closed ones included
 
 
 class State(Protocol):
-    """What a page works on: it has a timeline, and can be told to end what runs and to forget it."""
+    """What a page works on: it has a timeline, and can end what runs and forget everything."""
 
     timeline: Timeline
 
@@ -143,7 +143,7 @@ class Visits(Generic[StateT]):
             return self._used(visit) if visit else None
 
     def is_open(self, page: str) -> bool:
-        """Whether a page stands open."""
+        """Return whether a page stands open."""
         with self._lock:
             visit = self._pages.get(page)
             return visit is not None and visit.pages[page]
@@ -151,17 +151,17 @@ class Visits(Generic[StateT]):
     # --- what is whose ---------------------------------------------------------------------------------
 
     def owns(self, owner: str, digest: str) -> bool:
-        """Whether a browser may see a picture: a visit of its own has it, and has not been cleared."""
+        """Return whether a browser may see a picture: a visit of its own has it, and has not been cleared."""
         with self._lock:
             return any(v.owner == owner and v.shows and digest in v.digests for v in self._visits)
 
     def of(self, owner: str) -> list[StoredVisit[StateT]]:
-        """The visits of a browser."""
+        """Return the visits of a browser."""
         with self._lock:
             return [visit for visit in self._visits if visit.owner == owner]
 
     def claimed(self) -> Collection[str]:
-        """The pictures of all visits."""
+        """Return the pictures of all visits."""
         with self._lock:
             return frozenset().union(*(visit.digests for visit in self._visits))
 

@@ -269,7 +269,7 @@ class Assistant:
                 yield event, result
 
     def _resolved(self, scene: Scene, request: Request) -> Request:
-        """The request with what the page tells: which region is meant, and what would work here."""
+        """Return the request with what the page tells: which region is meant, and what would work here."""
         target = getattr(request, "target", None)
         changes: dict[str, Any] = {}
         if isinstance(target, Target):
@@ -279,7 +279,7 @@ class Assistant:
         return replace(request, **changes) if changes else request
 
     def _suggestions(self, scene: Scene, request: Any) -> tuple[Suggestion, ...]:
-        """What would work on this picture."""
+        """Return what would work on this picture."""
         if scene.picture is None or (isinstance(request, SmallTalk) and request.kind in CONTENT):
             return ()
         if not self.about.vocabulary.talks and not self.engine.in_distribution(scene.picture):
@@ -327,14 +327,14 @@ class Assistant:
 
 
 def _begun(scene: Scene, said: str | None, notes: Sequence[str]) -> Scene:
-    """The scene with the visitor's words, and with what was mended about them."""
+    """Return the scene with the visitor's words, and with what was mended about them."""
     if said is not None:
         scene = scene.with_turn(Turn("user", said))
     return scene.with_turn(Turn("notice", " ".join(notes))) if notes else scene
 
 
 def _moved(scene: Scene, waiting: Sequence[Request], step: int) -> Event:
-    """A step of the timeline; whoever has none shows the scene, which says so."""
+    """Return a step of the timeline; whoever has none shows the scene, which says so."""
     move: Literal["undo", "redo"] = "undo" if isinstance(waiting[0], Undo) else "redo"
     scene = scene.with_turn(Turn("assistant", NOTHING_TO_TAKE_BACK))
     return Event("final", scene, step, moved=move, rest=tuple(waiting[1:]))
@@ -354,7 +354,7 @@ CHANGES = (
 
 
 def _stops(result: TaskResult, request: Request, rest: Sequence[Request]) -> bool:
-    """Whether a result stops the rest of its message: a change may rest on what was not found."""
+    """Return whether a result stops the rest of its message: a change may rest on what was not found."""
     if result.unserved:
         return True
     missing = isinstance(result.outcome, Reply) and not result.region_ids and hasattr(request, "target")

@@ -70,7 +70,7 @@ def loading_failed(what: str, error: BaseException) -> MissingCapability:
 
 
 def is_shortage(error: BaseException) -> bool:
-    """Whether an error means that memory could not be had: on a GPU, by PyTorch on a CPU, NumPy or OpenCV."""
+    """Return whether an error means that a GPU, PyTorch, NumPy or OpenCV could not allocate memory."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     if isinstance(error, OSError):

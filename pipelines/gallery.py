@@ -27,7 +27,7 @@ MOST_WORDS = 90  # characters of an answer in the table
 
 
 def show(assistant: Assistant, ability: Ability) -> tuple[Image.Image, str]:
-    """The picture with what was found on it, and the answer in words."""
+    """Return the picture with what was found on it, and the answer in words."""
     scene: Scene = assistant.open(EXAMPLES / f"{ability.picture}.png")
     assert scene.picture
     text = ""
@@ -47,7 +47,7 @@ def show(assistant: Assistant, ability: Ability) -> tuple[Image.Image, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; gives the exit status."""
+    """Run the command line; gives the exit status."""
     defaults = Settings()
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.gallery", description=(__doc__ or "").split("\n")[0]

@@ -34,7 +34,7 @@ def serve(
     Args:
         models: verb -> the model that has it.
     Yields:
-        Its answers. A refusal comes as a value: of an exception ZeroGPU forwards only the type's name.
+        Its answers. A refusal is yielded as a value: ZeroGPU forwards only the name of an error's type.
     """
     try:
         with explain_shortage(models[verb].name):

@@ -59,7 +59,7 @@ def require_room(settings: Settings, device: str, dtype: str) -> None:
 
 
 def bytes_of(settings: Settings, device: str, dtype: str) -> dict[str, int]:
-    """What each of the three takes on a device, in bytes; 0 for one that runs in any memory.
+    """Return what each of the three takes on a device, in bytes; 0 for one that runs in any memory.
 
     Of a converted checkpoint in a folder the parameters are counted; one that cannot be read counts as 0, and
     is refused where it is loaded.

@@ -1,4 +1,4 @@
-"""A picture's truth, asked: which things can be named without doubt, which are absent, where they are.
+"""Ask about a picture's truth: which things can be named without doubt, which are absent, and where they are.
 
 Nothing ambiguous leaves this module: a name fits one thing only, and what is absent fits nothing, not even a
 thing that is mostly hidden. Knows the world's truth and `model.prompts`; the topics are in `topics`.

@@ -127,7 +127,7 @@ class Labeller:
         return [_row(region, scene) for region in found]
 
     def _found(self, scene: Scene, request: Request, job: Job, options: ReplyOptions) -> list[Region]:
-        """What one request finds, outlined and posed as the job says."""
+        """Return what one request finds, outlined and posed as the job says."""
         result = self._last(scene, request, options)
         ids = () if isinstance(result.outcome, Unmet) else result.region_ids
         scene = result.scene

@@ -93,7 +93,7 @@ def named(said: Said) -> Built:
 
 
 def _found(noun: Noun, said: Said) -> Request | None:
-    """The request that finds a phrase."""
+    """Return the request that finds a phrase."""
     target = resolve(noun.target, said.context.scene) if noun.target.pick or noun.target.near else noun.target
     if target.region_ids and not target.but:
         return req.Select(target.region_ids)
@@ -134,7 +134,7 @@ def _each(said: Said, slot: str, build: Callable[[Noun, Said], Request | None]) 
 
 
 def _beside_the_point(noun: Noun, said: Said) -> bool:
-    """Whether the words that were not understood may be left out, with a note: a few, of a known thing."""
+    """Return whether the few words about a known thing that were not understood may be left out."""
     choices = any(word in lexicon().picks for word in noun.extra.split())
     if not noun.target or noun.generic or choices or len(noun.extra.split()) > 2:
         return False
@@ -243,7 +243,7 @@ def describe_marks(said: Said) -> Built:
 
 
 def ask_open(words: str, context: Context) -> req.Ask:
-    """A question as it was typed, for a checkpoint that takes any."""
+    """Return a question as it was typed, for a checkpoint that takes any."""
     return req.Ask(words.strip(), subjects(words, context.scene))
 
 

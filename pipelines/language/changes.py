@@ -40,7 +40,7 @@ _CLAUSE = re.compile(r"\b(?:and|but|except|if|so that|because|until|unless|then|
 
 
 def _open_question(noun: Noun, said: Said) -> Request | None:
-    """What must be asked before the thing is changed: None where it is understood whole."""
+    """Return what must be asked before the thing is changed: None where it is understood whole."""
     if noun.unknown in said.words["picture"]:
         return req.AskBack((), "What of the picture? Name a thing, or click it.")
     if noun.unknown:
@@ -58,7 +58,7 @@ def _open_question(noun: Noun, said: Said) -> Request | None:
 
 
 def _fits_several(target: Target, said: Said) -> bool:
-    """Whether a phrase that means one thing fits several regions of the page, or "the other one" does."""
+    """Return whether a phrase for one thing, or "the other one", fits several regions of the page."""
     scene = said.context.scene
     if not target.phrase or target.every or target.near or target.but:
         return False

@@ -34,12 +34,12 @@ _LAST = re.compile(r"[A-Za-z][\w'-]*$")
 
 
 def head(phrase: str) -> str:
-    """What stands before the first preposition: "blue star on a stick" -> "blue star"."""
+    """Return what stands before the first preposition: "blue star on a stick" -> "blue star"."""
     return re.split(rf"\s(?:{'|'.join(PREPOSITIONS)})\s", f"{phrase.strip()} ", maxsplit=1)[0].strip()
 
 
 def noun(phrase: str) -> str:
-    """The word that names the thing: "small blue star on a stick" -> "star"."""
+    """Return the word that names the thing: "small blue star on a stick" -> "star"."""
     words = re.findall(r"\w[\w'-]*", head(phrase))
     return words[-1] if words else ""
 
@@ -50,7 +50,7 @@ def plural(phrase: str) -> str:
 
 
 def singular(phrase: str) -> str:
-    """One of them: "red balls" -> "red ball"; what is one already stays."""
+    """Return one of them: "red balls" -> "red ball"; what is one already stays."""
     return _with_last(phrase, _one)
 
 

@@ -57,7 +57,7 @@ def question(said: Said, rule: Rule) -> Built:
 
 
 def _asked(rule: Rule, targets: dict[str, Target], said: Said) -> req.Ask:
-    """The trained wording with its places filled."""
+    """Return the trained wording with its places filled."""
     written = _PLACE.sub(lambda place: _written(place, targets, said), rule.asked)
     ids = tuple(dict.fromkeys(i for target in targets.values() for i in target.region_ids))
     return req.Ask(written, ids, rule.given)
@@ -72,15 +72,17 @@ def _unknown_word(noun: Noun, said: Said) -> req.Request | None:
 
 
 def _several(nouns: tuple[Noun, ...]) -> tuple[Target, ...]:
-    """The targets of a question about several kinds, or a word that stands for several."""
+    """Return the targets of a question about several kinds, or a word that stands for several."""
     if len(nouns) < 2 and not (nouns and nouns[0].target.kinds):
         return ()
     return tuple(noun.target for noun in nouns)
 
 
 def _target(noun: Noun, family: str, said: Said) -> Target:
-    """What the question is about: whether and how many there are is asked of the phrase, all else of the
-    region. Clothes whose person was not named are any person's.
+    """Return what the question is about.
+
+    Whether and how many there are is asked about the phrase, everything else about a region. Clothes whose
+    person was not named are any person's.
     """
     if family == "clothes" and not noun.target:
         return Target(phrase="person")
@@ -88,7 +90,7 @@ def _target(noun: Noun, family: str, said: Said) -> Target:
 
 
 def _suits(rule: Rule, nouns: dict[str, tuple[Noun, ...]], targets: dict[str, Target], said: Said) -> bool:
-    """Whether the family was trained on things like these."""
+    """Return whether the family was trained on things like these."""
     if rule.given == "kind":
         (noun,) = nouns["x"]
         return noun.generic and bool(noun.looks)
@@ -107,7 +109,7 @@ def _suits(rule: Rule, nouns: dict[str, tuple[Noun, ...]], targets: dict[str, Ta
 
 
 def _written(place: re.Match[str], targets: dict[str, Target], said: Said) -> str:
-    """A place of the wording, filled."""
+    """Return a place of the wording, filled."""
     slot = place["slot"]
     if place["form"] == "word ":
         return said["n"].upper() if said.context.vocabulary.capitals else said["n"]
@@ -138,7 +140,7 @@ def _sides(said: Said) -> str:
 
 
 def _value(said: Said) -> str:
-    """The colour, size, action or kind that is asked about."""
+    """Return the colour, size, action or kind that is asked about."""
     if look := said["look"]:
         return lexicon().looks[look][1] if look in lexicon().looks else look
     noun = said.noun("y")

@@ -78,7 +78,7 @@ def explained_variance(clicked: Sequence[Clicked], weights: np.ndarray) -> float
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.sam.fit_ranking", description=__doc__)
     parser.add_argument("--segmenter", default="sam-nano")
     parser.add_argument("--scenes", type=int, default=80)

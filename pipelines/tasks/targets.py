@@ -151,12 +151,12 @@ def _ask(engine: Engine, scene: Scene, target: Target, options: ReplyOptions) ->
 
 
 def is_generic(target: Target) -> bool:
-    """Whether a phrase may be a thing of any kind ("red thing")."""
+    """Return whether a phrase may be a thing of any kind ("red thing")."""
     return target.phrase.split()[-1:] == [GENERIC]
 
 
 def is_one_of(region: Region, others: Sequence[Region]) -> bool:
-    """Whether a region is the same thing as one of others, perhaps under another name."""
+    """Return whether a region is the same thing as one of others, perhaps under another name."""
     return any(region.id == other.id or region.box.iou(other.box) >= SAME_THING for other in others)
 
 

@@ -156,7 +156,7 @@ class Batcher:
     # --- for readers, from any thread ------------------------------------------------------------------
 
     def load(self) -> Load:
-        """How busy the model is."""
+        """Return how busy the model is."""
         with self._lock:
             waiting = len(self._waiting)
             answering = sum(not request.over for request in self._running)
@@ -272,7 +272,7 @@ class Batcher:
             self._running.append(request)
 
     def _next_chunk(self, request: Request, budget: int) -> _Piece:
-        """The next tokens of a prompt, or of the trunk that it begins with."""
+        """Return the next tokens of a prompt, or of the trunk that it begins with."""
         if request.trunk is None:
             request.trunk = self._prefixes.trunk(request.trunk_key)
         if request.trunk is None:
@@ -403,7 +403,7 @@ class Batcher:
 
 
 def _ids(piece: _Piece) -> Sequence[int]:
-    """The ids of a piece; those of a trunk are replaced by its embeddings."""
+    """Return the ids of a piece; those of a trunk are replaced by its embeddings."""
     if isinstance(piece.of, _Reading):
         return [0] * piece.count
     return piece.of.ids[piece.cache.position : piece.cache.position + piece.count]

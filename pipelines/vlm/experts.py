@@ -30,7 +30,7 @@ class ExpertsVLM:
         return self._drawn.forward_passes + self._photographs.forward_passes
 
     def load(self) -> Load:
-        """How busy the busier of the two is."""
+        """Return how busy the busier of the two is."""
         return max(self._drawn.load(), self._photographs.load(), key=lambda load: load.wait_s)
 
     def stream(self, image: Image.Image | None, digest: str | None, *given: Any, **named: Any) -> Replies:
@@ -40,11 +40,11 @@ class ExpertsVLM:
         yield from expert.stream(image, digest, *given, **named)
 
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
-        """Whether the picture is of the kind that its expert was trained on."""
+        """Return whether the picture is of the kind that its expert was trained on."""
         return self.is_drawn(image, digest) or self._photographs.in_distribution(image, digest)
 
     def is_drawn(self, image: Image.Image, digest: str) -> bool:
-        """Whether the picture is nearer to the drawn world than to photographs, and no stranger to it.
+        """Return whether the picture is nearer to the drawn world than to photographs, and no stranger to it.
 
         Of 100 drawn scenes 99 are taken for such, of 100 photographs 4; by either expert alone 95 and 9, or
         100 and 6.

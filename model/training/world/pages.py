@@ -1,4 +1,4 @@
-"""Document pages, charts and screens: what is written and laid out on flat sheets, and where it came out."""
+"""Draw document pages: what is written and laid out on a sheet, and where each part lies."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _around(*boxes: XYXY) -> XYXY:
 def write_words(
     image: np.ndarray, text: str, left: float, top: float, height: float, rgb: RGB, weight: float = 0.16
 ) -> list[Word]:
-    """Write `text` word by word and say where each came out."""
+    """Write `text` word by word; return where each word lies."""
     out = []
     for piece in text.split(" "):
         out.append(Word(piece, write(image, piece, left, top, height, rgb, weight=weight)))
