@@ -101,6 +101,8 @@ def _found(noun: Noun, said: Said) -> Request | None:
         return None
     if noun.target.pick == "other" and (fit := fitting(replace(target, pick=""), said.context.scene)):
         return req.AskBack(each(fit), "Which one is the other one? None is selected.")
+    if noun.free and target.every:
+        return req.Find(f"{target.phrase} blocks", "detect")
     if noun.free or (said.context.vocabulary.talks and is_screen(target.phrase)):
         return req.Find(target.phrase, "screen" if is_screen(target.phrase) else "locate")
     if target.every:

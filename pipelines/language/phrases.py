@@ -222,8 +222,13 @@ def _part_of_page(phrase: str, vocabulary: Vocabulary) -> Noun | None:
     if match := re.fullmatch(r"(?:word|text|label) \"?(?P<word>[\w' -]+?)\"?", rest):
         word = match["word"].upper() if vocabulary.capitals else match["word"]
         return Noun(Target(phrase=f"word {word}"), free=True)
-    free = (is_screen(rest) and len(rest.split()) <= 8) or rest in lexicon().data["parts"]["page"]
-    return Noun(Target(phrase=rest), free=True) if free else None
+    one = singular(of_several := _EVERY.sub("", rest))
+    if one in lexicon().data["parts"]["page"]:
+        every = one != of_several
+        return Noun(Target(phrase=one, every=every), plural=every, free=True)
+    if one != of_several and is_screen(one):  # no checkpoint here was asked for all buttons
+        return Noun(Target(), extra=phrase)
+    return Noun(Target(phrase=rest), free=True) if is_screen(rest) and len(rest.split()) <= 8 else None
 
 
 def _aside(phrase: str, reading: _Reading, context: Context) -> str:

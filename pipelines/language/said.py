@@ -62,7 +62,7 @@ def resolved(noun: Noun, said: Said) -> Target:
 def unknown_word(noun: Noun, said: Said) -> Request:
     """Return the reply to a thing that the checkpoint does not know, or to words that name no thing."""
     words = lexicon()
-    other = ("background", "picture", "text", "mask")
+    other = ("background", "picture", "text", "mask", "chart", "chartpart", "table", "pose", "places")
     if (
         noun.unknown in words.function_words
         or is_clause(noun.unknown)

@@ -15,7 +15,7 @@ from pipelines.engine import Engine
 from pipelines.interfaces import ReplyOptions
 from pipelines.language.choosing import GENERIC, fitting, pick, resolve
 from pipelines.language.lexicon import is_relation
-from pipelines.language.nouns import plural, singular
+from pipelines.language.nouns import plural, singular, with_article
 from pipelines.language.requests import Target
 from pipelines.readings import Finding
 from pipelines.scene import Record, Region, Scene
@@ -24,8 +24,10 @@ from pipelines.tasks.regions import merge, need_picture, need_region
 from pipelines.tasks.results import Listing, Results, TaskResult, Unmet, relay
 
 SAME_THING = 0.5  # intersection over union from which two boxes are taken for one thing
+MAIN_THING = "What is the largest thing in the image?"  # the wording that the family "largest" was trained on
 
 Located = Generator[TaskResult, None, TaskResult]
+Maybe = Generator[TaskResult, None, TaskResult | None]
 
 
 def locate(
@@ -59,7 +61,13 @@ def _of_phrase(engine: Engine, scene: Scene, target: Target, options: ReplyOptio
     """What a phrase names: one thing, all of a kind, so many of it, or the one that is chosen of them."""
     if target.plain and not target.every and not is_generic(target):
         result = yield from relay(_ask(engine, scene, target, options))
-        return result if result.region_ids else (yield from _named(engine, result, target, options))
+        if not result.region_ids:
+            return (yield from _named(engine, result, target, options))
+        return _unmet(engine, scene, target) if _denied(engine, scene, target, options) else result
+    if target.pick == "largest" and is_generic(target):
+        main = yield from _main_thing(engine, scene, target, options)
+        if main and main.region_ids:
+            return main
     result = yield from _all_of(engine, scene, target, options)
     scene, ids = result.scene, result.region_ids
     if not ids:
@@ -78,13 +86,42 @@ def _all_of(engine: Engine, scene: Scene, target: Target, options: ReplyOptions)
         named = yield from relay(_name_everything(engine, scene, options))
         broad = replace(target, pick="", count=0)
         ids = named.region_ids if target.phrase == GENERIC else fitting(broad, named.scene)
-        return _found(engine, *_only(scene, named.scene, ids)) if ids else _unmet(engine, scene, target)
+        if ids:
+            return _found(engine, *_only(scene, named.scene, ids))
+        main = yield from _main_thing(engine, scene, target, options)
+        return main or _unmet(engine, scene, target)
     kind = Target(target.phrase, every=True)
     result = yield from relay(_ask(engine, scene, kind, options))
     if result.region_ids:
         return result
     result = yield from relay(_ask(engine, scene, Target(target.phrase), options))
     return result if result.region_ids else (yield from _named(engine, result, target, options))
+
+
+def _main_thing(engine: Engine, scene: Scene, target: Target, options: ReplyOptions) -> Maybe:
+    """Find the largest thing of a photograph, which a small checkpoint tells best, where it may be meant."""
+    picture = need_picture(scene)
+    if "largest" not in engine.about.vocabulary.families or engine.is_drawn(picture):
+        return None
+    kind = engine.complete(picture, ABILITIES["short"].fill(question=MAIN_THING), options).strip(" .").lower()
+    kinds = target.kinds or engine.about.vocabulary.kinds
+    if kind not in kinds:
+        return None
+    return (yield from relay(_ask(engine, scene, Target(kind), options)))
+
+
+def _denied(engine: Engine, scene: Scene, target: Target, options: ReplyOptions) -> bool:
+    """Return whether a small checkpoint that boxed a thing in a photograph denies it when asked.
+
+    Of 100 photographs 45 had a box for a main kind that was not there; for 11 of these it was denied, as it
+    was for 1 of 82 things that were there.
+    """
+    picture = need_picture(scene)
+    if "is-there" not in engine.about.vocabulary.families or engine.is_drawn(picture):
+        return False
+    question = f"Is there {with_article(target.phrase)} in the image?"
+    reply = engine.complete(picture, ABILITIES["short"].fill(question=question), options)
+    return reply.strip().lower().startswith("no")
 
 
 def _named(engine: Engine, missed: TaskResult, target: Target, options: ReplyOptions) -> Located:
