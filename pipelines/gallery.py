@@ -49,7 +49,7 @@ def correction(ability: str, scene: Scene, text: str) -> str:
 
 
 def _at(scene: Scene, places: Sequence[Sequence[float]]) -> bool:
-    """Return whether the regions that the last answer names lie at these places, one each, and nowhere else."""
+    """Return whether the regions of the last answer lie at these places, one each, and nowhere else."""
     if not places:
         return True
     assert scene.picture
