@@ -227,13 +227,12 @@ def served(handle: DeploymentHandle) -> remote.Served:
 
 def connect(vlm: DeploymentHandle, segmenter: DeploymentHandle, inpainter: DeploymentHandle) -> Assistant:
     """Return the assistant, with handles in place of the models; waits until one replica of each is there."""
-    (vlm, _, about), (segmenter, _, _), (inpainter, for_photographs, _) = (
-        handle.tell.remote().result() for handle in (vlm, segmenter, inpainter)
-    )
+    told = [handle.tell.remote().result() for handle in (vlm, segmenter, inpainter)]
+    (vlm_name, _, about), (segmenter_name, _, _), (inpainter_name, for_photographs, _) = told
     return catalog.put_together(
-        remote.RemoteVLM(vlm, served(vlm)),
-        remote.RemoteSegmenter(segmenter, served(segmenter)),
-        remote.RemoteInpainter(inpainter, for_photographs, served(inpainter)),
+        remote.RemoteVLM(vlm_name, served(vlm)),
+        remote.RemoteSegmenter(segmenter_name, served(segmenter)),
+        remote.RemoteInpainter(inpainter_name, for_photographs, served(inpainter)),
         about,
     )
 

@@ -314,6 +314,12 @@ def test_impossible_geometry_is_refused(changes: dict[str, Any], told: str) -> N
         tiny_config(**changes)
 
 
+def test_a_tensor_parallel_plan_covers_the_language_model_and_its_head(llama: Any) -> None:
+    plan = llama[0].tp_plan
+    assert plan["lm_head"] == "colwise_gather_output"
+    assert "model.language_model.layers.*.self_attn.q_proj" in plan
+
+
 def test_without_any_encoder_it_is_a_language_model(tmp_path: Path) -> None:
     config = tiny_config(light=True, convnext_config=None, dinov2_config=None)
     model, processor = tiny_model(config), tiny_processor(tmp_path, config)

@@ -170,7 +170,9 @@ def test_skipped_views_are_trained_as_the_model_reads_them(tmp_path: Path, token
     pixels = (batch["pixels"].float() - mean) / std  # type: ignore[operator]
     with torch.no_grad():
         features = nano.model.get_image_features(pixels, skipped_views=batch["skipped"])
-        packed, _, _ = nano.language_loss(features.pooler_output, batch["rows"])
+        expected = features.pooler_output
+        assert expected is not None
+        packed, _, _ = nano.language_loss(expected, batch["rows"])
         seen = ~batch["skipped"].flatten()
         views = {name: value[seen] for name, value in nano.views(batch["pixels"], 10).items()}
         core = nano.model.model
@@ -178,7 +180,7 @@ def test_skipped_views_are_trained_as_the_model_reads_them(tmp_path: Path, token
         tokens, there = (value.unflatten(0, (2, 10)).flatten(1, 2) for value in (filled, there))
         spread_out, _, _ = nano.language_loss(tokens, batch["rows"], there)
         every, _, _ = nano.language_loss(tokens, batch["rows"])
-    assert torch.allclose(tokens[there].unflatten(0, (2, -1)), features.pooler_output, atol=1e-5)
+    assert torch.allclose(tokens[there].unflatten(0, (2, -1)), expected, atol=1e-5)
     assert spread_out.item() == pytest.approx(packed.item(), abs=1e-4)
     assert every.item() != pytest.approx(packed.item(), abs=1e-4)  # what fills a view up would be read
 
