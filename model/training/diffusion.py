@@ -4,7 +4,7 @@ The parts are diffusers' own (`AutoencoderKL`, `UNet2DConditionModel` with 9 inp
 and tokenizer), shipped as a `StableDiffusionInpaintPipeline`. The stages, with their share of the time:
 
     autoencoder   pictures of the world through 24 x 24 x 4 latents and back (left out by --from)
-    inpainter       the UNet and the text encoder, on the latents of wishes that are encoded once beforehand
+    inpainter     the UNet and the text encoder, on the latents of wishes that are encoded once beforehand
     decoder       the way back from the same latents to pictures once more, sharper
 
 Three of the autoencoder's four latents are told to it: a cell's light and its two colour differences, which
