@@ -117,6 +117,8 @@ def screen(said: Said) -> Built:
     noun = read_noun(phrase, said.context)
     if not said.context.vocabulary.talks and noun.understood and not noun.free:
         return _found(noun, said)  # "click on the fish"
+    if not said.context.vocabulary.talks and not is_screen(phrase):
+        phrase = f"{phrase} button"  # "click on update": small checkpoints were told what it is
     return req.Find(phrase, "screen")
 
 

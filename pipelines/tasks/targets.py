@@ -20,6 +20,7 @@ from pipelines.language.requests import Target
 from pipelines.readings import Finding
 from pipelines.scene import Record, Region, Scene
 from pipelines.tasks.converse import converse
+from pipelines.tasks.naming import describe_region
 from pipelines.tasks.regions import merge, need_picture, need_region
 from pipelines.tasks.results import Listing, Results, TaskResult, Unmet, relay
 
@@ -63,7 +64,9 @@ def _of_phrase(engine: Engine, scene: Scene, target: Target, options: ReplyOptio
         result = yield from relay(_ask(engine, scene, target, options))
         if not result.region_ids:
             return (yield from _named(engine, result, target, options))
-        return _unmet(engine, scene, target) if _denied(engine, scene, target, options) else result
+        if _denied(engine, scene, target, options):
+            return _unmet(engine, scene, target)
+        return (yield from _of_colour(engine, scene, result, target, options))
     if target.pick == "largest" and is_generic(target):
         main = yield from _main_thing(engine, scene, target, options)
         if main and main.region_ids:
@@ -93,9 +96,56 @@ def _all_of(engine: Engine, scene: Scene, target: Target, options: ReplyOptions)
     kind = Target(target.phrase, every=True)
     result = yield from relay(_ask(engine, scene, kind, options))
     if result.region_ids:
-        return result
+        return _without_other_colours(engine, scene, result, target, options)
     result = yield from relay(_ask(engine, scene, Target(target.phrase), options))
     return result if result.region_ids else (yield from _named(engine, result, target, options))
+
+
+def _of_colour(
+    engine: Engine, scene: Scene, found: TaskResult, target: Target, options: ReplyOptions
+) -> Located:
+    """Return the thing of the colour that was asked for, where a small checkpoint boxed one of another.
+
+    Asked what is in the box it boxed, SPHINX names the colour more often rightly than it heeds it.
+    """
+    right = _without_other_colours(engine, scene, found, target, options)
+    if right.region_ids:
+        return right
+    words = [word for word in target.phrase.split() if word != _colour_in(target.phrase, engine)]
+    kind = Target(" ".join(words).removesuffix(" in"), every=True)
+    result = yield from relay(_ask(engine, scene, kind, options))
+    others = _without_other_colours(engine, scene, result, target, options)
+    if len(others.region_ids) != 1:
+        return found
+    region = replace(need_region(others.scene, others.region_ids[0]), label=target.phrase)
+    return replace(others, scene=others.scene.with_region(region))
+
+
+def _without_other_colours(
+    engine: Engine, scene: Scene, found: TaskResult, target: Target, options: ReplyOptions
+) -> TaskResult:
+    """Leave out what SPHINX itself calls of another colour than the one that was asked for.
+
+    Args: scene: before anything was found; what is left out of a drawing is not on the page either.
+    """
+    wanted = _colour_in(target.phrase, engine)
+    if not wanted or not engine.is_drawn(need_picture(scene)):
+        return found
+    ids = [
+        number
+        for number in found.region_ids
+        if _colour_in(describe_region(engine, found.scene, need_region(found.scene, number), options), engine)
+        in ("", wanted)
+    ]
+    if len(ids) == len(found.region_ids):
+        return found
+    scene, kept = _only(scene, found.scene, ids)
+    return replace(found, scene=scene, region_ids=kept)
+
+
+def _colour_in(phrase: str, engine: Engine) -> str:
+    """Return the first of the checkpoint's colours that a phrase names, or ""."""
+    return next((word for word in phrase.split() if word in engine.about.vocabulary.colours), "")
 
 
 def _main_thing(engine: Engine, scene: Scene, target: Target, options: ReplyOptions) -> Maybe:

@@ -1,11 +1,13 @@
 """Two checkpoints of one SPHINX: one for drawn pictures, one for photographs; each picture has its expert.
 
-The pictures are told apart by what the experts' encoders make of them (`model.familiarity`). This module
-knows which expert is asked; how a question is answered is `sphinx`'s business.
+The pictures are told apart by what the experts' encoders make of them (`model.familiarity`). Counting is the
+business of the photographs' expert everywhere, since only it was trained on as many twos, threes and fours as
+ones. This module knows which expert is asked; how a question is answered is `sphinx`'s business.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from PIL import Image
@@ -14,6 +16,7 @@ from model.familiarity import DRAWN
 from pipelines.interfaces import Load, Replies
 from pipelines.vlm.sphinx import SphinxVLM
 
+COUNTING = re.compile(r"\s*(?:How many\b|Detect all (?!regions\b))")  # a question that counts, or finds all
 LENIENT = 1.2  # of the drawn expert's own threshold, where the other expert says that a picture is drawn
 
 
@@ -33,11 +36,14 @@ class ExpertsVLM:
         """Return how busy the busier of the two is."""
         return max(self._drawn.load(), self._photographs.load(), key=lambda load: load.wait_s)
 
-    def stream(self, image: Image.Image | None, digest: str | None, *given: Any, **named: Any) -> Replies:
-        """Answer with the picture's expert, which takes what `VisionLanguageModel.stream` takes."""
+    def stream(
+        self, image: Image.Image | None, digest: str | None, turns: Any, question: str, **named: Any
+    ) -> Replies:
+        """Answer with the expert for the picture and the question; see `VisionLanguageModel.stream`."""
         known = image is None or digest is None or self.is_drawn(image, digest)
-        expert = self._drawn if known else self._photographs
-        yield from expert.stream(image, digest, *given, **named)
+        counts = image is not None and COUNTING.match(question) is not None
+        expert = self._drawn if known and not counts else self._photographs
+        yield from expert.stream(image, digest, turns, question, **named)
 
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
         """Return whether the picture is of the kind that its expert was trained on."""

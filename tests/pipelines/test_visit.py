@@ -168,3 +168,21 @@ def test_a_thing_boxed_in_a_photograph_is_not_shown_where_it_is_denied(assistant
     assert text(denied) == "There is no cat in the picture."
     vlm.replies["Is there"] = "yes"
     assert said(assistant, opened, "find the cat").scene.regions
+
+
+def test_a_box_of_another_colour_gives_way_to_the_one_that_was_asked_for(assistant, vlm, opened):
+    close(assistant)
+    red, blue = "[0.25,0.40,0.45,0.60]", "[0.60,0.40,0.80,0.70]"
+    vlm.replies |= {
+        "describes: blue ball": red,
+        "Detect all balls": f"{red[:-1]};{blue[1:]}",
+        "Detect all blue balls": f"{red[:-1]};{blue[1:]}",
+        "short description for this region: [0.25": "red ball",
+        "short description for this region: [0.60": "blue ball",
+    }
+    found = said(assistant, opened, "find the blue ball").scene
+    assert [(region.label, region.box.x1 > 100) for region in found.regions] == [("blue ball", True)]
+    every = said(assistant, opened, "find all blue balls").scene
+    assert [region.box.x1 > 100 for region in every.regions] == [True]
+    vlm.replies["short description for this region: [0.60"] = "green ball"  # none is blue: the box is kept
+    assert len(said(assistant, opened, "find the blue ball").scene.regions) == 1
