@@ -1,6 +1,6 @@
 """Print one table of ratios, each pair measured in turn in one run.
 
-    OMP_WAIT_POLICY=passive python -m tests.benchmarks [answers] [visitors] [labelling] [page] ...
+    OMP_WAIT_POLICY=passive python -m tests.benchmarks [answers] [visitors] [page] [labelling] ...
 
 Not a test: figures depend on the machine and on what else it is doing, which is why there are ratios.
 """
@@ -18,11 +18,11 @@ from tests.benchmarks.measure import heading, line
 GROUPS = {
     "answers": answers,
     "visitors": visitors,
-    "pointing": pointing,
+    "page": page,
     "labelling": labelling,
+    "pointing": pointing,
     "growth": growth,
     "pixels": pixels,
-    "page": page,
 }
 
 

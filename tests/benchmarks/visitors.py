@@ -38,7 +38,7 @@ def answers(count: int, *, same: bool) -> Row:
         with ThreadPoolExecutor(count) as pool:
             replies["together"] = list(pool.map(lambda d, q: asked(d, q, tokens=TOKENS), digests, questions))
 
-    alone, batch = in_turn(one_by_one, together, rounds=5)
+    alone, batch = in_turn(one_by_one, together, rounds=3)
     assert replies["alone"] == replies["together"]
     what = f"{count} visitors of {'one picture' if same else 'as many pictures'}: together against one by one"
     figures = f"{60 * count / batch.wall:.0f} against {60 * count / alone.wall:.0f} answers a minute"
@@ -67,6 +67,6 @@ def last_first_word(state: str, digest: Callable[[int | None], str]) -> Row:
             costs = list(pool.map(lambda question: first(name, question), said))
         return Cost(max(cost.wall for cost in costs), found[0].cpu)
 
-    last, lone = in_turn(worst, alone, rounds=7)
+    last, lone = in_turn(worst, alone, rounds=5)
     what = f"first word, {state} picture: the last of {TOGETHER} visitors against one alone"
     return Row(what, last.wall / lone.wall, None, f"{last.wall * 1e3:.0f} against {lone.wall * 1e3:.0f} ms")
