@@ -16,6 +16,7 @@ import random
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -192,14 +193,18 @@ def absent(assistant: Assistant, case: Case, scores: Scores) -> None:
 
 
 def pose(assistant: Assistant, case: Case, scores: Scores) -> None:
-    """ "pose of everyone" against every person's joints; a person who is not found counts 0."""
-    people = [thing for thing in case.truth.things if thing.keypoints]
-    if not people:
-        return
-    scene = assistant.answer(assistant.open(case.image), "show the pose of everyone")
-    for person in people:
-        near = [region for region in scene.regions if region.box.iou(box_of(person)) >= HIT]
-        scores["pose, mean OKS"].append(max((oks(region, person) for region in near), default=0.0))
+    """ "pose of everyone" against every person's joints."""
+    if any(thing.keypoints for thing in case.truth.things):
+        scene = assistant.answer(assistant.open(case.image), "show the pose of everyone")
+        score_poses(scene.regions, case, scores)
+
+
+def score_poses(regions: Sequence[Region], case: Case, scores: Scores) -> None:
+    """Judge joints that were found; a person who was not found counts 0."""
+    for person in case.truth.things:
+        if person.keypoints:
+            near = [region for region in regions if region.box.iou(box_of(person)) >= HIT]
+            scores["pose, mean OKS"].append(max((oks(region, person) for region in near), default=0.0))
 
 
 def dense(assistant: Assistant, case: Case, scores: Scores) -> None:
@@ -362,11 +367,13 @@ def evaluate(
     count: int = 100,
     measures: Sequence[str] = tuple(MEASURES),
     album: list[Shown] | None = None,
+    at_once: int = 1,
 ) -> dict[str, dict[str, float]]:
     """Return every figure with its mean and how many answers it is over.
 
     Args:
         album: takes every edit that is made.
+        at_once: scenes that are asked about together; the figures are the same.
 
     Raises:
         ValueError: the seeds reach into those of training.
@@ -376,19 +383,25 @@ def evaluate(
     from model.training.world import TRAINING_SEEDS, draw
 
     if seed < TRAINING_SEEDS.stop:
-        raise ValueError(
-            f"seeds below {TRAINING_SEEDS.stop} are for training: choose a larger one, got {seed}"
-        )
+        raise ValueError(f"seeds below {TRAINING_SEEDS.stop} are for training: {seed} is too small")
     scores: Scores = defaultdict(list)
-    kept = album if album is not None else []
-    with tqdm(total=count * len(measures), unit="scene", file=sys.stderr) as bar:
-        for name in measures:
-            measure, kinds = MEASURES[name]
-            for i in range(count):
-                array, truth = draw(seed + i, kind=kinds[i % len(kinds)])
-                case = Case(Image.fromarray(array), truth, random.Random(seed + i), kept)
-                measure(assistant, case, scores)
-                bar.update()
+
+    def judged(name: str, i: int) -> tuple[Scores, list[Shown]]:
+        measure, kinds = MEASURES[name]
+        array, truth = draw(seed + i, kind=kinds[i % len(kinds)])
+        case = Case(Image.fromarray(array), truth, random.Random(seed + i))
+        own: Scores = defaultdict(list)
+        measure(assistant, case, own)
+        return own, case.album
+
+    asked = [(name, i) for name in measures for i in range(count)]
+    with ThreadPoolExecutor(at_once) as pool, tqdm(total=len(asked), unit="scene", file=sys.stderr) as bar:
+        for own, shown in pool.map(lambda one: judged(*one), asked):
+            for name, values in own.items():
+                scores[name] += values
+            if album is not None:
+                album += shown
+            bar.update()
     return {name: {"mean": float(np.mean(values)), "n": len(values)} for name, values in scores.items()}
 
 
@@ -448,6 +461,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--measures", nargs="+", choices=list(MEASURES), default=list(MEASURES), metavar="NAME"
     )
     parser.add_argument("--abilities", nargs="+", metavar="NAME", help="the measures of these abilities only")
+    parser.add_argument("--at-once", type=int, default=1, help="scenes that are asked about together")
     parser.add_argument("--model", default=defaults.model)
     parser.add_argument("--segmenter", default=defaults.segmenter)
     parser.add_argument("--inpainter", default=defaults.inpainter)
@@ -460,7 +474,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         measures = measures_of(given.abilities) if given.abilities else given.measures
         assistant = load(Settings(given.model, given.segmenter, given.inpainter, given.device))
         album: list[Shown] = []
-        found = evaluate(assistant, seed=given.seed, count=given.count, measures=measures, album=album)
+        options = {"seed": given.seed, "count": given.count, "at_once": given.at_once}
+        found = evaluate(assistant, **options, measures=measures, album=album)
         if given.sheet:
             sheet(album[:SHEET_EDITS]).save(given.sheet)
     except (DemoError, ValueError) as error:
