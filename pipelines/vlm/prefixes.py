@@ -22,7 +22,8 @@ from cachetools import LRUCache
 from pipelines.vlm.decoder import KeysValues, Trunk, keys_values_bytes
 
 FREE_SHARE = 4  # prefixes take at most this fraction (1/4) of the memory that is free
-CONTEXTS = 32  # full contexts; more are not kept, however large the memory
+CONTEXTS = {"cpu": 4}  # full contexts; more are not kept, however large the memory: it is all others', too
+OTHER_CONTEXTS = 32  # the same on a GPU
 MOST_BRANCHES = 32  # of one trunk
 
 
@@ -146,4 +147,5 @@ def prefix_bytes(bytes_per_token: int, context: int, device: torch.device) -> in
         context: tokens of a full context.
     """
     one = bytes_per_token * context
-    return max(one, min(CONTEXTS * one, free_bytes(device) // FREE_SHARE))
+    most = CONTEXTS.get(device.type, OTHER_CONTEXTS)
+    return max(one, min(most * one, free_bytes(device) // FREE_SHARE))

@@ -26,7 +26,7 @@ from pipelines.vlm.prefixes import Kept, Prefixes, free_bytes, prefix_bytes
 
 log = logging.getLogger(__name__)
 
-KEPT_PICTURES = 256 << 20  # bytes of visual tokens
+KEPT_PICTURES = 128 << 20  # bytes of visual tokens
 ANSWER_SHARE = 4  # the prompt leaves at least this fraction (1/4) of the context to the answer
 RUNNING_SHARE = 2  # the requests of a batch take at most this fraction (1/2) of the memory that is free
 

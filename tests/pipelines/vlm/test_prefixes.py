@@ -81,7 +81,8 @@ def test_branches_of_a_trunk_are_bounded():
 
 
 def test_bytes_suit_the_model_and_the_memory(monkeypatch):
-    cpu = torch.device("cpu")
-    for free, contexts in ((10**12, module.CONTEXTS), (module.FREE_SHARE * 4000 * 5, 5), (0, 1)):
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    for free, on_cpu, on_gpu in ((10**12, 4, 32), (module.FREE_SHARE * 4000 * 5, 4, 5), (0, 1, 1)):
         monkeypatch.setattr(module, "free_bytes", lambda device, free=free: free)
-        assert prefix_bytes(4, 1000, cpu) == contexts * 4000
+        assert prefix_bytes(4, 1000, cpu) == on_cpu * 4000
+        assert prefix_bytes(4, 1000, gpu) == on_gpu * 4000
