@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 KEPT = 24 * 3600  # seconds a closed visit is kept
 IDLE = 120  # seconds after which a visit may go to disk: nothing of it runs any more
-MOST_IN_MEMORY = 256_000_000  # bytes of all visits' timelines
+MOST_IN_MEMORY = 64_000_000  # bytes of all visits' timelines
 MOST_ON_DISK = 2_000_000_000  # bytes of timelines; pictures are counted where they are kept
 MOST_VISITS = 2000
 MOST_PAGES = 8  # pages of one visit that are remembered, closed ones included

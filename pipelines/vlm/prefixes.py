@@ -8,16 +8,13 @@ about one picture are kept beside one another. This module knows ids and tensors
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
 
 import psutil
 import torch
-from cachetools import LRUCache
 
 from pipelines.vlm.decoder import KeysValues, Trunk, keys_values_bytes
 
@@ -25,27 +22,6 @@ FREE_SHARE = 4  # prefixes take at most this fraction (1/4) of the memory that i
 CONTEXTS = {"cpu": 4}  # full contexts; more are not kept, however large the memory: it is all others', too
 OTHER_CONTEXTS = 32  # the same on a GPU
 MOST_BRANCHES = 32  # of one trunk
-
-
-class Kept:
-    """A cache of things that are dear to compute, bounded by bytes, for several threads."""
-
-    def __init__(self, limit: int, size: Callable[[Any], int]) -> None:
-        self._kept: LRUCache[Any, Any] = LRUCache(limit, size)
-        self._lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def get(self, key: Any) -> Any:
-        """The thing, or None."""
-        with self._lock:
-            return self._kept.get(key)
-
-    def put(self, key: Any, thing: Any) -> None:
-        """Keep a thing. One that is larger than the bound is not kept."""
-        with self._lock, suppress(ValueError):  # it is larger than the bound
-            self._kept[key] = thing
 
 
 class _Entry:

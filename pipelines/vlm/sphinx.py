@@ -19,10 +19,11 @@ from model.familiarity import Familiarity, summary
 from model.generation_sphinx import Nucleus
 from pipelines.errors import DemoError, explained
 from pipelines.interfaces import GenerationOptions, Load, Replies
+from pipelines.kept import Kept
 from pipelines.vlm.batcher import PLACES, WAITING, Batcher, Request
 from pipelines.vlm.decoder import Decoder
 from pipelines.vlm.detokenizer import Detokenizer
-from pipelines.vlm.prefixes import Kept, Prefixes, free_bytes, prefix_bytes
+from pipelines.vlm.prefixes import Prefixes, free_bytes, prefix_bytes
 
 log = logging.getLogger(__name__)
 

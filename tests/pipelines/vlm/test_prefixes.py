@@ -2,9 +2,10 @@
 
 import torch
 
+from pipelines.kept import Kept
 from pipelines.vlm import prefixes as module
 from pipelines.vlm.decoder import Trunk
-from pipelines.vlm.prefixes import Kept, Prefixes, prefix_bytes
+from pipelines.vlm.prefixes import Prefixes, prefix_bytes
 
 TOKEN = 2 * 1 * 2 * 4 * 2  # bytes: keys and values, one head of two, float32, two layers
 
