@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pipelines.interfaces import GenerationOptions, Load
-from pipelines.vlm.experts import ExpertsVLM
+from pipelines.vlm.experts import ExpertsVLM, together
 
 PICTURE = Image.new("RGB", (8, 8))
 
@@ -63,3 +63,19 @@ def test_what_one_of_them_knows_is_familiar(vlm):
 
 def test_the_load_is_that_of_the_busier(vlm):
     assert vlm.load().wait_s == 3.0
+
+
+def test_all_of_a_kind_in_a_drawing_is_asked_of_both(vlm):
+    def asked(digest, question):
+        return list(vlm.stream(PICTURE, digest, (), question, options=GenerationOptions()))
+
+    vlm._drawn.name, vlm._photographs.name = (
+        "[0.10,0.10,0.30,0.30]",
+        "[0.11,0.10,0.30,0.30;0.50,0.50,0.90,0.90]",
+    )
+    both = "[0.10,0.10,0.30,0.30;0.50,0.50,0.90,0.90]"
+    assert asked("park", "Detect all cats shown in the image.") == ["[0.10,0.10,0.30,0.30]", both]
+    assert asked("park", "Detect all regions in the image and describe each of them.") == [vlm._drawn.name]
+    assert asked("dog.jpg", "Detect all cats shown in the image.") == [vlm._photographs.name]
+    assert together("There are no cats in the image.", "[0.10,0.10,0.30,0.30]") == "[0.10,0.10,0.30,0.30]"
+    assert together("[0.10,0.10,0.30,0.30]", "There are no cats in the image.") == "[0.10,0.10,0.30,0.30]"
