@@ -68,7 +68,8 @@ def refusal(act: Callable[[], Any], kind: type[DemoError] = DemoError) -> tuple[
 
 def main() -> int:
     """Try the properties of an area for some minutes. The exit status is that of the first failure."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=(__doc__ or "").partition("\n")[0])
+    said = "Try what is read of strangers with made-up inputs, for some minutes."
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=said)
     parser.add_argument("area", choices=AREAS)
     parser.add_argument("--minutes", type=float, default=10)
     given = parser.parse_args()
