@@ -30,7 +30,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from app import main
 from app.limits import add_limits, limits_of
 from app.startup import Startup
-from pipelines import catalog, remote
+from pipelines import catalog, heap, remote
 from pipelines.assistant import Assistant
 from pipelines.engine import About
 from pipelines.errors import DemoError, ModelLost, TooBusy
@@ -145,6 +145,7 @@ class Model:
     """A replica of one of the three models."""
 
     def __init__(self, kind: str, settings: Settings, load: Load) -> None:
+        heap.settle()
         self._model, self._about = load(kind, settings)
         self._models = dict.fromkeys(VERBS[kind], self._model)
         tags: Any = ("model", "verb")
@@ -249,6 +250,7 @@ class Door:
         settings: Settings,
         port: int,
     ) -> None:
+        heap.settle()
         self._startup = Startup(lambda: connect(vlm, segmenter, inpainter), settings.model)
         self._port = port
         await asyncio.to_thread(self._open)

@@ -121,13 +121,18 @@ def hand_out(path: Path) -> Path:
 
     An endpoint's caller has no cookie: the address is unguessable, and known to the caller alone.
     """
-    for old in answers_folder().iterdir():
-        if _age(old) > ANSWER_KEPT:
-            shutil.rmtree(old, ignore_errors=True)
+    sweep_answers()
     copy = answers_folder() / secrets.token_urlsafe(24) / "picture.png"
     copy.parent.mkdir()
     shutil.copyfile(path, copy)
     return copy
+
+
+def sweep_answers() -> None:
+    """Delete what endpoints gave back long ago."""
+    for old in answers_folder().iterdir():
+        if _age(old) > ANSWER_KEPT:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _age(path: Path) -> float:

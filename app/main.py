@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pipelines
 from app.limits import Limits, add_limits, from_environment, limits_of
 from app.startup import Startup
+from pipelines import heap
 from pipelines.errors import DemoError
 from pipelines.quiet import quieten, quieten_bars
 from pipelines.scratch import clean_up, scratch_folder
@@ -110,6 +111,7 @@ def launch(
 
     from app import mcp_tools, scripts, serving, ui
     from app.doors import Doors
+    from app.leftovers import Fetching, keep_little
     from app.refusals import HANDLERS, limit_places
 
     limits = limits or from_environment()
@@ -126,13 +128,18 @@ def launch(
         mcp_server=True,
         app_kwargs={
             "routes": [scripts.route()],
-            "middleware": [Middleware(Doors, limits=limits), serving.door_of(page)],
+            "middleware": [
+                Middleware(Doors, limits=limits),
+                Middleware(Fetching, page=page),
+                serving.door_of(page),
+            ],
             "exception_handlers": HANDLERS,
         },
     )
     assert page.mcp_server, "requirements.txt asks for gradio[mcp]; without it Gradio leaves MCP off"
     serving.take_over(page)
     mcp_tools.answer_in_json(page)
+    keep_little(page)
     limit_places(page, limits)
     if wait:
         threading.Event().wait()
@@ -150,6 +157,7 @@ def main(words: Sequence[str] | None = None, *, gpu: Callable[..., Any] | None =
         signal.signal(signal.SIGTERM, lambda *_: end(TERMINATED))
         chosen, port, limits = settings(words)
         check_port(port)
+        heap.settle()
         os.environ.setdefault("GRADIO_TEMP_DIR", str(scratch_folder() / "gradio"))
         _serve(chosen, port, limits, gpu)
     except KeyboardInterrupt:

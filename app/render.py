@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from pipelines.abilities import ABILITIES, Ability
 from pipelines.assistant import UNFAMILIAR
+from pipelines.caching import LockedCache
 from pipelines.conversation import whole_picture_phrases
 from pipelines.draw import PALETTE
 from pipelines.engine import About
@@ -30,6 +30,7 @@ OUTLINE_ERROR = 0.6  # pixels a drawn outline may lie beside the mask's own
 UPSCALE = 4  # times a mask is enlarged before its outline is traced, so that small pictures have no steps
 SMOOTH = 0.9  # pixels of blur before tracing
 UPSCALED_SIDE = 2000  # pixels; a mask larger than this is traced as it is
+KEPT_OUTLINES = 32_000_000  # bytes of outlines with their masks
 
 LIMBS = (
     (0, 1), (0, 2), (1, 3), (2, 4), (5, 6), (5, 7), (7, 9), (6, 8), (8, 10),
@@ -280,9 +281,19 @@ def _joint(joint: Keypoint) -> list[int]:
     return [*joint.point, joint.visible]
 
 
-@lru_cache(maxsize=1024)
+_outlines = LockedCache(KEPT_OUTLINES, lambda kept: len(kept[0].bits) + len(kept[1]))
+
+
 def outline(mask: Mask) -> str:
     """Return the mask's outline and holes as an SVG path (even-odd), in picture pixels; "" if empty."""
+    kept = _outlines.get(mask)
+    if kept is None:
+        kept = mask, _traced(mask)
+        _outlines.put(mask, kept)
+    return kept[1]
+
+
+def _traced(mask: Mask) -> str:
     if not mask.bits:
         return ""
     plane = np.pad(mask.crop.astype(np.uint8), 1)

@@ -17,7 +17,10 @@ import base64
 import os
 import re
 import secrets
+import threading
+import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,11 +34,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.downloads import Downloads, answers_folder
+from app.downloads import Downloads, answers_folder, sweep_answers
 from app.sessions import Sessions
 from app.uploads import TooLarge, Uploads
 from app.visits import Visits
-from pipelines.errors import DemoError
+from pipelines.errors import DemoError, fault
 from pipelines.pictures import Pictures
 from pipelines.scene import Picture
 
@@ -43,6 +46,7 @@ COOKIE = "sphinx-visit"
 COOKIE_SECONDS = 30 * 24 * 3600  # longer than any visit is kept, so that an open page outlasts its nights
 KEY = re.compile(r"[\w-]{43}")  # what `secrets.token_urlsafe(32)` gives
 NOT_YOURS = "This file belongs to another visit, or is no longer kept.\n"
+SWEEP = 60  # seconds between two looks at what is kept for long enough
 PRIVATE = {
     "Cache-Control": "private, no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -66,6 +70,13 @@ class Keeping:
     def may_have(self, owner: str | None, digest: str) -> bool:
         return owner is not None and self.visits.owns(owner, digest)
 
+    def sweep(self) -> None:
+        """Delete what is kept for long enough, and put on disk what memory has no room for."""
+        sweep_answers()
+        self.visits.tidy()
+        with suppress(DemoError):  # the models could not be loaded
+            self.store().sweep()
+
 
 _KEPT: WeakKeyDictionary[gr.Blocks, tuple[Keeping, Sessions]] = WeakKeyDictionary()
 
@@ -81,8 +92,19 @@ def door_of(page: gr.Blocks) -> Middleware:
 
 
 def take_over(page: gr.Blocks) -> None:
-    """Tie the sessions of a launched page to its visits."""
-    _KEPT[page][1].serve(page)
+    """Tie the sessions of a launched page to its visits, and sweep now and then."""
+    keeping, sessions = _KEPT[page]
+    sessions.serve(page)
+
+    def sweep() -> None:
+        while page.is_running:
+            time.sleep(SWEEP)
+            try:
+                keeping.sweep()
+            except Exception as error:
+                fault(error)  # which logs it; the next sweep may do better
+
+    threading.Thread(target=sweep, name="sweeper", daemon=True).start()
 
 
 def key_of(request: Request | gr.Request) -> str | None:

@@ -27,9 +27,10 @@ from pipelines.scratch import scratch_folder
 log = logging.getLogger(__name__)
 
 KEPT = 24 * 3600  # seconds a closed visit is kept
-IDLE = 120  # seconds without use after which a visit may go to disk, since nothing of it runs any more
-MOST_IN_MEMORY = 256_000_000  # bytes of all visits' timelines
+IDLE = 120  # seconds after which a visit may go to disk: nothing of it runs any more
+MOST_IN_MEMORY = 64_000_000  # bytes of all visits' timelines
 MOST_ON_DISK = 2_000_000_000  # bytes of timelines; pictures are counted where they are kept
+UNCLAIMED = 600  # seconds a picture is kept that belongs to no visit: one of a call
 MOST_VISITS = 2000
 MOST_PAGES = 8  # pages of one visit that are remembered, closed ones included
 
@@ -99,6 +100,7 @@ class Visits(Generic[StateT]):
         """Have a store keep the visits' pictures, and ask here when it needs room."""
         self._pictures = pictures
         pictures.claimed, pictures.make_room = self.claimed, self.make_room
+        pictures.kept_unclaimed = UNCLAIMED
 
     # --- pages -----------------------------------------------------------------------------------------
 

@@ -57,7 +57,8 @@ class Pictures:
     looked at for longest when the disk's share is used up; the folder goes with the process.
 
     Who keeps pictures for visitors says so by two functions, set from outside: `claimed` gives the digests
-    that must stay, and `make_room` gives up some of them, or returns False where it has none to give up.
+    that must stay, and `make_room` gives up some of them, or returns False where it has none to give up. What
+    nobody claims is kept for `kept_unclaimed` seconds after somebody looked at it last.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -72,6 +73,7 @@ class Pictures:
         self._lock = threading.Lock()
         self.claimed: Callable[[], Collection[str]] = tuple
         self.make_room: Callable[[], bool] = bool
+        self.kept_unclaimed: float = KEPT_ON_DISK
 
     def open(self, source: str | Path | bytes | Image.Image | Photo, *, remember: bool = True) -> Picture:
         """Open a picture and keep it with what it carries.
@@ -132,7 +134,10 @@ class Pictures:
         """Return the pixels: RGB. Shared by all callers: never draw on it, draw on a copy."""
         with self._lock:
             image = self._decoded.get(picture.digest)
-        if image is None:
+        if image is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(self._path(picture.digest))
+        else:
             with Image.open(self.path(picture)) as file:
                 image = file.convert("RGB")
             image.info = {}
@@ -177,6 +182,24 @@ class Pictures:
         self._path(picture.digest).unlink(missing_ok=True)
         self._layer(picture.digest).unlink(missing_ok=True)
 
+    def sweep(self, keep: str | None = None) -> None:
+        """Delete what was not looked at for long, and for longest where all together is too much.
+
+        What is claimed stays until nothing else is left to delete; `keep` stays whatever comes.
+        """
+        while True:
+            claimed, now, total = self.claimed(), time.time(), 0
+            for path in sorted(self.folder.glob("*.png"), key=_age):
+                with contextlib.suppress(FileNotFoundError):
+                    total += (size := path.stat().st_size)
+                    old = now - path.stat().st_mtime > self.kept_unclaimed
+                    digest = path.stem.removesuffix(LAYER)
+                    if (old or total > MOST_ON_DISK) and digest != keep and digest not in claimed:
+                        path.unlink()
+                        total -= size
+            if total <= MOST_ON_DISK or not self.make_room():
+                return
+
     def _keep(self, photo: Photo, *, remember: bool = True) -> Picture:
         digest = digest_of(photo.image)
         if photo.exif or photo.layer:
@@ -190,7 +213,7 @@ class Pictures:
                 layer = photo.layer
                 self._write(self._layer(digest), lambda file: _save_png(layer, file, exif))
             self._write(path, lambda file: _save_png(photo.image, file, exif))
-            self._sweep(keep=digest)
+            self.sweep(keep=digest)
         else:
             with contextlib.suppress(FileNotFoundError):
                 os.utime(path)
@@ -222,24 +245,6 @@ class Pictures:
     def _remember(self, digest: str, image: Image.Image) -> None:
         with self._lock, contextlib.suppress(ValueError):  # one that is larger than the whole cache
             self._decoded[digest] = image
-
-    def _sweep(self, keep: str) -> None:
-        """Delete what was not looked at for a day, and for longest where all together is too much.
-
-        What is claimed stays until nothing else is left to delete.
-        """
-        while True:
-            claimed, now, total = self.claimed(), time.time(), 0
-            for path in sorted(self.folder.glob("*.png"), key=_age):
-                with contextlib.suppress(FileNotFoundError):
-                    total += (size := path.stat().st_size)
-                    old = now - path.stat().st_mtime > KEPT_ON_DISK
-                    digest = path.stem.removesuffix(LAYER)
-                    if (old or total > MOST_ON_DISK) and digest != keep and digest not in claimed:
-                        path.unlink()
-                        total -= size
-            if total <= MOST_ON_DISK or not self.make_room():
-                return
 
 
 def _age(path: Path) -> float:

@@ -1,10 +1,19 @@
-"""How many made-up inputs a property test tries, and what they are made of.
+"""How many made-up inputs a property test tries, what they are made of, and how to try them for long.
 
-`FUZZ=50 python -m pytest -k PROPERTY` tries fifty times as many.
+FUZZ=50 python -m pytest -k PROPERTY            fifty times as many
+python -m tests.fuzz sessions --minutes 10      again and again with other seeds, and how many it were
 """
 
+from __future__ import annotations
+
+import argparse
 import os
+import re
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
@@ -12,6 +21,26 @@ from hypothesis import strategies as st
 from pipelines.errors import DemoError
 
 FUZZ = int(os.environ.get("FUZZ", "1"))
+AREAS = {
+    "sessions": (
+        "tests/pipelines/export/test_session.py::test_arbitrary_damage_never_raises_anything_else",
+        "tests/pipelines/export/test_session.py::test_any_value_anywhere_is_read_or_refused",
+    ),
+    "pictures": (
+        "tests/pipelines/test_intake.py::test_arbitrary_bytes_open_or_are_explained",
+        "tests/pipelines/test_intake.py::test_damaged_files_open_or_are_explained",
+    ),
+    "replies": (
+        "tests/model/test_replies.py::test_no_reply_whatever_breaks_the_reader",
+        "tests/pipelines/test_readings.py::test_any_text_is_read_and_stays_in_the_picture",
+    ),
+    "arguments": (
+        "tests/app/test_arguments.py::test_any_value_is_read_or_refused_in_words",
+        "tests/app/test_arguments.py::test_endpoints_give_an_answer_or_refuse",
+    ),
+}
+"""What is read of strangers, and the properties that hold whatever it is."""
+ROUND = 20  # times as many examples as without, between two seeds
 
 JSON = st.recursive(
     st.none()
@@ -35,3 +64,34 @@ def refusal(act: Callable[[], Any], kind: type[DemoError] = DemoError) -> tuple[
         given, said = None, str(error)
         said.encode()
     return given, said
+
+
+def main() -> int:
+    """Try the properties of an area for some minutes. The exit status is that of the first failure."""
+    said = "Try what is read of strangers with made-up inputs, for some minutes."
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=said)
+    parser.add_argument("area", choices=AREAS)
+    parser.add_argument("--minutes", type=float, default=10)
+    given = parser.parse_args()
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-show-statistics"]
+    began, tried, seed = time.monotonic(), 0, int(time.time())
+    while time.monotonic() - began < 60 * given.minutes:
+        seed += 1
+        result = subprocess.run(
+            [*command, f"--hypothesis-seed={seed}", *AREAS[given.area]],
+            cwd=Path(__file__).parents[1],
+            env={**os.environ, "FUZZ": str(ROUND)},
+            capture_output=True,
+            text=True,
+        )
+        counts = re.findall(r"(\d+) passing(?: examples)?, (\d+) failing", result.stdout)
+        tried += sum(int(passing) for passing, _ in counts)
+        if result.returncode:
+            print(result.stdout, result.stderr, sep="\n")
+            break
+    print(f"{given.area}: {tried} examples in {time.monotonic() - began:.0f} s, last seed {seed}", flush=True)
+    return result.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

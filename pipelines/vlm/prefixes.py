@@ -8,8 +8,7 @@ about one picture are kept beside one another. This module knows ids and tensors
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import takewhile
 from typing import Any
@@ -21,31 +20,11 @@ from cachetools import LRUCache
 from pipelines.vlm.decoder import KeysValues, Trunk, keys_values_bytes
 
 FREE_SHARE = 4  # prefixes take at most this fraction (1/4) of the memory that is free
-CONTEXTS = 32  # full contexts; more are not kept, however large the memory
+CONTEXTS = {"cpu": 4}  # full contexts; more are not kept, however large the memory: it is all others', too
+OTHER_CONTEXTS = 32  # the same on a GPU
 MOST_BRANCHES = 32  # of one trunk
 
 Ids = tuple[int, ...]
-
-
-class LockedCache:
-    """A library's cache, bounded by bytes, that several threads may use."""
-
-    def __init__(self, limit: int, size: Callable[[Any], int]) -> None:
-        self._kept: LRUCache[Any, Any] = LRUCache(limit, size)
-        self._lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def get(self, key: Any) -> Any:
-        """Return the value, or None."""
-        with self._lock:
-            return self._kept.get(key)
-
-    def put(self, key: Any, value: Any) -> None:
-        """Keep a value. One that is larger than the bound is not kept."""
-        with self._lock, suppress(ValueError):  # it is larger than the bound
-            self._kept[key] = value
 
 
 class Prefixes:
@@ -135,4 +114,5 @@ def prefix_bytes(bytes_per_token: int, context: int, device: torch.device) -> in
         context: tokens of a full context.
     """
     one = bytes_per_token * context
-    return max(one, min(CONTEXTS * one, free_bytes(device) // FREE_SHARE))
+    most = CONTEXTS.get(device.type, OTHER_CONTEXTS)
+    return max(one, min(most * one, free_bytes(device) // FREE_SHARE))

@@ -17,16 +17,17 @@ from PIL import Image
 from model import SphinxForConditionalGeneration, SphinxProcessor
 from model.familiarity import Familiarity, summary
 from model.generation_sphinx import Nucleus
+from pipelines.caching import LockedCache
 from pipelines.errors import DemoError, explain_shortage
 from pipelines.interfaces import GenerationOptions, Load, Replies
 from pipelines.vlm.batcher import PLACES, WAITING, Batcher, Request
 from pipelines.vlm.decoder import Decoder
 from pipelines.vlm.detokenizer import Detokenizer
-from pipelines.vlm.prefixes import LockedCache, Prefixes, free_bytes, prefix_bytes
+from pipelines.vlm.prefixes import Prefixes, free_bytes, prefix_bytes
 
 log = logging.getLogger(__name__)
 
-KEPT_PICTURES = 256 << 20  # bytes of visual tokens
+KEPT_PICTURES = 128 << 20  # bytes of visual tokens
 ANSWER_SHARE = 4  # the prompt leaves at least this fraction (1/4) of the context to the answer
 RUNNING_SHARE = 2  # the requests of a batch take at most this fraction (1/2) of the memory that is free
 

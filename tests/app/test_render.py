@@ -12,6 +12,7 @@ import pytest
 
 from app import render
 from app.serving import address
+from pipelines.caching import LockedCache
 from pipelines.scene import Box, Mask, Record, Region, Scene, Span, Turn
 
 
@@ -98,6 +99,15 @@ def test_a_table_is_a_table():
     said = content(scene_with(Turn("assistant", "", table=rows)))
     assert said.count("<tr>") == 3
     assert "a&#60;b&#62;" in said
+
+
+def test_outlines_are_kept_within_a_bound_of_bytes(monkeypatch):
+    kept = LockedCache(20_000, lambda one: len(one[0].bits) + len(one[1]))
+    monkeypatch.setattr(render, "_outlines", kept)
+    masks = [Mask.from_array(np.ones((200, 100 + side), bool)) for side in range(40)]
+    assert [render.outline(mask) for mask in masks] == [render.outline(mask) for mask in masks]
+    assert 0 < kept.bytes <= 20_000
+    assert len(kept) < 10
 
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (9, 4), (60, 80), (900, 700)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import httpx
@@ -11,7 +12,7 @@ from gradio.utils import get_upload_folder
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from app import serving, uploads
+from app import downloads, serving, uploads
 from app.main import EXAMPLES
 from pipelines.scene import Timeline
 from tests.loops import run
@@ -172,3 +173,20 @@ def test_110_calls_evict_no_open_page(browser_of, serve, assistant):
     # and still the visit is there, for when the page comes back
     assert sessions["page"][sessions._held].timeline.scene == scene
     assert keeping.visits.owns(key, scene.picture.digest)
+
+
+def test_of_a_call_nothing_is_kept(browser_of, serve, assistant, picture):
+    key = browser_of().cookies[serving.COOKIE]
+    keeping, _ = serving._KEPT[serve.pages[0]]
+    mine = assistant.open(Image.new("RGB", (40, 30), (9, 9, 9)))
+    keeping.visits.enter("page", key, "tab").timeline = Timeline().push(mine)
+    client = Client(str(browser_of().base_url), verbose=False)
+    given = client.predict(handle_file(picture), "remove the red ball", api_name="/edit")
+    assert given["picture"]
+    folder, answers = assistant.pictures.folder, downloads.answers_folder()
+    assert len(list(folder.glob("*.png"))) == 3
+    for path in (*folder.iterdir(), *answers.iterdir()):
+        os.utime(path, (1e9, 1e9))  # years ago
+    keeping.sweep()
+    assert [path.stem for path in folder.iterdir()] == [mine.picture.digest]
+    assert not list(answers.iterdir())

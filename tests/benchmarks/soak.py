@@ -44,7 +44,7 @@ CALLS = (
     ("describe", [None, False]),
     ("pose", []), ("edit", ["blur the background", 0, 20, 0, ""]), ("edit", ["remove the ball", 0, 8, 0, ""]),
 )  # fmt: skip
-PATIENCE = 120  # seconds a visitor waits at most
+PATIENCE = 120  # seconds a visitor waits at most, unless told otherwise
 SETTLE = 45  # seconds after the last visitor until what is left is counted
 
 
@@ -73,17 +73,18 @@ def held(server: psutil.Process, folder: str) -> Held:
 class Visitors:
     """What the visitors do until a point in time, and how it ended."""
 
-    def __init__(self, address: str, pictures: list[Path], ends: float, seed: int) -> None:
+    def __init__(self, address: str, pictures: list[Path], ends: float, given: argparse.Namespace) -> None:
         self._address = address
         self._pictures = pictures
         self._ends = ends
-        self._random = random.Random(seed)
+        self._random = random.Random(given.seed)
+        self._patience: float = given.patience
         self.outcomes: Counter[str] = Counter()
         self.faults: list[str] = []
 
     async def caller(self) -> None:
         """Call endpoints, one after the other; leave every second one in mid-work."""
-        async with httpx.AsyncClient(base_url=self._address, timeout=PATIENCE) as client:
+        async with httpx.AsyncClient(base_url=self._address, timeout=self._patience) as client:
             while time.monotonic() < self._ends:
                 try:
                     await self._call(client)
@@ -101,14 +102,14 @@ class Visitors:
             self.outcomes[f"API refused before: {said.get('type')}"] += 1
             return
         leaves = self._random.random() < 0.5
-        patience = self._random.uniform(0.2, 6) if leaves else PATIENCE
+        patience = self._random.uniform(0.2, 6) if leaves else self._patience
         address = f"/gradio_api/call/{name}/{joined.json()['event_id']}"
         try:
             async with asyncio.timeout(patience):
                 text = (await client.get(address)).text
         except TimeoutError:
             if not leaves:
-                self._fault(f"API {name}: no answer within {PATIENCE} s")
+                self._fault(f"API {name}: no answer within {self._patience:.0f} s")
             self.outcomes["API left"] += 1
             return
         kind, _, brought = text.strip().rpartition("\n\n")[2].partition("\n")
@@ -126,7 +127,7 @@ class Visitors:
             context = await browser.new_context()
             try:
                 page = await context.new_page()
-                page.set_default_timeout(PATIENCE * 1000)
+                page.set_default_timeout(self._patience * 1000)
                 await page.goto(self._address)
                 await page.wait_for_selector(".top .state:not(.waiting)")
                 await page.set_input_files(".canvas input.file", self._random.choice(self._pictures))
@@ -157,13 +158,13 @@ async def soak(address: str, server: psutil.Process, folder: str, given: argpars
     if given.pictures:
         pictures += sorted(path for path in given.pictures.iterdir() if path.suffix in (".jpg", ".png"))
     began = time.monotonic()
-    visitors = Visitors(address, pictures, began + 60 * given.minutes, given.seed)
+    visitors = Visitors(address, pictures, began + 60 * given.minutes, given)
     start, after_five = held(server, folder), None
     print(f"start: {start}", flush=True)
     async with async_playwright() as playwright:
         path = shutil.which("chromium")
         browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        lookers = given.visitors // 2
+        lookers = given.visitors // 2 if given.lookers is None else given.lookers
         tasks = [asyncio.create_task(visitors.looker(browser)) for _ in range(lookers)]
         tasks += [asyncio.create_task(visitors.caller()) for _ in range(given.visitors - lookers)]
         while pending := [task for task in tasks if not task.done()]:
@@ -189,6 +190,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=8)
     parser.add_argument("--visitors", type=int, default=8)
+    parser.add_argument("--lookers", type=int, help="how many of them come to the page; half unless given")
+    parser.add_argument(
+        "--patience", type=float, default=PATIENCE, help="seconds that a visitor waits at most"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pictures", type=Path, help="a folder of photographs to bring as well")
     given = parser.parse_args()

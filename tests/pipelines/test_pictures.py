@@ -90,6 +90,21 @@ def test_what_is_claimed_stays_until_room_must_be_made(tmp_path, monkeypatch):
     assert [path.stem for path in tmp_path.iterdir()] == [newest.digest]
 
 
+def test_what_nobody_claims_is_kept_for_as_long_as_is_said(tmp_path):
+    store = Pictures(tmp_path)
+    mine, call, used = (store.add(Image.new("RGB", (8, 8), (i, 0, 0))) for i in range(3))
+    store.claimed = lambda: [mine.digest]
+    an_hour_ago = time.time() - 3600
+    for picture in (mine, call, used):
+        os.utime(tmp_path / f"{picture.digest}.png", (an_hour_ago, an_hour_ago))
+    store.sweep()
+    assert all(picture in store for picture in (mine, call, used))
+    store.kept_unclaimed = 600
+    store.image(used)  # somebody works with it
+    store.sweep()
+    assert [picture in store for picture in (mine, call, used)] == [True, False, True]
+
+
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
     store = Pictures(tmp_path)
 

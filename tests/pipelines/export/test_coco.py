@@ -211,6 +211,7 @@ def test_masks_of_any_shape_are_read_as_they_are(assistant, drawing, tmp_path, p
     ((_, row),) = data.anns.items()
     assert (data.annToMask(row).astype(bool) == plane).all()
     assert row["area"] == plane.sum()
+    assert row["iscrowd"] == 0  # CVAT #7030: what has run lengths is taken for a crowd, and not evaluated
     ((_, _, found),) = supervision.DetectionDataset.from_coco(str(tmp_path), str(path), force_masks=True)
     assert (found.mask[0] & plane).sum() == plane.sum()
 

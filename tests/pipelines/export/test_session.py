@@ -243,7 +243,7 @@ def changed_to(data: bytes, written: str) -> bytes:
 
 # --- what would cost too much --------------------------------------------------------------------------
 
-VARIANTS = 1  # of each kind; ten passed when this was written, in two minutes
+VARIANTS = min(10, FUZZ)  # of each kind; ten passed when this was written, in two minutes
 MOST_SECONDS, MOST_MEMORY = 2.0, 200_000_000  # of the processor, and bytes of Python's own
 
 

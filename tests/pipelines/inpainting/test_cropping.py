@@ -52,6 +52,22 @@ def test_the_seam_is_blended_inside_the_mask_and_not_at_the_pictures_edge():
     assert (column[110:] == 255).all()  # down to the picture's edge
 
 
+@pytest.mark.parametrize("painted_wh", [(64, 64), (200, 200), (1024, 1024), (96, 64)])
+def test_a_painting_of_another_size_lands_where_it_was_cut_out(painted_wh):
+    # diffusers #9166: a crop that was painted at another size was put elsewhere in the picture
+    image, mask = Image.new("RGB", (700, 300)), np.zeros((300, 700), bool)
+    mask[40:240, 450:650] = True
+    crop = context_crop(mask, 64)
+    painted = np.zeros((painted_wh[1], painted_wh[0], 3), np.uint8)
+    painted[:, : round((550 - crop.x1) / (crop.x2 - crop.x1) * painted_wh[0])] = (255, 0, 0)
+    painted[: round((140 - crop.y1) / (crop.y2 - crop.y1) * painted_wh[1]), :, 2] = 255
+    pasted = np.asarray(paste(image, Image.fromarray(painted), crop, mask))
+    quarters = [pasted[y, x].tolist() for y, x in ((80, 500), (80, 600), (200, 500), (200, 600))]
+    assert quarters == [[255, 0, 255], [0, 0, 255], [255, 0, 0], [0, 0, 0]]
+    assert abs(int((pasted[200, :, 0] > 127).sum()) - 100) <= 12  # pixels of the left half
+    assert (pasted[~mask] == 0).all()
+
+
 def test_a_mask_that_is_made_smaller_holds_every_pixel_of_it():
     mask = np.zeros((997, 1501), bool)
     for y, x in ((0, 0), (996, 1500), (500, 333), (17, 1200)):

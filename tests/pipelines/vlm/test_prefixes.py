@@ -2,9 +2,10 @@
 
 import torch
 
+from pipelines.caching import LockedCache
 from pipelines.vlm import prefixes as module
 from pipelines.vlm.decoder import Trunk
-from pipelines.vlm.prefixes import LockedCache, Prefixes, prefix_bytes
+from pipelines.vlm.prefixes import Prefixes, prefix_bytes
 
 TOKEN = 2 * 1 * 2 * 4 * 2  # bytes: keys and values, one head of two, float32, two layers
 
@@ -92,7 +93,8 @@ def test_branches_of_a_trunk_are_bounded():
 
 
 def test_bytes_suit_the_model_and_the_memory(monkeypatch):
-    cpu = torch.device("cpu")
-    for free, contexts in ((10**12, module.CONTEXTS), (module.FREE_SHARE * 4000 * 5, 5), (0, 1)):
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    for free, on_cpu, on_gpu in ((10**12, 4, 32), (module.FREE_SHARE * 4000 * 5, 4, 5), (0, 1, 1)):
         monkeypatch.setattr(module, "free_bytes", lambda device, free=free: free)
-        assert prefix_bytes(4, 1000, cpu) == contexts * 4000
+        assert prefix_bytes(4, 1000, cpu) == on_cpu * 4000
+        assert prefix_bytes(4, 1000, gpu) == on_gpu * 4000
