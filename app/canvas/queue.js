@@ -24,8 +24,8 @@ function row(kind, title, words, number, back) {
 function draw() {
   const { waiting, editing } = props.value || { waiting: [], editing: null };
   list.replaceChildren(
-    ...waiting.map(({ number, words }) => row("waits", "Waits", words, number, "Take this message back")),
-    ...(editing === null ? [] : [row("rewords", "Instead of", editing, null, "Leave this message as it is")]),
+    ...waiting.map(({ number, words }) => row("waits", sphinx.word("chat.waits"), words, number, sphinx.word("chat.waits_hint"))),
+    ...(editing === null ? [] : [row("rewords", sphinx.word("chat.instead"), editing, null, sphinx.word("chat.instead_hint"))]),
   );
 }
 
@@ -43,7 +43,7 @@ function pressed(event) {
 }
 
 list.setAttribute("role", "status");
-list.setAttribute("aria-label", "Messages that wait");
+list.setAttribute("aria-label", sphinx.word("chat.waiting"));
 document.addEventListener("click", pressed);
 document.addEventListener("keydown", pressed);
 watch("value", draw);
