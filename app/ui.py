@@ -53,7 +53,8 @@ SENT = """(visit, words, ...chosen) => {
 }"""  # empty at once: what is typed while the server answers must not be lost
 DRAWER = """() => {
   for (const drawer of document.querySelectorAll(".drawer")) {
-    drawer.classList.toggle("open", drawer.id === "NAME" && !drawer.classList.contains("open"));
+    const open = drawer.classList.toggle("open", drawer.id === "NAME" && !drawer.classList.contains("open"));
+    if (open) drawer.scrollIntoView({block: "nearest"});
   }
 }"""
 

@@ -173,6 +173,29 @@ def test_a_phone_opens_at_its_top_and_keeps_the_message_box_in_reach(opened: Ope
     expect(page.locator(".canvas .stage")).to_be_in_viewport(ratio=0.9)
 
 
+def test_a_drawer_opens_in_sight_above_the_message_box_of_a_phone(opened: Opened):
+    page = opened(phone=True)
+    for name in ("Export", "About"):
+        page.locator(f"#acts >> text={name}").tap()
+        drawer = page.locator(f"#{name.lower()}.open")
+        expect(drawer).to_be_in_viewport(ratio=0.9)
+        shown, field = drawer.bounding_box(), page.locator("#words").bounding_box()
+        assert shown
+        assert field
+        assert shown["y"] + shown["height"] <= field["y"] + 1
+    expect(page.locator("#about .forget")).to_be_in_viewport()
+
+
+def test_a_finger_that_is_up_lights_nothing(opened: Opened):
+    page = opened(phone=True)
+    page.touchscreen.tap(*at(page, 70, 100))
+    expect(masks(page)).to_have_count(1)
+    say(page, "Describe the picture with boxes")
+    expect(things(page)).to_have_count(2)
+    expect(page.locator("#words .stop-button")).to_have_count(0)
+    expect(page.locator(".canvas.lighting")).to_have_count(0)
+
+
 def press_long(page: Page, x: float, y: float) -> None:
     touch = page.context.new_cdp_session(page)
     point = [{"x": x, "y": y}]

@@ -17,8 +17,9 @@ FOREIGN = re.compile(r"^[\W\d]*$|SPHINX|SAM|fake-|COCO|English|CLIP|DINOv2|^#\d+
 NAMES = """() => [...document.querySelectorAll(
     '.top :is(button, p), .canvas :is(button, h2, p, input, [aria-label]), #chips button, #acts button, ' +
     '#options :is(label > span, span[data-testid="block-info"]), #export button, #about .privacy *'
-)].flatMap((node) => [node.title, node.ariaLabel, node.placeholder, node.childElementCount ? '' : node.innerText])
-  .filter(Boolean)"""
+)].flatMap((node) => [
+    node.title, node.ariaLabel, node.placeholder, node.childElementCount ? '' : node.innerText,
+]).filter(Boolean)"""
 
 
 def say(page: Page, words: str) -> None:
@@ -37,7 +38,9 @@ def test_a_chinese_browser_gets_a_chinese_page_and_speaks_english_with_sphinx(op
     expect(page.locator("#chat .user.message")).to_contain_text(ASKED)
     expect(page.locator("#chat .bot.message").last).to_contain_text("blue cup")
     expect(page.locator("#words .stop-button")).to_have_count(0)
-    page.locator(".canvas .row-main").first.click()
+    page.wait_for_timeout(500)  # the answer may have selected what it named: a click would let go of it
+    if page.locator(".canvas .row.selected").count() == 0:
+        page.locator(".canvas .row-main").first.click()
     expect(page.locator(".canvas .detail .facts")).to_contain_text("由 SPHINX 找到")
     alt = page.get_attribute(".canvas img.picture", "alt")
     assert alt is not None
@@ -46,7 +49,6 @@ def test_a_chinese_browser_gets_a_chinese_page_and_speaks_english_with_sphinx(op
     page.click("#acts >> text=导出")
     page.click("#export >> text=CSV 表格")
     expect(page.get_by_text("还没有表格：请先让它把图表变成表格。")).to_be_visible()
-    expect(page.get_by_text("没有成功")).to_be_visible()
     # nothing that the page says itself is left in English
     names = page.evaluate(NAMES)
     assert len(names) > 80
