@@ -1,11 +1,13 @@
 """Two checkpoints of one SPHINX: one for drawn pictures, one for photographs; each picture has its expert.
 
-The pictures are told apart by what the experts' encoders make of them (`model.familiarity`). This module
-knows which expert is asked; how a question is answered is `sphinx`'s business.
+The pictures are told apart by what the experts' encoders make of them (`model.familiarity`). Counting is the
+business of the photographs' expert everywhere, since only it was trained on as many twos, threes and fours as
+ones. This module knows which expert is asked; how a question is answered is `sphinx`'s business.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from PIL import Image
@@ -14,6 +16,7 @@ from model.familiarity import DRAWN
 from pipelines.interfaces import GenerationOptions, Load, Replies
 from pipelines.vlm.sphinx import SphinxVLM
 
+COUNTING = re.compile(r"\s*(?:How many\b|Detect all (?!regions\b))")  # a question that counts, or finds all
 LENIENT = 1.2  # of the drawn expert's own threshold, where the other expert says that a picture is drawn
 
 
@@ -42,9 +45,10 @@ class ExpertsVLM:
         *,
         options: GenerationOptions,
     ) -> Replies:
-        """Answer with the picture's expert."""
+        """Answer with the expert for the picture and the question."""
         known = image is None or digest is None or self.is_drawn(image, digest)
-        expert = self._drawn if known else self._photographs
+        counts = image is not None and COUNTING.match(question) is not None
+        expert = self._drawn if known and not counts else self._photographs
         yield from expert.stream(image, digest, turns, question, options=options)
 
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
