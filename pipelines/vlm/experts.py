@@ -1,22 +1,27 @@
 """Two checkpoints of one SPHINX: one for drawn pictures, one for photographs; each picture has its expert.
 
-The pictures are told apart by what the experts' encoders make of them (`model.familiarity`). Counting is the
-business of the photographs' expert everywhere, since only it was trained on as many twos, threes and fours as
-ones. This module knows which expert is asked; how a question is answered is `sphinx`'s business.
+The pictures are told apart by what the experts' encoders make of them (`model.familiarity`). All of a kind in
+a drawing is asked of both, and their boxes are put together: only the photographs' expert was trained on as
+many twos, threes and fours as ones. This module knows which expert is asked; how a question is answered is
+`sphinx`'s business.
 """
 
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Sequence
 
 from PIL import Image
 
 from model.familiarity import DRAWN
+from model.prompts import PROMPTS, Found
+from pipelines.geometry import Box
 from pipelines.interfaces import GenerationOptions, Load, Replies
 from pipelines.vlm.sphinx import SphinxVLM
 
-COUNTING = re.compile(r"\s*(?:How many\b|Detect all (?!regions\b))")  # a question that counts, or finds all
+ALL_OF_A_KIND = re.compile(r"\s*Detect all (?!regions\b)")  # SPHINX's sentence that asks for every one
+SAME = 0.4  # intersection over union from which the experts' boxes are of one thing
 LENIENT = 1.2  # of the drawn expert's own threshold, where the other expert says that a picture is drawn
 
 
@@ -45,11 +50,17 @@ class ExpertsVLM:
         *,
         options: GenerationOptions,
     ) -> Replies:
-        """Answer with the expert for the picture and the question."""
+        """Answer with the picture's expert; with both, where all of a kind in a drawing is asked for."""
         known = image is None or digest is None or self.is_drawn(image, digest)
-        counts = image is not None and COUNTING.match(question) is not None
-        expert = self._drawn if known and not counts else self._photographs
-        yield from expert.stream(image, digest, turns, question, options=options)
+        expert = self._drawn if known else self._photographs
+        raw = ""
+        for raw in expert.stream(image, digest, turns, question, options=options):
+            yield raw
+        if image is not None and known and ALL_OF_A_KIND.match(question):
+            others = deque(
+                self._photographs.stream(image, digest, turns, question, options=options), maxlen=1
+            )
+            yield together(raw, *others)
 
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
         """Whether the picture is of the kind that its expert was trained on."""
@@ -65,3 +76,17 @@ class ExpertsVLM:
         if not nearest or nearest[DRAWN] > min(nearest):
             return False
         return min(self._drawn.distances(image, digest), default=0.0) <= LENIENT
+
+
+def together(first: str, second: str = "") -> str:
+    """Return a raw reply with the boxes of two, each thing once; the first itself if the second has none."""
+    prompt = PROMPTS["detect"]
+    one, two = prompt.read(first), prompt.read(second)
+    if not two.boxes:
+        return first
+    found: dict[Box, tuple[float, float, float, float]] = {}  # by their thousandths
+    for box in (*one.boxes, *two.boxes):
+        thousandths = Box(*(round(1000 * side) for side in box))
+        if all(thousandths.iou(other) < SAME for other in found):
+            found[thousandths] = box
+    return prompt.write(Found(tuple(found.values())))
