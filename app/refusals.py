@@ -36,7 +36,7 @@ NOT_A_CALL = BadArgument(
 
 
 def picture_file(name: str = "picture") -> gr.Image:
-    """A picture of a call: the path of its file, whatever is in it. What it holds is told by who opens it."""
+    """Return a component for a call's picture, which passes its path on; the file is checked when opened."""
     picture = gr.Image(type="filepath", image_mode=None, label=name, visible=False)
     # No subclass: Gradio would write a file of types for it beside this one.
     picture.preprocess = lambda payload: payload and payload.path  # pyright: ignore[reportAttributeAccessIssue]
@@ -57,7 +57,7 @@ class Answering(gr.Blocks):
         except Exception as error:
             request = named.get("request", given[1] if len(given) > 1 else None)
             public = block_fn.api_visibility == "public"
-            raise told(error, public=public, language=language_of(request)) from error
+            raise to_gradio_error(error, public=public, language=language_of(request)) from error
 
     async def preprocess_data(
         self, block_fn: BlockFunction, inputs: list[Any], *given: Any, **named: Any
@@ -80,8 +80,8 @@ class Answering(gr.Blocks):
         return await super().preprocess_data(block_fn, inputs, *given, **named)
 
 
-def told(error: Exception, *, public: bool, language: str = ENGLISH) -> gr.Error:
-    """An error as Gradio passes it on.
+def to_gradio_error(error: Exception, *, public: bool, language: str = ENGLISH) -> gr.Error:
+    """Return an error as Gradio passes it on.
 
     Args:
         public: it is read by programs, which are told its type and plain words; the page shows HTML.
@@ -97,7 +97,7 @@ def told(error: Exception, *, public: bool, language: str = ENGLISH) -> gr.Error
 
 
 def abandoned() -> bool:
-    """Whether who made the call that is being carried out has left: nobody waits for its answer."""
+    """Return whether who made the call that is being carried out has left: nobody waits for its answer."""
     page, event_id = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
     if page is None or event_id is None:
         return False
@@ -107,7 +107,7 @@ def abandoned() -> bool:
 
 
 def busy(page: gr.Blocks, client: str) -> int:
-    """How many calls of an address wait or are at work."""
+    """Return how many calls of an address wait or are at work."""
     queue: Any = page._queue
     events = [event for waiting in queue.event_queue_per_concurrency_id.values() for event in waiting.queue]
     events += [event for job in queue.active_jobs if job for event in job]

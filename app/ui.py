@@ -119,7 +119,7 @@ class Options:
 
 
 def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None = None) -> gr.Blocks:
-    """The page. `examples`: pictures to begin with, by name; `limits`: what a call may ask for."""
+    """Return the page. `examples`: pictures to begin with, by name; `limits`: what a call may ask for."""
     visits = Visits(Visit)
     startup.when_ready(lambda assistant: visits.watch(assistant.pictures))
     public = tuple(examples.values())
@@ -281,7 +281,7 @@ def _options_drawer(labels: Labels) -> Options:
 
 
 def _about_drawer() -> tuple[gr.Markdown, Any]:
-    """What the models understand, and what is kept of a visit."""
+    """Return what the models understand, and what is kept of a visit."""
     with gr.Column(elem_id="about", elem_classes="drawer"):
         return gr.Markdown(), gr.HTML(
             {"kept": False},

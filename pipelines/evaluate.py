@@ -71,7 +71,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A fresh scene: picture, truth, the dice for what is asked about it, and where edits are kept."""
+    """A fresh scene: picture, truth, the generator that draws the questions, and where edits are kept."""
 
     image: Image.Image
     truth: Truth
@@ -80,7 +80,7 @@ class Case:
 
 
 def outline(thing: Thing, size_wh: tuple[int, int]) -> np.ndarray:
-    """The visible part of a thing: bool (H, W)."""
+    """Return the visible part of a thing: bool (H, W)."""
     plane = np.zeros((size_wh[1], size_wh[0]), np.uint8)
     rings = [np.round(np.array(ring) * 16).astype(np.int32) for ring in thing.outline if len(ring) > 2]
     cv2.fillPoly(plane, rings, 1, shift=4)
@@ -94,7 +94,7 @@ def plane_iou(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def box_of(thing: Thing) -> Box:
-    """A thing's box in whole pixels."""
+    """Return a thing's box in whole pixels."""
     x1, y1, x2, y2 = thing.box
     return Box(round(x1), round(y1), round(x2), round(y2))
 
@@ -115,28 +115,28 @@ def oks(region: Region, thing: Thing) -> float:
 
 
 def colour_seen(image: Image.Image, plane: np.ndarray) -> tuple[float, float, float]:
-    """The median colour under a mask, in CIELAB: a judge that is no model."""
+    """Return the median colour under a mask, in CIELAB: a judge that is no model."""
     pixels = np.asarray(image)[plane].reshape(-1, 1, 3).astype(np.float32) / 255
     light, a, b = np.median(cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)[:, 0], axis=0)
     return float(light), float(a), float(b)
 
 
 def nearest_colour(lab: Sequence[float]) -> str:
-    """The colour word whose typical RGB is nearest in CIELAB."""
+    """Return the colour word whose typical RGB is nearest in CIELAB."""
     names = list(COLOURS)
     table = cv2.cvtColor(np.array([list(COLOURS.values())], np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
     return names[int(np.linalg.norm(table - np.array(lab), axis=1).argmin())]
 
 
 def in_own_box(plane: np.ndarray) -> np.ndarray:
-    """A bool plane's shape alone: cut to its box and stretched to SILHOUETTE x SILHOUETTE, bool."""
+    """Return a bool plane's shape alone: cut to its box and stretched to SILHOUETTE x SILHOUETTE, bool."""
     crop = Mask.from_array(plane).crop.astype(np.uint8)
     return cv2.resize(crop, (SILHOUETTE, SILHOUETTE), interpolation=cv2.INTER_AREA).astype(bool)
 
 
 @cache
 def silhouette(kind: str) -> np.ndarray:
-    """The shape of a kind of thing as the world draws it: bool (SILHOUETTE, SILHOUETTE)."""
+    """Return the shape of a kind of thing as the world draws it: bool (SILHOUETTE, SILHOUETTE)."""
     from model.training.world.shapes import SHAPES
 
     plane = np.zeros((256, 256), np.uint8)
@@ -148,7 +148,7 @@ def silhouette(kind: str) -> np.ndarray:
 
 
 def nearest_kind(plane: np.ndarray, kinds: Sequence[str]) -> str:
-    """The kind whose shape a mask has most of, mirrored or not: a judge that is no model."""
+    """Return the kind whose shape a mask has most of, mirrored or not: a judge that is no model."""
     shape = in_own_box(plane)
     return max(
         kinds,
@@ -247,7 +247,7 @@ def edits(assistant: Assistant, case: Case, scores: Scores) -> None:
         try:
             scene = assistant.answer(opened, words, options=options)
         except MissingCapability:
-            scores[f"{action}: refused by the painter"].append(1.0)
+            scores[f"{action}: refused by the inpainter"].append(1.0)
             continue
         assert scene.picture
         after = assistant.image(scene.picture)
@@ -363,7 +363,7 @@ def evaluate(
     measures: Sequence[str] = tuple(MEASURES),
     album: list[Shown] | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Every figure with its mean and how many answers it is over.
+    """Return every figure with its mean and how many answers it is over.
 
     Args:
         album: takes every edit that is made.
@@ -432,12 +432,12 @@ def _with_mask(region: Region, plane: np.ndarray, label: str) -> Region:
 
 
 def _described(assistant: Assistant, scene: Scene, box: Box) -> str:
-    """What SPHINX says is in a box."""
+    """Return what SPHINX says is in a box."""
     return describe_region(assistant.engine, scene, Region(0, "", box), ReplyOptions()).lower()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; gives the exit status."""
+    """Run the command line; gives the exit status."""
     defaults = Settings()
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.evaluate", description=(__doc__ or "").split("\n")[0]
@@ -469,7 +469,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report: dict[str, Any] = {
         "model": assistant.about.model,
         "segmenter": assistant.engine.segmenter.name,
-        "painter": assistant.engine.inpainter.name,
+        "inpainter": assistant.engine.inpainter.name,
         "seed": given.seed,
         "figures": found,
     }

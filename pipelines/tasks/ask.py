@@ -33,6 +33,7 @@ _SHORT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _HOW_MANY = re.compile(r"How many (?P<things>[^#]+) are there\?")  # the family "count", as it was trained
+_LIES_ON = re.compile(r"What is on (?:the )?(?P<below>[^#]+)\?")  # of the family "on-what", as it was trained
 _NUMBER = r"(?:[#@]\s*|\b(?:region|number|mark|object|thing|box)\s+#?)(\d+)\b"
 
 
@@ -44,6 +45,11 @@ def ask(engine: Engine, scene: Scene, request: Ask, options: ReplyOptions) -> Re
         counted = yield from relay(check(engine, scene, Check("count", (things,)), options))
         if counted.region_ids:
             yield counted
+            return
+    if (above := _on_it(engine, scene, request)) is not None:
+        found = yield from relay(locate(engine, scene, above, options))
+        if found.region_ids and not isinstance(found.outcome, Unmet):
+            yield from describe(engine, found.scene, Describe(Target(region_ids=found.region_ids)), options)
             return
     question = _tidy(request.question)
     subjects = [region for number in request.subjects if (region := scene.region(number))]
@@ -71,8 +77,20 @@ def _counted(engine: Engine, scene: Scene, request: Ask) -> Target | None:
     return Target(singular(things["things"]), every=True)
 
 
+def _on_it(engine: Engine, scene: Scene, request: Ask) -> Target | None:
+    """Return what is to be found where a question asks what lies on a thing of a drawing, else None.
+
+    Of 40 such questions about drawn scenes 24 were answered rightly by finding it, 21 as they were put.
+    """
+    below = _LIES_ON.fullmatch(request.question) if request.family == "on-what" else None
+    small = scene.picture is not None and not engine.about.vocabulary.talks
+    if not below or not small or request.subjects or not engine.is_drawn(need_picture(scene)):
+        return None
+    return Target(relation="on", near=Target(below["below"]))
+
+
 def _tidy(question: str) -> str:
-    """As questions are written: on a line, a capital first, a question mark where it is missing."""
+    """Return a question on one line, with a capital first and a question mark at its end."""
     question = question.strip()
     if _SHORT.match(question) and question[-1] not in "?!.":
         question += "?"
@@ -91,7 +109,7 @@ def history(scene: Scene, remembered: int) -> tuple[tuple[str, str], ...]:
 
 
 def name_subjects(question: str, names: dict[int, str]) -> str:
-    """Names for numbers and pronouns: "what colour is it?" -> "what colour is the red ball?"."""
+    """Put names for numbers and pronouns: "what colour is it?" -> "what colour is the red ball?"."""
 
     def by_number(match: re.Match[str]) -> str:
         name = names.get(int(match[1]))

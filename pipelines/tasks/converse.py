@@ -49,7 +49,7 @@ def converse(
 
 
 def looked(engine: Engine, options: ReplyOptions) -> tuple[tuple[str, str], ...]:
-    """What of SPHINX's sight was used, for the record: its views, and its encoders where they are known."""
+    """Return the views and encoders that were used, as far as they are known, for the record."""
     encoders = options.encoders or engine.about.encoders
     views = ("views", str(options.views or engine.about.views))
     return (views, ("encoders", ", ".join(encoders))) if encoders else (views,)

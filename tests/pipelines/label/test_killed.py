@@ -67,10 +67,10 @@ def test_killed_at_five_moments_it_goes_on_and_ends_the_same(many, tmp_path):
     began = time.monotonic()
     assert run(many, whole) == 0
     lasted = time.monotonic() - began
-    dice = random.Random(29)
+    rng = random.Random(29)
     counted = [0]
     for _ in range(KILLS):
-        assert run(many, killed, kill_after=dice.uniform(0.1, 0.5) * lasted) in (0, -signal.SIGKILL)
+        assert run(many, killed, kill_after=rng.uniform(0.1, 0.5) * lasted) in (0, -signal.SIGKILL)
         assert all(name.startswith(".") for name in contents(killed) if ".part" in name or ".old" in name)
         with Manifest(killed) as manifest:
             counted.append(sum(1 for entry in manifest.entries() if entry.size_wh))
