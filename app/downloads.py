@@ -33,16 +33,8 @@ from pipelines.scratch import scratch_folder
 SECONDS_KEPT = 600  # of a file that was made to be downloaded
 MOST_EXPORTS = 4  # files of one browser; older ones go
 ANSWER_KEPT = 600  # seconds of a file that an endpoint gave back
-KINDS = {
-    "drawn": "Picture with regions",
-    "picture": "Picture",
-    "masks": "Masks",
-    "cut-outs": "Cut-outs",
-    "coco": "COCO JSON",
-    "table": "Table as CSV",
-    "session": "Session with this picture",
-    "visit": "Whole visit, all its pictures",
-}  # what can be exported, and what its button says
+KINDS = ("drawn", "picture", "masks", "cut-outs", "coco", "table", "session", "visit")
+"""What can be exported; `canvas/export.html` has the buttons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +134,8 @@ def _age(path: Path) -> float:
 
 
 def export_state(name: str = "", address: str = "") -> dict[str, Any]:
-    """Return the export drawer's value: its buttons, and the file that is to be saved now."""
-    return {
-        "kinds": [{"kind": kind, "title": title} for kind, title in KINDS.items()],
-        "file": {"url": address, "orig_name": name} if address else None,
-    }
+    """Return the export drawer's value: the file that is to be saved now."""
+    return {"file": {"url": address, "orig_name": name} if address else None}
 
 
 def export(assistant: Assistant, timeline: Timeline, kind: str) -> tuple[str, bytes]:

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from app.actions import pictured
+from app.words import said, spoken, word
 from pipelines.errors import DemoError
 from pipelines.scene import Point, Timeline
 
@@ -28,7 +29,8 @@ def as_gradio_error(written: Callable[[str], str] = html.escape) -> Iterator[Non
         yield
     except DemoError as error:
         log.info("refused: %s", error)
-        raise gr.Error(written(str(error)), title="That did not work", print_exception=False) from error
+        words, title = said(str(error), spoken()), word("chat.refused", spoken())
+        raise gr.Error(written(words), title=title, print_exception=False) from error
 
 
 def data(event: gr.EventData) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ from app.events import as_gradio_error, data, index_of, point, whole
 from app.screen import Screen, Shown, paced, same_canvas
 from app.serving import Keeping, address, key_of
 from app.startup import Startup
+from app.words import said, spoken, word
 from app.writing import Message, Patch, Visit, Writer
 from pipelines.abilities import suggestions
 from pipelines.assistant import Assistant
@@ -60,20 +61,20 @@ class Page:
         """
         unknown = (gr.skip(),) * 4
         while not self._startup.ready:
-            waiting = render.waiting(self._startup.what, self._startup.seconds)
+            waiting = render.waiting(self._startup.what, self._startup.seconds, spoken())
             yield waiting, gr.skip(), gr.skip(), *unknown
             await asyncio.sleep(POLL)
         if self._startup.failure:
             reason = str(self._startup.failure)
             yield render.failed(reason), gr.skip(), reason, *unknown
             return
-        about = self._startup.assistant().about
+        about, language = self._startup.assistant().about, spoken()
         yield (
             render.ready(about),
-            gr.Chatbot(placeholder=render.greeting(about, self._examples)),
-            render.understands(about),
-            render.chips(suggestions(), about.untrained),
-            gr.Radio(render.views(about), value=about.views, visible=about.most_views > 1),
+            gr.Chatbot(placeholder=render.greeting(about, self._examples, language)),
+            render.understands(about, language),
+            render.chips(suggestions(), about.untrained, language),
+            gr.Radio(render.views(about, language), value=about.views, visible=about.most_views > 1),
             gr.CheckboxGroup(
                 render.encoders(about), value=list(about.encoders), visible=len(about.encoders) > 1
             ),
@@ -109,7 +110,7 @@ class Page:
             visit.change(opened)
         except DemoError as error:
             log.info("refused: %s", error)
-            return visit, gr.skip(), {"refused": str(error), **number}, gr.skip(), gr.skip()
+            return visit, gr.skip(), {"refused": said(str(error), spoken()), **number}, gr.skip(), gr.skip()
         drawn = self._drawn(visit)
         return *drawn[:2], {**drawn[2], **number}, *drawn[3:]
 
@@ -121,7 +122,7 @@ class Page:
         try:
             visit.send(words, self._options(*chosen), base)
         except DemoError as error:
-            gr.Info(str(error), title="Not sent")
+            gr.Info(said(str(error), spoken()), title=word("chat.not_sent", spoken()))
             return visit, gr.skip(), _queue(visit), _field(visit, words)
         visit.editing = None
         return self._begun(visit)
@@ -391,7 +392,7 @@ def _chat(visit: Visit, scene: Scene, *, live: bool = False) -> Any:
     branches = mending.branches(visit.timeline, scene)
     if not live and (asked := visit.asked):
         scene, live = (asked.base or scene).with_turn(Turn("user", asked.words)), True
-    return render.chat(scene, live=live, branches=branches)
+    return render.chat(scene, live=live, branches=branches, language=spoken())
 
 
 def _draw(

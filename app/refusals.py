@@ -22,6 +22,7 @@ from app.arguments import BadArgument
 from app.doors import client_of, too_much
 from app.fetching import uploaded
 from app.limits import Limits
+from app.words import ENGLISH, language_of, said, word
 from pipelines.errors import DemoError, Fault, TooMuch, fault
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,9 @@ class Answering(gr.Blocks):
         except gr.Error:
             raise
         except Exception as error:
-            raise to_gradio_error(error, public=block_fn.api_visibility == "public") from error
+            request = named.get("request", given[1] if len(given) > 1 else None)
+            public = block_fn.api_visibility == "public"
+            raise to_gradio_error(error, public=public, language=language_of(request)) from error
 
     async def preprocess_data(
         self, block_fn: BlockFunction, inputs: list[Any], *given: Any, **named: Any
@@ -77,17 +80,20 @@ class Answering(gr.Blocks):
         return await super().preprocess_data(block_fn, inputs, *given, **named)
 
 
-def to_gradio_error(error: Exception, *, public: bool) -> gr.Error:
+def to_gradio_error(error: Exception, *, public: bool, language: str = ENGLISH) -> gr.Error:
     """Return an error as Gradio passes it on.
 
     Args:
         public: it is read by programs, which are told its type and plain words; the page shows HTML.
+        language: of the visitor who reads it on the page.
     """
-    said = error if isinstance(error, DemoError) else fault(error)
-    if not isinstance(said, Fault):
-        log.info("refused: %s", said)
-    title = type(said).__name__ if public else "That did not work"
-    return gr.Error(str(said) if public else html.escape(str(said)), title=title, print_exception=False)
+    refusal = error if isinstance(error, DemoError) else fault(error)
+    if not isinstance(refusal, Fault):
+        log.info("refused: %s", refusal)
+    if public:
+        return gr.Error(str(refusal), title=type(refusal).__name__, print_exception=False)
+    words = html.escape(said(str(refusal), language))
+    return gr.Error(words, title=word("chat.refused", language), print_exception=False)
 
 
 def abandoned() -> bool:

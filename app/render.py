@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from app.words import ENGLISH, said, word
 from pipelines.abilities import ABILITIES, Ability
 from pipelines.assistant import UNFAMILIAR
 from pipelines.caching import LockedCache
@@ -24,7 +25,6 @@ from pipelines.engine import About
 from pipelines.scene import Keypoint, Mask, Picture, Region, Scene, Span, Turn
 
 NAME = "SPHINX, live"
-LINE = "Talk about a picture: everything it names lights up on it."
 HUES = len(PALETTE)  # colours in the palette of `page.css`; region 11 has the colour of region 1
 OUTLINE_ERROR = 0.6  # pixels a drawn outline may lie beside the mask's own
 UPSCALE = 4  # times a mask is enlarged before its outline is traced, so that small pictures have no steps
@@ -41,12 +41,7 @@ ENCODER_NAMES = {"clip": "CLIP", "convnext": "ConvNeXt", "dinov2": "DINOv2", "qf
 _MARKUP = re.compile(r"[^\w\s,;'\"/%?=@^]|_")
 _NAMED = re.compile(r"[#@](\d{1,4})\b")
 
-DOORS = (
-    "For scripts and agents: the endpoints `/ask`, `/outline`, `/describe`, `/pose` and `/edit` by "
-    "`gradio_client`, and the same as MCP tools under `/gradio_api/mcp/`."
-)
 STRANGE = UNFAMILIAR.partition("{")[0]  # how the notice about an unknown kind of picture begins
-TOUR = "Show me around, in 40 seconds"
 DOTS = '<span class="dots"><i></i><i></i><i></i></span>'  # an answer that has no words yet
 
 LIVE = '<span class="caret"></span>'
@@ -68,20 +63,27 @@ def phrase(region_id: int, inner: str, *, also: str = "") -> str:
     return f'<span class="{classes}" tabindex="0">{inner}</span>'
 
 
-def chat(scene: Scene, *, live: bool = False, branches: Branches | None = None) -> list[Message]:
+def chat(
+    scene: Scene, *, live: bool = False, branches: Branches | None = None, language: str = ENGLISH
+) -> list[Message]:
     """Return one message a turn, in order.
 
     Args:
         live: the last answer is still being written.
         branches: see `mending.branches`; None where messages cannot be said in other words.
+        language: of what the page says itself; answers are in English.
     """
     last = len(scene.turns) - 1
     known = {region.id for region in scene.regions}
     messages = [
         {
             "role": "user" if turn.role == "user" else "assistant",
-            "content": _message(turn, known, live=live and index == last)
-            + (_said_otherwise(index, branches) if branches is not None and turn.role == "user" else ""),
+            "content": _message(turn, known, language, live=live and index == last)
+            + (
+                _said_otherwise(index, branches, language)
+                if branches is not None and turn.role == "user"
+                else ""
+            ),
         }
         for index, turn in enumerate(scene.turns)
     ]
@@ -90,24 +92,27 @@ def chat(scene: Scene, *, live: bool = False, branches: Branches | None = None) 
     return messages
 
 
-def _message(turn: Turn, known: set[int], *, live: bool) -> str:
+def _message(turn: Turn, known: set[int], language: str, *, live: bool) -> str:
     if turn.role == "user":
         return _named(turn.text, known) or "&nbsp;"
-    body = _spanned(turn.text, turn.spans, known)
+    # what the page says itself has neither regions nor a reply of SPHINX's behind it
+    text = turn.text if turn.spans or turn.raw else said(turn.text, language)
+    body = _spanned(text, turn.spans, known)
     if turn.role == "notice":
-        return f'<span class="notice">{body}{_suggested(turn.suggestions)}</span>'
+        return f'<span class="notice">{body}{_suggested(turn.suggestions, language)}</span>'
     if turn.table:
         body = f"{body}\n\n{_table(turn.table)}" if body else _table(turn.table)
     if live:
         body = f"{LIVE}{body}" if body else DOTS
     elif turn.unfinished:
-        body += '<span class="stopped">stopped</span>'
+        body += f'<span class="stopped">{word("chat.stopped", language)}</span>'
     if live:
         return body
-    body += _suggested(turn.suggestions)
-    record = _record(turn)
+    body += _suggested(turn.suggestions, language)
+    record = _record(turn, language)
     if turn.raw and turn.raw.strip() != turn.text.strip():
-        summary = f"{record} · raw reply" if record else "raw reply"
+        raw = word("chat.raw", language)
+        summary = f"{record} · {raw}" if record else raw
         asked = dict(turn.record.details).get("question", "") if turn.record else ""
         body += (
             f'<details class="raw"><summary>{summary}</summary>'
@@ -118,50 +123,66 @@ def _message(turn: Turn, known: set[int], *, live: bool) -> str:
     return body or "&nbsp;"
 
 
-def _said_otherwise(index: int, branches: Branches) -> str:
+def _said_otherwise(index: int, branches: Branches, language: str) -> str:
     """Return the controls of a message: to step through the ways it was said, and to say it another way."""
     parts = []
     if index in branches:
         steps, shown = branches[index]
-        for way, sign, title in ((-1, "‹", "Earlier"), (1, "›", "Later")):
+        for way, sign, title in ((-1, "‹", "chat.earlier"), (1, "›", "chat.later")):
             if 0 <= shown + way < len(steps):
                 parts.append(
                     f'<span class="branch step-{steps[shown + way]}" role="button" tabindex="0" '
-                    f'title="{title} way of saying this">{sign}</span>'
+                    f'title="{word(title, language)}">{sign}</span>'
                 )
             else:
                 parts.append(f'<span class="branch none">{sign}</span>')
         parts.insert(1, f'<span class="which">{shown + 1}/{len(steps)}</span>')
-    title = "Say this in other words; what was answered stays, one step back"
+    title = word("chat.reword", language)
     pen = f'<span class="reword turn-{index}" role="button" tabindex="0" title="{title}">✎</span>'
     return f'<span class="said-again">{"".join(parts)}{pen}</span>'
 
 
-def _suggested(suggestions: Sequence[str]) -> str:
-    """Words that can be sent next, each to be pressed; see `canvas/chips.js`."""
-    chips = (f'<span class="say" role="button" tabindex="0">{escape(words)}</span>' for words in suggestions)
-    return f'<span class="says">{"".join(chips)}</span>' if suggestions else ""
+def _suggested(suggestions: Sequence[str], language: str) -> str:
+    """Return words that can be sent next, each to be pressed; see `canvas/chips.js`."""
+    chips = "".join(_say(words, language) for words in suggestions)
+    return f'<span class="says">{chips}</span>' if suggestions else ""
 
 
-def _record(turn: Turn) -> str:
+def _say(words: str, language: str, *, name: str = "") -> str:
+    """Return words to be pressed; in another language than English their title has what is sent.
+
+    Args:
+        name: of the example that is opened first.
+    """
+    shown = said(words, language)
+    title = words if shown != words else word("chat.on_example", language, name=name) if name else ""
+    marks = f'class="say{" told" if shown != words else ""}" role="button" tabindex="0"'
+    marks += f' title="{escape(title)}"' if title else ""
+    marks += f' id="on-{escape(name)}"' if name else ""
+    return f"<span {marks}>{escape(shown)}</span>"
+
+
+def _record(turn: Turn, language: str) -> str:
     """Return how the turn came about, in a few words; "" where that is not known."""
     if turn.record is None or not turn.record.model:
         return ""
     details = dict(turn.record.details)
     parts = [turn.record.ability.replace("_", " "), f"{turn.record.seconds:.1f} s"]
     if turn.record.seed:
-        parts.append(f"seed {turn.record.seed}")
+        parts.append(word("chat.seed", language, number=turn.record.seed))
     if int(details.get("views", "1")) > 1:
-        parts.append(f"{details['views']} views")
+        parts.append(word("chat.views", language, count=details["views"]))
     encoders = [ENCODER_NAMES.get(name, name) for name in details.get("encoders", "").split(", ") if name]
     if encoders:
-        parts.append(" + ".join(encoders) if len(encoders) < 3 else f"{len(encoders)} encoders")
-    said = escape(" · ".join(parts))
+        count = word("chat.encoders", language, count=len(encoders))
+        parts.append(" + ".join(encoders) if len(encoders) < 3 else count)
+    record = escape(" · ".join(parts))
     if len(encoders) > 2:
-        said = f'<span title="{escape(" + ".join(encoders))}">{said}</span>'
+        record = f'<span title="{escape(" + ".join(encoders))}">{record}</span>'
     if why := details.get("guess"):
-        said = f'<span class="guess" title="{escape(why)}">a guess</span> {said}'
-    return said
+        guess = word("chat.guess", language)
+        record = f'<span class="guess" title="{escape(why)}">{guess}</span> {record}'
+    return record
 
 
 def _spanned(text: str, spans: Sequence[Span], known: set[int]) -> str:
@@ -315,11 +336,10 @@ def _traced(mask: Mask) -> str:
     return "".join(parts)
 
 
-def waiting(what: str, seconds: float) -> str:
+def waiting(what: str, seconds: float, language: str = ENGLISH) -> str:
     """Return the page's state while models are being loaded."""
-    return (
-        f'<span class="state waiting" role="status">loading <b>{html.escape(what)}</b> {seconds:.0f} s</span>'
-    )
+    loading = word("top.loading", language, what=f"<b>{html.escape(what)}</b>", seconds=f"{seconds:.0f}")
+    return f'<span class="state waiting" role="status">{loading}</span>'
 
 
 def failed(reason: str) -> str:
@@ -335,7 +355,9 @@ def ready(about: About) -> str:
     )
 
 
-def chips(suggestions: Mapping[str, Collection[str]], untrained: Collection[str] = ()) -> str:
+def chips(
+    suggestions: Mapping[str, Collection[str]], untrained: Collection[str] = (), language: str = ENGLISH
+) -> str:
     """Buttons: a suggestion with "..." in it is to be completed, any other is sent as it is.
 
     Args:
@@ -344,18 +366,19 @@ def chips(suggestions: Mapping[str, Collection[str]], untrained: Collection[str]
     """
     buttons = []
     for words, abilities in suggestions.items():
-        said = html.escape(words)
-        shown = said.replace("...", "<i>…</i>")
+        shown = html.escape(said(words, language)).replace("...", "<i>…</i>")
         send = "" if "..." in words else ' data-send="1"'
-        doubt = ' class="doubt" title="The loaded checkpoint was not trained for this"'
+        doubt = f' class="doubt" title="{word("chat.doubt", language)}"'
         looks = ' data-looks="1"' if abilities or "the ..." in words else ""  # SPHINX must find something
         marks = f"{send}{looks}{doubt if any(name in untrained for name in abilities) else ''}"
-        buttons.append(f'<button type="button" data-words="{said}"{marks}>{shown}</button>')
-    more = '<button type="button" class="more" aria-expanded="false">More</button>'
-    return f'<div class="chips" role="group" aria-label="Suggestions">{"".join(buttons)}{more}</div>'
+        buttons.append(f'<button type="button" data-words="{html.escape(words)}"{marks}>{shown}</button>')
+    more = word("chat.more", language)
+    buttons.append(f'<button type="button" class="more" aria-expanded="false">{more}</button>')
+    name = word("chat.suggestions", language)
+    return f'<div class="chips" role="group" aria-label="{name}">{"".join(buttons)}</div>'
 
 
-def greeting(about: About, examples: Mapping[str, Path]) -> str:
+def greeting(about: About, examples: Mapping[str, Path], language: str = ENGLISH) -> str:
     """Return what an empty chat says, in Markdown: one text before a picture is there, another afterwards.
 
     The sentences can be pressed, see `canvas/chips.js`; before there is a picture, each opens its own.
@@ -368,20 +391,20 @@ def greeting(about: About, examples: Mapping[str, Path]) -> str:
     ]
     of_pictures = {name: words for words, name in reversed(tries)}  # the first of each picture
     before = "".join(
-        f'<span class="say" role="button" tabindex="0" title="On the example “{escape(name)}”" '
-        f'id="on-{escape(name)}">{escape(words)}</span>'
+        _say(words, language, name=name)
         for name, words in sorted(of_pictures.items(), key=lambda one: list(by_stem.values()).index(one[0]))
     )
     after = _suggested(
-        [words for words in whole_picture_phrases(about) if words in {a.example for a in ABILITIES.values()}]
+        [words for words in whole_picture_phrases(about) if words in {a.example for a in ABILITIES.values()}],
+        language,
     )
-    start = "**Choose a picture, then ask about it or click a thing on it.**"
-    tour = f'<span class="tour" role="button" tabindex="0">{TOUR}</span>' if examples else ""
-    then = "**Ask about this picture, or click a thing on it.**"
+    start, then = word("chat.greeting", language), word("chat.greeting_with", language)
+    begin, english = word("tour.begin", language), word("chat.english", language)
+    tour = f'<span class="tour" role="button" tabindex="0">{begin}</span>' if examples else ""
     return (
-        f'<div class="greet before-picture">\n\n{start}\n\n{about.understands}\n\n'
+        f'<div class="greet before-picture">\n\n**{start}**\n\n{english}\n\n{about.understands}\n\n'
         f'<span class="says">{tour}{before}</span>\n\n</div>'
-        f'<div class="greet with-picture">\n\n{then}\n\n{after}\n\n</div>'
+        f'<div class="greet with-picture">\n\n**{then}**\n\n{after}\n\n</div>'
     )
 
 
@@ -390,16 +413,19 @@ def _doubtful(ability: Ability, about: About) -> bool:
     return any(name in about.untrained for name in (ability.name, *(ability.needs or ())))
 
 
-def understands(about: About) -> str:
-    """Return what the loaded models understand and what they do not, in Markdown."""
-    said = (about.understands, about.cannot, about.paints, f"Runs on {about.device}: {about.why}.", DOORS)
-    return "\n\n".join(filter(None, said))
+def understands(about: About, language: str = ENGLISH) -> str:
+    """Return in Markdown what the loaded models understand and what not; their own words are English."""
+    runs = word("about.runs", language, device=about.device, why=about.why)
+    facts = (about.understands, about.cannot, about.paints, runs, word("about.doors", language))
+    return "\n\n".join(filter(None, facts))
 
 
-def views(about: About) -> list[tuple[str, int]]:
+def views(about: About, language: str = ENGLISH) -> list[tuple[str, int]]:
     """Return what SPHINX may look at, in words, with the number of views."""
-    whole, parts = [("the whole picture", 1)], about.most_views - 1
-    return [*whole, (f"the whole and its {parts} parts", about.most_views)] if parts else whole
+    whole, parts = [(word("options.whole", language), 1)], about.most_views - 1
+    if not parts:
+        return whole
+    return [*whole, (word("options.parts", language, count=parts), about.most_views)]
 
 
 def encoders(about: About) -> list[tuple[str, str]]:

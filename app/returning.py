@@ -14,6 +14,7 @@ from app import render
 from app.serving import Keeping, key_of
 from app.sessions import GONE
 from app.visits import State
+from app.words import said, spoken
 
 CANVAS = 2  # the place of the canvas among what is drawn
 TAB = re.compile(r"[0-9a-f]{32}")  # what `canvas/enter.js` calls a tab
@@ -72,13 +73,13 @@ class Returning:
         state = self._keeping.visits.state(page)
         drawn = list(self._draw(state)) if state else [gr.skip()] * 5
         if state:
-            drawn[CANVAS] = {**drawn[CANVAS], "said": FORGOTTEN}
+            drawn[CANVAS] = {**drawn[CANVAS], "said": said(FORGOTTEN, spoken())}
         return {"kept": True}, *drawn
 
     def _said(self, words: str, *, kept: bool = True) -> tuple[Any, ...]:
         """Say something where a picture is chosen."""
         skip = gr.skip()
-        return {"kept": kept}, skip, skip, {"refused": words}, skip, skip
+        return {"kept": kept}, skip, skip, {"refused": said(words, spoken())}, skip, skip
 
 
 def _read(facts: str) -> tuple[str, bool, bool]:

@@ -19,6 +19,7 @@ from app import api, render, scripts
 from app.actions import LONGEST_MESSAGE
 from app.downloads import Downloads, export_state
 from app.lab import Lab
+from app.labels import Labels
 from app.limits import Limits, from_environment
 from app.page import Page, draw
 from app.refusals import Answering
@@ -28,6 +29,7 @@ from app.sessions import Sessions
 from app.startup import Startup
 from app.uploads import Uploads
 from app.visits import Visits
+from app.words import script, word
 from app.writing import Visit
 from pipelines.abilities import suggestions
 from pipelines.interfaces import MAX_NEW_TOKENS, STEPS, TRIES
@@ -43,7 +45,6 @@ CALLS: dict[str, Any] = {**HEAVY, "concurrency_id": "models", "concurrency_limit
 FILES: dict[str, Any] = {**HEAVY, "concurrency_id": "files", "concurrency_limit": 2}
 """Of events that open or write whole files, which may take a gigabyte for a moment: two of all visitors."""
 
-GREETING = "Choose a picture, then ask about it or click a thing on it."
 SENT = """(visit, words, ...chosen) => {
   const field = document.querySelector("#words textarea");
   field.value = "";
@@ -52,7 +53,8 @@ SENT = """(visit, words, ...chosen) => {
 }"""  # empty at once: what is typed while the server answers must not be lost
 DRAWER = """() => {
   for (const drawer of document.querySelectorAll(".drawer")) {
-    drawer.classList.toggle("open", drawer.id === "NAME" && !drawer.classList.contains("open"));
+    const open = drawer.classList.toggle("open", drawer.id === "NAME" && !drawer.classList.contains("open"));
+    if (open) drawer.scrollIntoView({block: "nearest"});
   }
 }"""
 
@@ -70,9 +72,10 @@ def theme() -> themes.Base:
 
 
 def head() -> str:
-    """Styles for the page's head: Gradio rewrites the selectors of what it is given as `css`."""
+    """The page's words and styles, for its head: Gradio rewrites the selectors of styles given as `css`."""
     folder = files("app") / "canvas"
-    return f"<style>{(folder / 'page.css').read_text()}\n{(folder / 'canvas.css').read_text()}</style>"
+    styles = f"{(folder / 'page.css').read_text()}\n{(folder / 'canvas.css').read_text()}"
+    return f"<script>{script()}</script><style>{styles}</style>"
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None 
     public = tuple(examples.values())
     keeping = Keeping(visits, Uploads(), Downloads(), lambda: startup.assistant().pictures, public)
     gr.set_static_paths(list(public))  # served from where they are
-    on = Page(startup, examples, keeping)
+    on, labels = Page(startup, examples, keeping), Labels()
     with Answering(title=render.NAME, fill_width=True, delete_cache=CACHE, analytics_enabled=False) as page:
         visit = gr.State(Visit())
         top = _top()
@@ -130,10 +133,10 @@ def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None 
             with gr.Column(elem_id="left"):
                 canvas = Canvas(top, _picture(examples))
             with gr.Column(elem_id="right"):
-                talk = _conversation()
-                buttons = _buttons()
+                talk = _conversation(labels)
+                buttons = _buttons(labels)
                 exported = _export_drawer()
-                options = _options_drawer()
+                options = _options_drawer(labels)
                 understands, keeper = _about_drawer()
         compared = Lab(startup, buttons.lab, visit, HEAVY)
         drawn = [visit, talk.chat, canvas.picture, buttons.undo, buttons.redo]
@@ -147,6 +150,7 @@ def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None 
             show_progress="hidden",
             api_visibility="private",
         )
+        page.load(labels.speak, None, labels.components, **LIGHT)
         api.declare(
             startup, CALLS, limits or from_environment()
         )  # first, since no event may take their names
@@ -176,7 +180,6 @@ def _top() -> gr.HTML:
         elem_id="top",
         html_template=_file("top.html"),
         name=render.NAME,
-        line=render.LINE,
         js_on_load=_file("top.js"),
         apply_default_css=False,
     )
@@ -194,11 +197,11 @@ def _picture(examples: Mapping[str, Path]) -> Any:
     )
 
 
-def _conversation() -> Conversation:
+def _conversation(labels: Labels) -> Conversation:
     chat = gr.Chatbot(
         elem_id="chat",
         show_label=False,
-        placeholder=GREETING,
+        placeholder=word("chat.greeting"),
         buttons=["copy"],
         latex_delimiters=[],
         feedback_options=None,
@@ -217,11 +220,12 @@ def _conversation() -> Conversation:
             js_on_load=_file("queue.js"),
             apply_default_css=False,
         )
-        words = gr.Textbox(
+        words = labels.make(
+            gr.Textbox,
+            {"placeholder": "chat.field", "label": "chat.field_name"},
             elem_id="words",
             show_label=False,
             container=False,
-            placeholder="Ask, or name what to find. #3 means region 3.",
             lines=1,
             max_lines=5,
             max_length=LONGEST_MESSAGE,
@@ -230,16 +234,19 @@ def _conversation() -> Conversation:
     return Conversation(chat, chips, queue, words)
 
 
-def _buttons() -> Buttons:
+def _buttons(labels: Labels) -> Buttons:
+    def button(key: str, **settings: Any) -> gr.Button:
+        return labels.make(gr.Button, {"value": key}, size="sm", **settings)
+
     with gr.Row(elem_id="acts"):
         return Buttons(
-            undo=gr.Button("Undo", size="sm", interactive=False, elem_id="undo"),
-            redo=gr.Button("Redo", size="sm", interactive=False, elem_id="redo"),
-            clear=gr.Button("Clear", size="sm", elem_id="clear"),
-            export=gr.Button("Export", size="sm", elem_classes="right"),
-            lab=gr.Button("Compare", size="sm"),
-            options=gr.Button("Options", size="sm"),
-            about=gr.Button("About", size="sm"),
+            undo=button("acts.undo", interactive=False, elem_id="undo"),
+            redo=button("acts.redo", interactive=False, elem_id="redo"),
+            clear=button("acts.clear", elem_id="clear"),
+            export=button("acts.export", elem_classes="right"),
+            lab=button("acts.lab"),
+            options=button("acts.options"),
+            about=button("acts.about"),
         )
 
 
@@ -254,19 +261,21 @@ def _export_drawer() -> Any:
         )
 
 
-def _options_drawer() -> Options:
+def _options_drawer(labels: Labels) -> Options:
+    def option(kind: Any, key: str, *given: Any, **settings: Any) -> Any:
+        return labels.make(kind, {"label": key}, *given, **settings)
+
     with gr.Column(elem_id="options", elem_classes="drawer"):
-        seed = gr.Number(0, precision=0, minimum=0, label="Seed")
-        temperature = gr.Slider(0, 1.5, 0, step=0.05, label="Temperature (0: the likeliest word)")
-        length = gr.Slider(16, 1024, MAX_NEW_TOKENS, step=16, label="Longest answer, tokens")
-        views = gr.Radio(label="SPHINX looks at", elem_id="views")
-        encoders = gr.CheckboxGroup(label="SPHINX looks through (none: all of them)", elem_id="encoders")
-        steps = gr.Slider(1, 60, STEPS, step=1, label="Edits: steps")
-        how_closely = "Edits: how closely to follow the words (0: as suits the model)"
-        guidance = gr.Slider(0, 15, 0, step=0.5, label=how_closely)
-        candidates = gr.Slider(1, 4, 1, step=1, label="Edits: paintings to choose from")
-        tries = gr.Slider(1, 4, TRIES, step=1, label="Edits: tries until SPHINX sees the wish")
-        negative = gr.Textbox(label="Edits: what should not be seen")
+        seed = option(gr.Number, "options.seed", 0, precision=0, minimum=0)
+        temperature = option(gr.Slider, "options.temperature", 0, 1.5, 0, step=0.05)
+        length = option(gr.Slider, "options.length", 16, 1024, MAX_NEW_TOKENS, step=16)
+        views = option(gr.Radio, "options.views", elem_id="views")
+        encoders = option(gr.CheckboxGroup, "options.encoders", elem_id="encoders")
+        steps = option(gr.Slider, "options.steps", 1, 60, STEPS, step=1)
+        guidance = option(gr.Slider, "options.guidance", 0, 15, 0, step=0.5)
+        candidates = option(gr.Slider, "options.candidates", 1, 4, 1, step=1)
+        tries = option(gr.Slider, "options.tries", 1, 4, TRIES, step=1)
+        negative = option(gr.Textbox, "options.negative")
     inputs = [seed, temperature, length, views, encoders, steps, guidance, candidates, tries, negative]
     return Options(inputs, views, encoders)
 

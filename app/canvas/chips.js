@@ -5,7 +5,9 @@ const sayFromChat = (event) => {
   const said = event.target.closest?.("#chat .say");
   if (!said || (event.type === "keydown" && event.key !== "Enter" && event.key !== " ")) return;
   event.preventDefault();
-  trigger("say", { words: said.textContent, example: said.id.startsWith("on-") ? said.id.slice(3) : "" });
+  // a button in another language carries its words in English as its title
+  const words = said.classList.contains("told") ? said.title : said.textContent;
+  trigger("say", { words, example: said.id.startsWith("on-") ? said.id.slice(3) : "" });
 };
 document.addEventListener("click", sayFromChat);
 document.addEventListener("keydown", sayFromChat);
@@ -15,7 +17,7 @@ element.addEventListener("click", (event) => {
   if (!button) return;
   if (button.classList.contains("more")) {
     const all = element.classList.toggle("all");
-    button.textContent = all ? "Fewer" : "More";
+    button.textContent = sphinx.word(all ? "chat.fewer" : "chat.more");
     button.setAttribute("aria-expanded", String(all));
     return;
   }

@@ -15,6 +15,6 @@ import(props.modules.url)
     },
   }))
   .catch((error) => {
-    element.querySelector(".intake-message").textContent = "The page did not load completely: reload it.";
+    element.querySelector(".intake-message").textContent = sphinx.word("intake.broken");
     throw error;
   });

@@ -1,5 +1,6 @@
 // What stands above the field: messages that wait for their answer, each to be taken back, and the message that is
-// being said in other words. The buttons in the conversation's own messages are heard here, too.
+// being said in other words. The buttons in the conversation's own messages are heard here, too, and those beside
+// the field are named.
 
 const list = element.querySelector(".queue");
 
@@ -24,8 +25,8 @@ function row(kind, title, words, number, back) {
 function draw() {
   const { waiting, editing } = props.value || { waiting: [], editing: null };
   list.replaceChildren(
-    ...waiting.map(({ number, words }) => row("waits", "Waits", words, number, "Take this message back")),
-    ...(editing === null ? [] : [row("rewords", "Instead of", editing, null, "Leave this message as it is")]),
+    ...waiting.map(({ number, words }) => row("waits", sphinx.word("chat.waits"), words, number, sphinx.word("chat.waits_hint"))),
+    ...(editing === null ? [] : [row("rewords", sphinx.word("chat.instead"), editing, null, sphinx.word("chat.instead_hint"))]),
   );
 }
 
@@ -42,8 +43,17 @@ function pressed(event) {
   }
 }
 
+// Gradio gives its two buttons beside the field no names of their own
+function nameButtons() {
+  document.querySelector("#words .submit-button")?.setAttribute("aria-label", sphinx.word("chat.send"));
+  document.querySelector("#words .stop-button")?.setAttribute("aria-label", sphinx.word("chat.stop"));
+}
+
+const saying = element.closest("#saying");
+if (saying) new MutationObserver(nameButtons).observe(saying, { childList: true, subtree: true });
+nameButtons();
 list.setAttribute("role", "status");
-list.setAttribute("aria-label", "Messages that wait");
+list.setAttribute("aria-label", sphinx.word("chat.waiting"));
 document.addEventListener("click", pressed);
 document.addEventListener("keydown", pressed);
 watch("value", draw);

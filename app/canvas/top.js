@@ -1,4 +1,4 @@
-// Light or dark, as the visitor likes it and as this browser remembers; Gradio begins with what the system says.
+// The page's language, and light or dark, as the visitor likes it and as this browser remembers; Gradio begins with what the system says.
 
 const MODE = "sphinx-live-mode";
 
@@ -16,6 +16,7 @@ function darken(dark) {
 
 if (remembered()) darken(remembered() === "dark");
 element.addEventListener("click", (event) => {
+  if (event.target.closest(".language")) sphinx.speak(sphinx.language === "en" ? "zh" : "en");
   if (!event.target.closest(".theme")) return;
   const dark = !document.body.classList.contains("dark");
   darken(dark);

@@ -1,6 +1,6 @@
 // What this tab remembers of its visit, so that a reload, Back or a tab that is opened again goes on with it.
 // The visit itself lies on the server, under a key that no script can read; here are the tab's own name for it
-// (see `ENTER` in ui.py, which sends it), whether there was anything in it, and words that were not sent yet.
+// (see enter.js, which sends it), whether there was anything in it, and words that were not sent yet.
 
 const HAD = "sphinx-live-had", DRAFT = "sphinx-live-draft";
 
@@ -45,7 +45,7 @@ window.addEventListener("beforeunload", (event) => {
 
 element.addEventListener("click", (event) => {
   if (!event.target.closest(".forget")) return;
-  if (!window.confirm("Forget all pictures, conversations and exports of this browser? This cannot be undone.")) return;
+  if (!window.confirm(sphinx.word("about.forget_sure"))) return;
   write(() => sessionStorage, DRAFT, "");
   trigger("forget");
 });

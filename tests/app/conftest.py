@@ -125,8 +125,8 @@ def visit(browser):
     """Open an address as a new visitor. A fault in the page's scripts fails the test."""
     contexts, faults = [], []
 
-    def visit(address: str, *, phone: bool = False) -> Page:
-        context = browser.new_context(viewport=PHONE if phone else DESKTOP, has_touch=phone)
+    def visit(address: str, *, phone: bool = False, locale: str = "en-US") -> Page:
+        context = browser.new_context(viewport=PHONE if phone else DESKTOP, has_touch=phone, locale=locale)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))

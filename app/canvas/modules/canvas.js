@@ -12,6 +12,7 @@ import { pictureText } from "./describe.js";
 import { make, named, placed } from "./dom.js";
 import { createIntake, drawExamples } from "./intake.js";
 import { listenOnPage, listenOnStage } from "./keys.js";
+import { word } from "./language.js";
 import { createLight, watchPhrases } from "./light.js";
 import { Pointer } from "./pointer.js";
 import { createLabels, drawHole, drawRegions } from "./regions.js";
@@ -194,17 +195,17 @@ function drawRefining({ root, element, selected }) {
   refining.textContent = "";
   if (!selected) return;
   const finger = matchMedia("(pointer: coarse)").matches;
-  const hint = make("b", "", {}, finger ? "tap near it to add, hold to subtract" : "click near it to refine");
-  if (!finger) hint.append(make("em", "", {}, ", elsewhere for a new one"));
+  const hint = make("b", "", {}, word(finger ? "tray.refine_finger" : "tray.refine"));
+  if (!finger) hint.append(make("em", "", {}, word("tray.refine_else")));
   refining.append(make("span", "hue-" + selected.hue, {}, named(selected)), hint, make("button", "", {
-    type: "button", "data-act": "deselect", title: "Let go (Escape)", "aria-label": "Let go of " + named(selected),
+    type: "button", "data-act": "deselect", title: word("tray.let_go"), "aria-label": word("tray.let_go_of", { name: named(selected) }),
   }, "\u00d7"));
 }
 
 function thumbnails(strip, items, { kind, act, name }) {
   strip.textContent = "";
   items.forEach((item, index) => {
-    const label = name + " " + (index + 1) + (item.title ? ": " + item.title : "");
+    const label = word(name, { number: index + 1 });
     const button = make("button", kind + (item.chosen ? " thumb chosen" : " thumb"), {
       type: "button", "data-act": act, "data-index": item.step ?? index, title: label, "aria-label": label,
       "aria-pressed": String(Boolean(item.chosen)),
@@ -215,12 +216,12 @@ function thumbnails(strip, items, { kind, act, name }) {
 }
 
 function drawPaintings(strip, scene) {
-  thumbnails(strip, scene.paintings || [], { kind: "painting", act: "paint", name: "Painting" });
+  thumbnails(strip, scene.paintings || [], { kind: "painting", act: "paint", name: "picture.painting" });
 }
 
 function drawHistory(strip, scene) {
   const states = scene.history || [];
-  thumbnails(strip, states.length > 1 ? states : [], { kind: "state", act: "return", name: "State" });
+  thumbnails(strip, states.length > 1 ? states : [], { kind: "state", act: "return", name: "picture.state" });
 }
 
 function actsOf(canvas) {

@@ -2,6 +2,7 @@
 
 import { named } from "./dom.js";
 import { underPoint } from "./describe.js";
+import { word } from "./language.js";
 import { place } from "./regions.js";
 
 const STEP = 10; // screen pixels of one press; with Shift it is one pixel of the picture
@@ -33,7 +34,10 @@ export function createCursor(canvas) {
     place(cross, canvas.scene.size, at.x + 0.5, at.y + 0.5);
     if (corner) pointer.drawRubber(corner, at);
     const under = underPoint(canvas.scene, at)[0];
-    spoken.textContent = at.x + ", " + at.y + (under ? ", on " + named(under) : "") + (corner ? ", the box's other corner" : "");
+    let said = at.x + ", " + at.y;
+    if (under) said = word("picture.under", { place: said, name: named(under) });
+    if (corner) said = word("picture.corner", { place: said });
+    spoken.textContent = said;
   }
 
   /** Take a key pressed on the stage itself. Returns whether it meant something. */

@@ -1,6 +1,7 @@
 // A picture comes in: chosen, dropped, pasted or taken with the camera.
 
 import { addressOf, make, takesText } from "./dom.js";
+import { word } from "./language.js";
 import { createQuestion, looksLikeMask } from "./masks.js";
 
 function filesOf(transfer) {
@@ -66,19 +67,19 @@ export function createIntake({ element, root, trigger, size }) {
     if (!picture) return;
     question.ask(null);
     show(true);
-    say("Uploading " + (picture.name || "the picture") + " \u2026");
+    say(word("intake.uploading", { name: picture.name || word("intake.unnamed") }));
     try {
       const token = await upload(picture);
-      say("Opening the picture \u2026");
+      say(word("intake.opening"));
       arriving = true;
       trigger(event, { token });
     } catch (error) {
-      say("The upload failed: " + (error && error.message ? error.message : "the file may be too large") + ".");
+      say(word("intake.failed", { reason: error?.message || word("intake.too_large") }));
     }
   }
 
   function example(name) {
-    say("Opening the example \u2026");
+    say(word("intake.opening_example"));
     arriving = true;
     trigger("example", { name });
   }

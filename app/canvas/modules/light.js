@@ -9,6 +9,7 @@ export function regionsOf(node) {
 /** Light up whatever the pointer or the focus is on. */
 export function createLight(root) {
   let lit = [];
+  let touched = false; // by a finger, which hovers over nothing once it is up
 
   function light(ids) {
     lit = ids;
@@ -25,9 +26,10 @@ export function createLight(root) {
     if (String(ids) !== String(lit)) light(ids);
   }
 
+  document.addEventListener("pointerdown", (event) => { touched = event.pointerType === "touch"; }, true);
   document.addEventListener("mouseover", lightFrom, true);
   document.addEventListener("focusin", lightFrom, true);
-  return { again: () => light(lit) };
+  return { again: () => light(touched ? [] : lit) };
 }
 
 /** Call `choose(id)` when a phrase of the conversation is clicked, or Enter is pressed on it. */

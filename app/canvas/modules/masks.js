@@ -1,6 +1,8 @@
 // Whether a file looks like a mask of the picture that is open, and the question what it is. What it truly selects
 // is read in Python.
 
+import { word } from "./language.js";
+
 const SIDE = 96; // pixels, longer side of the small copy that is looked at
 const GREY = 24; // how far apart red, green and blue may lie in a grey
 const SURE = 48; // how far from black or white a pixel may be
@@ -16,7 +18,7 @@ export function createQuestion(element) {
       group.hidden = !file;
       ways.hidden = Boolean(file);
       if (!file) return;
-      group.querySelector("p").textContent = (file.name || "The picture") + " looks like a mask of this picture.";
+      group.querySelector("p").textContent = word("intake.mask", { name: file.name || word("intake.mask_unnamed") });
       group.querySelector("button").focus();
     },
   };

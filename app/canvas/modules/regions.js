@@ -1,6 +1,7 @@
 // The regions on the picture: outlines, boxes, joints, clicks and the reading order as SVG, and their labels.
 
 import { make, named, regionClasses } from "./dom.js";
+import { word } from "./language.js";
 import { placeLabels, polygonsOf, transformed } from "./labels.js";
 
 const CLEARANCE = 2; // pixels kept free around a label
@@ -26,7 +27,7 @@ export function drawRegions({ svg, dots }, scene, limbs, hidden) {
     region.clicks.forEach(([x, y, positive], index) => {
       const dot = make("button", regionClasses("dot", region, scene.selected) + (positive ? " plus" : " minus"), {
         type: "button", "data-dot": index, "data-region": region.id,
-        title: "Take this click back", "aria-label": "Take back a click of " + named(region),
+        title: word("picture.click_back"), "aria-label": word("picture.click_back_of", { name: named(region) }),
       });
       place(dot, scene.size, x + 0.5, y + 0.5);
       dots.append(dot);
@@ -89,7 +90,7 @@ function drawOrder(svg, scene, hidden) {
 export function drawHole({ root, element, scene }) {
   const { hole } = scene, said = element.querySelector(".hole-said");
   root.classList.toggle("has-hole", Boolean(hole));
-  said.textContent = hole ? (hole.most ? "Everything but the outlined things changes" : "Only what the dashed line encloses changes") : "";
+  said.textContent = hole ? word(hole.most ? "picture.hole_most" : "picture.hole") : "";
   if (!hole) return;
   const svg = element.querySelector(".overlay");
   for (const kind of ["hole-shade", "hole-halo", "hole-edge"]) {

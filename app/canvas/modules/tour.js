@@ -1,6 +1,7 @@
 // The tour: what the page can do, shown on the first example in under a minute, with the page's own means.
 
 import { make } from "./dom.js";
+import { word } from "./language.js";
 import { say } from "./words.js";
 
 const SECONDS = 8; // a step stays, unless the visitor goes on
@@ -12,31 +13,31 @@ const answered = () => one("#chat .bot.message") && !one("#chat .dots, #chat .ca
 
 const STEPS = [
   {
-    text: "A picture comes first: drop one, paste one, or take an example, as now.",
+    text: "tour.picture",
     begin: () => one(".canvas .example")?.click(),
     ready: () => one(".canvas.has-picture:not(.choosing)"),
     shows: ".stage",
   },
   {
-    text: "Ask in plain words. What SPHINX names in its answer gets a number and a colour, on the picture, too.",
+    text: "tour.ask",
     begin: () => say("describe the picture with boxes"),
     ready: answered,
     shows: "#chat",
   },
   {
-    text: "Point at a phrase and its thing lights up; point at a thing and its phrase does.",
+    text: "tour.point",
     begin: () => one("#chat span.region")?.dispatchEvent(new MouseEvent("mouseover", { bubbles: true })),
     ready: () => true,
     shows: "#chat",
   },
   {
-    text: "Click any thing on the picture to outline it. What is selected can be cut out, removed or replaced from here.",
+    text: "tour.click",
     begin: () => { if (!one(".canvas .row.selected")) one(".canvas .row-main")?.click(); },
     ready: () => one(".canvas .detail:not([hidden])"),
     shows: ".canvas .detail",
   },
   {
-    text: "Undo takes back every step, Export takes your work home. Now it is your turn.",
+    text: "tour.undo",
     begin: () => {},
     ready: () => true,
     shows: "#acts",
@@ -52,9 +53,9 @@ export function listenForTour() {
   async function show() {
     running?.();
     const state = { over: false, next() {} };
-    const card = make("div", "tour-card", { role: "dialog", "aria-label": "Tour", "aria-live": "polite" });
-    const text = make("p"), count = make("small"), on = make("button", "primary", { type: "button" }, "Next");
-    const end = make("button", "", { type: "button" }, "End the tour");
+    const card = make("div", "tour-card", { role: "dialog", "aria-label": word("tour.name"), "aria-live": "polite" });
+    const text = make("p"), count = make("small"), on = make("button", "primary", { type: "button" }, word("tour.next"));
+    const end = make("button", "", { type: "button" }, word("tour.end"));
     const acts = make("div");
     acts.append(count, end, on);
     card.append(text, acts);
@@ -70,14 +71,14 @@ export function listenForTour() {
     document.body.append(card);
     on.focus({ preventScroll: true });
     for (const [index, step] of STEPS.entries()) {
-      text.textContent = step.text;
-      count.textContent = index + 1 + " of " + STEPS.length;
+      text.textContent = word(step.text);
+      count.textContent = word("tour.count", { number: index + 1, count: STEPS.length });
       step.begin();
       for (let waited = 0; !state.over && !step.ready() && waited < PATIENCE * 1000; waited += LOOK) await later(LOOK);
       if (state.over) return;
       one(".toured")?.classList.remove("toured");
       one(step.shows)?.classList.add("toured");
-      on.textContent = index + 1 < STEPS.length ? "Next" : "Done";
+      on.textContent = word(index + 1 < STEPS.length ? "tour.next" : "tour.done");
       await Promise.race([later(SECONDS * 1000), new Promise((done) => { state.next = done; })]);
       if (state.over) return;
     }

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from app import scripts
+from app import scripts, words
 
 ORIGIN = "http://modules.test/"  # answered from the folder, never fetched
 
@@ -28,6 +28,7 @@ def modules(browser: Browser) -> Iterator[Callable[[str, str], Any]]:
 
     page.route(ORIGIN + "**", answer)
     page.goto(ORIGIN)
+    page.evaluate(words.script())
 
     def evaluate(module: str, expression: str, argument: Any = None) -> Any:
         code = f"async (given) => {{ const m = await import('/{module}.js'); return {expression}; }}"
@@ -48,8 +49,8 @@ def picture(drawing, tmp_path):
 def opened(assistant, serve, visit, picture) -> Callable[..., Page]:
     """Open the page on the picture of a red ball and a blue cup, or on another one."""
 
-    def opened(*, phone: bool = False, path: Any = None) -> Page:
-        page = visit(serve(assistant), phone=phone)
+    def opened(*, phone: bool = False, path: Any = None, locale: str = "en-US") -> Page:
+        page = visit(serve(assistant), phone=phone, locale=locale)
         page.set_input_files(".canvas input.file", path or picture)
         expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
         page.wait_for_function("document.querySelector('.canvas img.picture').naturalWidth > 0")

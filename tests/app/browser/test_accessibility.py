@@ -44,10 +44,14 @@ def check(found: list[str]) -> None:
     assert not said, said
 
 
+def colour(page: Page, dark: bool) -> None:
+    page.evaluate("(dark) => document.body.classList.toggle('dark', dark)", dark)
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_axe_finds_nothing_serious(opened: Callable[..., Page], dark):
     page = opened()
-    page.evaluate("(dark) => document.body.classList.toggle('dark', dark)", dark)
+    colour(page, dark)
     found = faults(page, "a picture")
     answered(page)
     page.locator(".canvas [data-tool='brush']").click()
@@ -56,6 +60,9 @@ def test_axe_finds_nothing_serious(opened: Callable[..., Page], dark):
     found += faults(page, "the options")
     page.locator("#acts >> text=Export").click()
     found += faults(page, "the export")
+    page.locator("#acts >> text=About").click()
+    found += faults(page, "what is kept")
+    page.locator("#acts >> text=About").click()
     page.locator("#chat .reword").first.click()
     expect(page.locator("#queue .rewords")).to_be_visible()
     found += faults(page, "a message to be said in other words")
@@ -74,7 +81,24 @@ def test_axe_finds_nothing_serious(opened: Callable[..., Page], dark):
     check(found)
 
 
-def test_axe_finds_nothing_serious_on_a_phone(opened: Callable[..., Page]):
-    page = opened(phone=True)
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing_serious_after_an_edit(opened: Callable[..., Page], dark):
+    page = opened()
+    colour(page, dark)
+    page.fill("#words textarea", "remove the red ball")
+    page.press("#words textarea", "Enter")
+    expect(page.locator(".canvas .history .thumb")).to_have_count(2)
+    expect(page.locator("#words .stop-button")).to_have_count(0)
+    found = faults(page, "an edit with its history")
+    page.click(".canvas [data-hold]")
+    expect(page.locator(".canvas .split")).to_be_visible()
+    found += faults(page, "before and after by the slider")
+    check(found)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing_serious_on_a_phone(opened: Callable[..., Page], dark):
+    page = opened(phone=True, locale="zh-CN" if dark else "en-US")
+    colour(page, dark)
     answered(page)
     check(faults(page, "an answer, a region selected"))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
@@ -170,6 +171,29 @@ def test_a_phone_opens_at_its_top_and_keeps_the_message_box_in_reach(opened: Ope
     page.locator("#chat span.region", has_text="red ball").tap()
     expect(page.locator(".canvas .row.selected")).to_contain_text("red ball")
     expect(page.locator(".canvas .stage")).to_be_in_viewport(ratio=0.9)
+
+
+def test_a_drawer_opens_in_sight_above_the_message_box_of_a_phone(opened: Opened):
+    page = opened(phone=True)
+    for name in ("Export", "About"):
+        page.locator(f"#acts >> text={name}").tap()
+        drawer = page.locator(f"#{name.lower()}.open")
+        expect(drawer).to_be_in_viewport(ratio=0.9)
+        shown, field = drawer.bounding_box(), page.locator("#words").bounding_box()
+        assert shown
+        assert field
+        assert shown["y"] + shown["height"] <= field["y"] + 1
+    expect(page.locator("#about .forget")).to_be_in_viewport()
+
+
+def test_a_finger_that_is_up_lights_nothing(opened: Opened):
+    page = opened(phone=True)
+    page.touchscreen.tap(*at(page, 70, 100))
+    expect(masks(page)).to_have_count(1)
+    say(page, "Describe the picture with boxes")
+    expect(things(page)).to_have_count(2)
+    expect(page.locator("#words .stop-button")).to_have_count(0)
+    expect(page.locator(".canvas.lighting")).to_have_count(0)
 
 
 def press_long(page: Page, x: float, y: float) -> None:
@@ -367,6 +391,82 @@ def test_the_tray_hides_renames_names_in_words_and_acts(opened: Opened):
     with page.expect_download() as download:
         page.locator(".canvas .detail button", has_text="Cut out").click()
     assert download.value.suggested_filename == "2-my-mug.png"
+
+
+def test_the_tray_asks_removes_and_saves_a_mask_and_tells_the_score(opened: Opened):
+    page = opened()
+    page.mouse.click(*at(page, 70, 100))
+    expect(masks(page)).to_have_count(1)
+    expect(page.locator(".canvas .row .score")).to_have_text("90%")
+    expect(page.locator(".canvas .detail .facts")).to_contain_text("outlined from clicks")
+    acts = page.locator(".canvas .detail-acts button")
+    expect(acts).to_have_text(["Ask", "Remove", "Replace …", "Cut out", "Mask"])
+    with page.expect_download() as download:
+        acts.nth(4).click()
+    plane = np.asarray(Image.open(download.value.path()))
+    assert plane.shape == (200, 200)
+    assert plane[100, 70] == 255
+    assert plane[5, 5] == 0
+    acts.nth(0).click()
+    expect(page.locator("#chat .user.message").last).to_contain_text("What is @1?")
+    expect(page.locator("#words .stop-button")).to_have_count(0)
+    acts.nth(1).click()
+    expect(page.locator("#chat .user.message").last).to_contain_text("Remove @1")
+    expect(page.locator(".canvas.has-before")).to_be_visible()
+    expect(page.locator("#words .stop-button")).to_have_count(0)
+
+
+def test_a_click_on_a_thing_on_the_selected_thing_begins_a_new_region(opened: Opened, segmenter):
+    page = opened()
+    page.mouse.click(*at(page, 100, 100))
+    expect(page.locator(".canvas .row.selected")).to_contain_text("#1")
+    segmenter.radius = 5  # what lies there is smaller
+    page.mouse.click(*at(page, 108, 92))
+    expect(masks(page)).to_have_count(2)
+    expect(page.locator(".canvas .row.selected")).to_contain_text("#2")
+    # the smaller one is chosen by a click, though the larger one lies below it
+    page.locator(".canvas .row.region-1 .row-main").click()
+    expect(page.locator(".canvas .row.selected")).to_contain_text("#1")
+    page.mouse.click(*at(page, 112, 92))  # beside the dot, which would take the click back
+    expect(page.locator(".canvas .row.selected")).to_contain_text("#2")
+
+
+def test_a_region_is_saved_in_the_colour_that_the_page_gives_it(opened: Opened):
+    page = opened()
+    say(page, "Describe the picture with boxes")
+    expect(things(page)).to_have_count(2)
+    expect(page.locator("#words .stop-button")).to_have_count(0)
+    colours = [
+        page.locator(f".canvas .thing.region-{number} .box").evaluate(
+            "(node) => getComputedStyle(node).stroke"
+        )
+        for number in (1, 2)
+    ]
+    page.click("#acts >> text=Export")
+    with page.expect_download() as download:
+        page.click("#export button >> text=Picture with regions")
+    drawn = {
+        tuple(pixel) for pixel in np.asarray(Image.open(download.value.path()).convert("RGB")).reshape(-1, 3)
+    }
+    for colour in colours:
+        assert tuple(int(part) for part in re.findall(r"\d+", colour)[:3]) in drawn
+
+
+def test_the_focus_stays_on_what_was_pressed(opened: Opened):
+    page = opened()
+    say(page, "Describe the picture with boxes")
+    expect(things(page)).to_have_count(2)
+    expect(page.locator("#words .stop-button")).to_have_count(0)
+    row = page.locator(".canvas .row.region-2 .row-main")
+    row.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".canvas .row.selected")).to_contain_text("blue cup")
+    expect(row).to_be_focused()
+    # what is taken away leaves the focus on the picture
+    page.locator(".canvas .row.region-2 .gone").focus()
+    page.keyboard.press("Enter")
+    expect(things(page)).to_have_count(1)
+    expect(page.locator(".canvas .stage")).to_be_focused()
 
 
 def test_before_and_after_by_slider_and_key_and_the_states_between(opened: Opened):

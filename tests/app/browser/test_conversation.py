@@ -32,6 +32,7 @@ def test_a_message_sent_while_an_answer_runs_waits_in_sight_and_can_be_taken_bac
     for words in ("what is this?", "and what is that?", "and why?"):
         say(page, words)
         expect(page.locator("#words textarea")).to_have_value("")
+    expect(page.get_by_role("button", name="Stop the answer")).to_be_visible()
     waits = page.locator("#queue .waits span")
     expect(waits).to_have_text(["what is this?", "and what is that?", "and why?"])
     expect(questions(page)).to_have_count(1)
@@ -44,6 +45,7 @@ def test_a_message_sent_while_an_answer_runs_waits_in_sight_and_can_be_taken_bac
     expect(questions(page)).to_have_count(3)
     idle(page)
     expect(page.locator("#queue .queued")).to_have_count(0)
+    assert page.get_by_role("button", name="Send", exact=True).count() == 1
     assert [one.split("✎")[0].strip() for one in questions(page).all_inner_texts()] == [
         "Describe the picture with boxes", "what is this?", "and why?",
     ]  # fmt: skip

@@ -1,0 +1,106 @@
+"""What the page itself says, in the visitor's language: the words of `languages/`.
+
+A visitor's language is the one that the page's switch has put into a cookie, else the first that the browser
+asks for, where it is one of the page's; else English. Gradio's own `gr.I18n` is not used: it follows the
+browser alone and cannot be switched, and it reaches neither the canvas nor what the server says. What SPHINX
+answers, and what is said to it, stays English.
+
+This module knows keys, words and cookies; it knows no widgets.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any
+
+from gradio.context import LocalContext
+
+ENGLISH, CHINESE = "en", "zh"
+LANGUAGES = (ENGLISH, CHINESE)
+COOKIE = "sphinx-language"  # also in `canvas/language.js`
+SENTENCES = "said."  # how the keys begin of words that are found by their English, see `said`
+
+_PLACE = re.compile(r"\{(\w+)\}")
+
+
+@cache
+def table(language: str) -> Mapping[str, str]:
+    """Return the words of a language by their keys; what it lacks is in English."""
+    text = (files("app") / "languages" / f"{language}.toml").read_text("utf-8")
+    own = {
+        f"{part}.{key}": words for part, rows in tomllib.loads(text).items() for key, words in rows.items()
+    }
+    return own if language == ENGLISH else {**table(ENGLISH), **own}
+
+
+def word(key: str, language: str = ENGLISH, /, **places: object) -> str:
+    """Return words by their key, with their places filled.
+
+    Raises:
+        KeyError: there is no such key, or a place is not filled.
+    """
+    return _filled(table(language)[key], places)
+
+
+def said(sentence: str, language: str) -> str:
+    """Return one of the program's English sentences in a language; itself where it has no translation."""
+    if language == ENGLISH:
+        return sentence
+    return _said(sentence, language)
+
+
+@lru_cache(maxsize=4096)
+def _said(sentence: str, language: str) -> str:
+    for key, pattern in _patterns():
+        if found := pattern.fullmatch(sentence):
+            return _filled(table(language)[key], found.groupdict())
+    return sentence
+
+
+@cache
+def _patterns() -> list[tuple[str, re.Pattern[str]]]:
+    """The English sentences as patterns with a group for each place; those without places come first."""
+    rows = [(key, words) for key, words in table(ENGLISH).items() if key.startswith(SENTENCES)]
+    rows.sort(key=lambda row: "{" in row[1])
+    return [(key, _pattern(words)) for key, words in rows]
+
+
+def _pattern(words: str) -> re.Pattern[str]:
+    pieces = _PLACE.split(words)  # text, name, text, name, ...
+    pattern = "".join(f"(?P<{p}>.*?)" if at % 2 else re.escape(p) for at, p in enumerate(pieces))
+    return re.compile(pattern, re.IGNORECASE | re.DOTALL)
+
+
+def _filled(words: str, places: Mapping[str, object]) -> str:
+    return _PLACE.sub(lambda place: str(places[place[1]]), words)
+
+
+def language_of(request: Any) -> str:
+    """Return the language of who sends a request, Starlette's or Gradio's; English where there is none."""
+    if request is None:
+        return ENGLISH
+    chosen = request.cookies.get(COOKIE)
+    if chosen in LANGUAGES:
+        return chosen
+    first = str(request.headers.get("accept-language", "")).strip()[:2].lower()
+    return first if first in LANGUAGES else ENGLISH
+
+
+def spoken() -> str:
+    """Return the language of the visitor whose call Gradio is carrying out; English beside any call."""
+    return language_of(LocalContext.request.get(None))
+
+
+def script() -> str:
+    """Return the script that gives the page's scripts and templates their words, as `sphinx.word(key)`."""
+    words = {
+        language: {key: text for key, text in table(language).items() if not key.startswith(SENTENCES)}
+        for language in LANGUAGES
+    }
+    data = json.dumps(words, ensure_ascii=False).replace("</", "<\\/")
+    return (files("app") / "canvas" / "language.js").read_text("utf-8").replace('"WORDS"', data)
