@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pipelines
-from app.limits import Limits, add_limits, from_environment, limits_of
+from app.limits import Limits, add_limits, from_environment, limits_of, may_switch
 from app.startup import Startup
 from pipelines.errors import DemoError
 from pipelines.quiet import quieten, quieten_bars
@@ -108,7 +108,7 @@ def launch(
     """
     from starlette.middleware import Middleware
 
-    from app import mcp_tools, scripts, serving, ui
+    from app import mcp_tools, models, scripts, serving, ui
     from app.doors import Doors
     from app.refusals import HANDLERS, limit_places
 
@@ -125,7 +125,7 @@ def launch(
         ssr_mode=False,
         mcp_server=True,
         app_kwargs={
-            "routes": [scripts.route()],
+            "routes": [scripts.route(), models.route(page)],
             "middleware": [Middleware(Doors, limits=limits), serving.door_of(page)],
             "exception_handlers": HANDLERS,
         },
@@ -168,12 +168,15 @@ def _refuse(error: Exception) -> int:
 
 def _serve(chosen: Settings, port: int | None, limits: Limits, gpu: Callable[..., Any] | None) -> None:
     from app import ui
+    from pipelines.choices import Others
 
     def load() -> Assistant:
         quieten_bars()
-        return pipelines.load(chosen, gpu=gpu)
+        return pipelines.load(chosen, gpu=gpu, tell=startup.tell)
 
-    startup = Startup(load, chosen.model)
+    # Where a GPU is lent, the weights must be there before it is
+    others = Others(chosen) if may_switch(limits) and not gpu else None
+    startup = Startup(load, chosen.model, others=others)
     if gpu:
         startup.run()
     page = ui.build(startup, example_pictures(), limits)

@@ -60,15 +60,20 @@ class Page:
         """
         unknown = (gr.skip(),) * 4
         while not self._startup.ready:
-            waiting = render.waiting(self._startup.what, self._startup.seconds)
+            on = self._startup
+            waiting = render.waiting(on.what, on.seconds, on.stage)
             yield waiting, gr.skip(), gr.skip(), *unknown
             await asyncio.sleep(POLL)
         if self._startup.failure:
             reason = str(self._startup.failure)
             yield render.failed(reason), gr.skip(), reason, *unknown
             return
+        yield self.told()
+
+    def told(self) -> tuple[Any, ...]:
+        """What the visitor reads about the models that are loaded now, and the options that they have."""
         about = self._startup.assistant().about
-        yield (
+        return (
             render.ready(about),
             gr.Chatbot(placeholder=render.greeting(about, self._examples)),
             render.understands(about),

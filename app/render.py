@@ -21,6 +21,7 @@ from pipelines.assistant import UNFAMILIAR
 from pipelines.conversation import whole_picture_phrases
 from pipelines.draw import PALETTE
 from pipelines.engine import About
+from pipelines.progress import Stage
 from pipelines.scene import Keypoint, Mask, Picture, Region, Scene, Span, Turn
 
 NAME = "SPHINX, live"
@@ -304,11 +305,11 @@ def outline(mask: Mask) -> str:
     return "".join(parts)
 
 
-def waiting(what: str, seconds: float) -> str:
-    """The page's state while models are being loaded."""
-    return (
-        f'<span class="state waiting" role="status">loading <b>{html.escape(what)}</b> {seconds:.0f} s</span>'
-    )
+def waiting(what: str, seconds: float, stage: Stage | None = None) -> str:
+    """The page's state while models are being loaded; `stage`: how far that has come."""
+    doing = f"{html.escape(str(stage))}" if stage else f"loading <b>{html.escape(what)}</b>"
+    bar = f'<progress value="{stage.share:.3f}"></progress> ' if stage and stage.total else ""
+    return f'<span class="state waiting" role="status">{bar}{doing} {seconds:.0f} s</span>'
 
 
 def failed(reason: str) -> str:

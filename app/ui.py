@@ -20,6 +20,7 @@ from app.actions import LONGEST_MESSAGE
 from app.downloads import Downloads, export_state
 from app.lab import Lab
 from app.limits import Limits, from_environment
+from app.models import Models
 from app.page import Page, draw
 from app.refusals import Answering
 from app.returning import Returning
@@ -134,19 +135,21 @@ def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None 
                 buttons = _buttons()
                 exported = _export_drawer()
                 options = _options_drawer()
-                understands, keeper = _about_drawer()
+                models, understands, keeper = _about_drawer(startup)
         compared = Lab(startup, buttons.lab, visit, HEAVY)
         drawn = [visit, talk.chat, canvas.picture, buttons.undo, buttons.redo]
 
         _wire_drawers(buttons)
+        told = [top, talk.chat, understands, talk.chips, options.views, options.encoders, compared.ways]
         page.load(
             on.welcome,
             None,
-            [top, talk.chat, understands, talk.chips, options.views, options.encoders, compared.ways],
+            told,
             concurrency_limit=None,
             show_progress="hidden",
             api_visibility="private",
         )
+        models.wire(page, on.told, told, LIGHT)
         api.declare(
             startup, CALLS, limits or from_environment()
         )  # first, since no event may take their names
@@ -239,7 +242,7 @@ def _buttons() -> Buttons:
             export=gr.Button("Export", size="sm", elem_classes="right"),
             lab=gr.Button("Compare", size="sm"),
             options=gr.Button("Options", size="sm"),
-            about=gr.Button("About", size="sm"),
+            about=gr.Button("About", size="sm", elem_id="about-button"),
         )
 
 
@@ -271,14 +274,18 @@ def _options_drawer() -> Options:
     return Options(inputs, views, encoders)
 
 
-def _about_drawer() -> tuple[gr.Markdown, Any]:
-    """What the models understand, and what is kept of a visit."""
+def _about_drawer(startup: Startup) -> tuple[Models, gr.Markdown, Any]:
+    """Which models are loaded, what they understand, and what is kept of a visit."""
     with gr.Column(elem_id="about", elem_classes="drawer"):
-        return gr.Markdown(), gr.HTML(
-            {"kept": False},
-            html_template=_file("visit.html"),
-            js_on_load=_file("visit.js"),
-            apply_default_css=False,
+        return (
+            Models(startup),
+            gr.Markdown(),
+            gr.HTML(
+                {"kept": False},
+                html_template=_file("visit.html"),
+                js_on_load=_file("visit.js"),
+                apply_default_css=False,
+            ),
         )
 
 

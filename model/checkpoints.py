@@ -267,6 +267,7 @@ def fetch(
     endpoint: str | None = None,
     architecture: dict[str, Any] | None = None,
     say: Callable[[str], object] = log.info,
+    step: Callable[[str, int, int], object] | None = None,
 ) -> Path:
     """Return the folder of a released checkpoint, downloaded and converted when it is first asked for.
 
@@ -278,6 +279,8 @@ def fetch(
         endpoint: of the Hub; None is huggingface_hub's own.
         architecture: for widths other than the released ones (see convert_sphinx_to_hf).
         say: is told what is needed and what is done.
+        step: is told what is being done ("downloading", "converting"), how many bytes of it, and of how many;
+            from any thread. Zeros where that is not known.
 
     Raises:
         ValueError: an unknown name, or one that is embedded.
@@ -310,10 +313,42 @@ def fetch(
         raise OSError(f"{REPOSITORY} has nothing in {checkpoint.subfolder}")
     require_disk(root, missing + total)
     say(f"Downloading {gigabytes(missing)} from {REPOSITORY}")
-    snapshot = hub.snapshot_download(REPOSITORY, allow_patterns=pattern, cache_dir=originals)
+    snapshot = hub.snapshot_download(
+        REPOSITORY,
+        allow_patterns=pattern,
+        cache_dir=originals,
+        tqdm_class=_counting_bars(step, total - missing, total) if step else None,
+    )
     say(f"Converting into {folder}")
+    if step:
+        step("converting", 0, 0)
     convert([Path(snapshot) / checkpoint.subfolder], folder, architecture=architecture)
     return folder
+
+
+def _counting_bars(step: Callable[[str, int, int], object], before: int, total: int) -> type[Any]:
+    """Return the Hub's progress bar, drawn or not, which tells how many bytes are here.
+
+    Args:
+        before: bytes that were here when the download began.
+        total: bytes that there will be.
+    """
+    from huggingface_hub.utils import tqdm
+
+    class Counting(tqdm):  # a download has one bar for what is received, and one for what is written
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self._bytes = options.get("unit") == "B"
+            self._count = 0.0
+
+        def update(self, n: float | None = 1) -> bool | None:
+            if self._bytes:
+                self._count += n or 0
+                step("downloading", min(total, before + int(self._count)), total)
+            return super().update(n)
+
+    step("downloading", before, total)
+    return Counting
 
 
 # Loading
