@@ -58,7 +58,7 @@ class Page:
 
         And the options whose choices are the checkpoint's: its views, its encoders.
         """
-        unknown = (gr.skip(),) * 4
+        unknown = (gr.skip(),) * 6
         while not self._startup.ready:
             on = self._startup
             waiting = render.waiting(on.what, on.seconds, on.stage)
@@ -83,6 +83,8 @@ class Page:
                 render.encoders(about), value=list(about.encoders), visible=len(about.encoders) > 1
             ),
             lab.choices(about),
+            lab.dial(about),
+            lab.table(about),
         )
 
     def intake(self, visit: Visit, event: gr.EventData, request: gr.Request) -> Drawn:

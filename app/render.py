@@ -105,16 +105,16 @@ def _message(turn: Turn, known: set[int], *, live: bool) -> str:
     if live:
         return body
     body += _suggested(turn.suggestions)
-    record = _record(turn)
+    how = record(turn)
     if turn.raw and turn.raw.strip() != turn.text.strip():
-        summary = f"{record} · raw reply" if record else "raw reply"
+        summary = f"{how} · raw reply" if how else "raw reply"
         asked = dict(turn.record.details).get("question", "") if turn.record else ""
         body += (
             f'<details class="raw"><summary>{summary}</summary>'
             f"<code>{escape(asked)}</code><code>{escape(turn.raw)}</code></details>"
         )
-    elif record:
-        body += f'<span class="record">{record}</span>'
+    elif how:
+        body += f'<span class="record">{how}</span>'
     return body or "&nbsp;"
 
 
@@ -143,7 +143,7 @@ def _suggested(suggestions: Sequence[str]) -> str:
     return f'<span class="says">{"".join(chips)}</span>' if suggestions else ""
 
 
-def _record(turn: Turn) -> str:
+def record(turn: Turn) -> str:
     """How the turn came about, in a few words; "" where that is not known."""
     if turn.record is None or not turn.record.model:
         return ""
@@ -156,6 +156,10 @@ def _record(turn: Turn) -> str:
     encoders = [ENCODER_NAMES.get(name, name) for name in details.get("encoders", "").split(", ") if name]
     if encoders:
         parts.append(" + ".join(encoders) if len(encoders) < 3 else f"{len(encoders)} encoders")
+    if beta := details.get("beta"):
+        parts.append(f"β {beta}")
+    elif expert := details.get("expert"):
+        parts.append(f"expert for {expert}")
     said = escape(" · ".join(parts))
     if len(encoders) > 2:
         said = f'<span title="{escape(" + ".join(encoders))}">{said}</span>'

@@ -140,7 +140,8 @@ def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None 
         drawn = [visit, talk.chat, canvas.picture, buttons.undo, buttons.redo]
 
         _wire_drawers(buttons)
-        told = [top, talk.chat, understands, talk.chips, options.views, options.encoders, compared.ways]
+        lab = [compared.ways, compared.beta, compared.table]
+        told = [top, talk.chat, understands, talk.chips, options.views, options.encoders, *lab]
         page.load(
             on.welcome,
             None,

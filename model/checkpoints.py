@@ -9,6 +9,7 @@ result. This module knows files and sizes; the table is what the page and the RE
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import logging
 import os
@@ -186,6 +187,15 @@ def free_memory(device: str) -> int | None:
         words = limit.read_text().strip() if limit.is_file() else ""
         there = min(there, int(words)) if words.isdigit() else there
     return there
+
+
+def digest_of_weights(*folders: Path) -> str:
+    """Return SHA-256 of the weights in the folders of converted checkpoints, in their order."""
+    digest = hashlib.sha256()
+    for path in (path for folder in folders for path in sorted(folder.glob("model*.safetensors"))):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 def require_memory(checkpoint: Checkpoint, dtype: str, device: str) -> None:

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 ASSETS = Path(__file__).parent.parent / "assets"
 ABILITIES_FILE = "abilities.json"
+MEASURED_FILE = "switches.json"
 EXPERT = "photographs"  # the folder, in a checkpoint's own, of its expert for photographs
 DRAWN_ALONE = "/drawn"  # how a name ends that asks for a checkpoint without its expert for photographs
 STABLE_DIFFUSION = {
@@ -170,7 +171,8 @@ def load_vlm(
     if alone:
         return vlm, about
     expert, _ = _load_network(folder / EXPERT, name, device, dtype)
-    return ExpertsVLM(vlm, expert), about
+    both = ExpertsVLM(vlm, expert)
+    return both, replace(about, experts=True, mixes=both.can_mix, measured=_read_measured(folder))
 
 
 def _load_network(
@@ -276,6 +278,17 @@ def read_said(folder: Path) -> dict[str, Any]:
     """The `abilities.json` of a checkpoint; empty where it has none."""
     path = folder / ABILITIES_FILE
     return json.loads(path.read_text("utf-8")) if path.exists() else {}
+
+
+def _read_measured(folder: Path) -> dict[str, Any]:
+    """What the switches of a checkpoint with two experts cost; "older": its weights changed since."""
+    from model.checkpoints import digest_of_weights
+
+    path = folder / MEASURED_FILE
+    if not path.exists():
+        return {}
+    measured = json.loads(path.read_text("utf-8"))
+    return {**measured, "older": measured.get("weights") != digest_of_weights(folder, folder / EXPERT)}
 
 
 def read_painted(name: str) -> str:

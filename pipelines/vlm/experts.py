@@ -1,5 +1,7 @@
 """Two checkpoints of one SPHINX: one for drawn pictures, one for photographs; each picture has its expert.
 
+Where a call names a beta, the mixture of the two answers, whatever the picture is.
+
 The pictures are told apart by what the experts' encoders make of them (`model.familiarity`). This module
 knows which expert is asked; how a question is answered is `sphinx`'s business.
 """
@@ -7,11 +9,13 @@ knows which expert is asked; how a question is answered is `sphinx`'s business.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from PIL import Image
 
 from model.familiarity import DRAWN
 from pipelines.interfaces import GenerationOptions, Load, Replies
+from pipelines.vlm.mixtures import Mixtures
 from pipelines.vlm.sphinx import SphinxVLM
 
 LENIENT = 1.2  # of the drawn expert's own threshold, where the other expert says that a picture is drawn
@@ -23,11 +27,17 @@ class ExpertsVLM:
     def __init__(self, drawn: SphinxVLM, photographs: SphinxVLM) -> None:
         self.name = drawn.name
         self._drawn, self._photographs = drawn, photographs
+        self.mixtures = Mixtures(photographs, drawn)
+
+    @property
+    def can_mix(self) -> bool:
+        """Whether the two are of one architecture."""
+        return self._photographs.can_be_mixed(self._drawn)
 
     @property
     def forward_passes(self) -> int:
-        """Calls of both language models."""
-        return self._drawn.forward_passes + self._photographs.forward_passes
+        """Calls of both language models, and of their mixtures'."""
+        return sum(one.forward_passes for one in (self._drawn, self._photographs, self.mixtures))
 
     def load(self) -> Load:
         """How busy the busier of the two is."""
@@ -42,7 +52,11 @@ class ExpertsVLM:
         *,
         options: GenerationOptions,
     ) -> Replies:
-        """Answer with the picture's expert."""
+        """Answer with the picture's expert, or with the mixture that the options ask for."""
+        if options.beta is not None:
+            mixture = self.mixtures.at(options.beta)
+            yield from mixture.stream(image, digest, turns, question, options=replace(options, beta=None))
+            return
         known = image is None or digest is None or self.is_drawn(image, digest)
         expert = self._drawn if known else self._photographs
         yield from expert.stream(image, digest, turns, question, options=options)
