@@ -83,6 +83,18 @@ def table(about: About) -> str:
     )
 
 
+def measured(way: Way, about: About) -> str:
+    """Return what was measured of a way, in a line; "" where nobody measured it."""
+    wanted = list(way.encoders) if way.encoders else None
+    for row in about.measured.get("rows", ()):
+        if (row["encoders"], row["views"]) == (wanted, way.views or about.views) and row["beta"] == way.beta:
+            return "; ".join(
+                f"{source}: " + ", ".join(f"{name} {_percent(value)}" for name, value in figures.items())
+                for source, figures in row["figures"].items()
+            )
+    return ""
+
+
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.0f} %"
 
@@ -102,7 +114,8 @@ def value(
         "columns": [
             {
                 "title": title(column.way, about),
-                "record": next((render.record(turn) for turn in column.turns if turn.record), ""),
+                "record": next((" · ".join(render.record_words(t)) for t in column.turns if t.record), ""),
+                "measured": measured(column.way, about),
                 "hue": at + 1,
                 "over": column.over,
                 "pieces": _pieces(column.text, lab.own_words(columns, at)),

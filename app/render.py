@@ -105,7 +105,7 @@ def _message(turn: Turn, known: set[int], *, live: bool) -> str:
     if live:
         return body
     body += _suggested(turn.suggestions)
-    how = record(turn)
+    how = _record(turn)
     if turn.raw and turn.raw.strip() != turn.text.strip():
         summary = f"{how} · raw reply" if how else "raw reply"
         asked = dict(turn.record.details).get("question", "") if turn.record else ""
@@ -143,27 +143,40 @@ def _suggested(suggestions: Sequence[str]) -> str:
     return f'<span class="says">{"".join(chips)}</span>' if suggestions else ""
 
 
-def record(turn: Turn) -> str:
-    """How the turn came about, in a few words; "" where that is not known."""
+def record_words(turn: Turn) -> tuple[str, ...]:
+    """How the turn came about, in a few plain words each; () where that is not known."""
     if turn.record is None or not turn.record.model:
-        return ""
+        return ()
     details = dict(turn.record.details)
     parts = [turn.record.ability.replace("_", " "), f"{turn.record.seconds:.1f} s"]
     if turn.record.seed:
         parts.append(f"seed {turn.record.seed}")
     if int(details.get("views", "1")) > 1:
         parts.append(f"{details['views']} views")
-    encoders = [ENCODER_NAMES.get(name, name) for name in details.get("encoders", "").split(", ") if name]
-    if encoders:
+    if encoders := _encoders(turn):
         parts.append(" + ".join(encoders) if len(encoders) < 3 else f"{len(encoders)} encoders")
     if beta := details.get("beta"):
         parts.append(f"β {beta}")
     elif expert := details.get("expert"):
         parts.append(f"expert for {expert}")
-    said = escape(" · ".join(parts))
+    return tuple(parts)
+
+
+def _encoders(turn: Turn) -> list[str]:
+    """The encoders that were looked through, by their names."""
+    told = dict(turn.record.details).get("encoders", "") if turn.record else ""
+    return [ENCODER_NAMES.get(name, name) for name in told.split(", ") if name]
+
+
+def _record(turn: Turn) -> str:
+    """How the turn came about, as markup; "" where that is not known."""
+    words = record_words(turn)
+    if not words or turn.record is None:
+        return ""
+    said, encoders = escape(" · ".join(words)), _encoders(turn)
     if len(encoders) > 2:
         said = f'<span title="{escape(" + ".join(encoders))}">{said}</span>'
-    if why := details.get("guess"):
+    if why := dict(turn.record.details).get("guess"):
         said = f'<span class="guess" title="{escape(why)}">a guess</span> {said}'
     return said
 

@@ -1,7 +1,7 @@
 """`python -m model.training.switches`: what each switch of the mixing lab costs, measured into a small file.
 
-Switches are: an encoder left out, the whole picture alone or with its parts, beta between the two experts. The
-questions are the same for all of them, about fresh scenes and photographs kept back, balanced by true answer.
+Switches are: an encoder left out, the whole picture alone or with its parts, beta between the two experts.
+The questions are the same for all, about fresh scenes and photographs kept back, balanced by true answer.
 Run it again whenever the weights of one of the experts change; the file says which weights it is true of.
 
     python -m model.training.switches --photos DIR
@@ -98,9 +98,8 @@ def questions(count: int, photos: Path | None, seed: int = FIRST_SEED) -> dict[s
     Raises:
         ValueError: the folder holds no photographs that were kept back.
     """
-    few = max(1, count // COUNT_SHARE)
     main = make_eval_set(seed, count, [topic for topic in TOPICS[DRAWN] if topic not in COUNTS])
-    counted = make_eval_set(seed, few, COUNTS)
+    counted = make_eval_set(seed, count, COUNTS)  # more than wanted, since some numbers are rare
     for question in counted.questions:
         question.picture += len(main.pictures)
     drawn = EvalSet(main.pictures + counted.pictures, main.questions + counted.questions)
@@ -190,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--checkpoint", type=Path, default=Path("assets/sphinx-nano"))
     parser.add_argument("--photos", type=Path, help="a folder of labelled photographs, asked about too")
-    parser.add_argument("--count", type=int, default=32, help="questions of a topic")
+    parser.add_argument("--count", type=int, default=48, help="questions of a topic")
     parser.add_argument("--seed", type=int, default=FIRST_SEED)
     parser.add_argument(
         "--output", type=Path, help=f"{FILE} in the checkpoint's folder where nothing is said"
