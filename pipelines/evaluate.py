@@ -33,7 +33,7 @@ from pipelines.language.colours import COLOURS
 from pipelines.language.nouns import noun, plural
 from pipelines.quiet import quieten
 from pipelines.scene import Box, Mask, Region, Scene
-from pipelines.tasks.ask import describe_region
+from pipelines.tasks.naming import describe_region
 
 if TYPE_CHECKING:
     from model.training.world import Thing, Truth

@@ -64,7 +64,7 @@ class Switch:
 
 def switches(encoders: Sequence[str], most_views: int, *, mixes: bool) -> Iterator[Switch]:
     """Yield all that are measured, the one that the others are compared with first."""
-    yield Switch("all encoders, whole picture, each picture's expert", None, 1)
+    yield Switch("all encoders, whole picture, the expert for it", None, 1)
     for name in encoders:
         left = tuple(other for other in encoders if other != name)
         yield Switch(f"without {NAMES.get(name, name)}", left, 1)
@@ -140,8 +140,12 @@ def measure(
     for switch in switches(drawn.config.encoders, drawn.config.num_views, mixes=mixes):
         began, row = time.process_time(), {}
         for source, eval_set in asked.items():
-            model = experts[source] if switch.beta is None else _at(drawn, expert, switch.beta)
-            answer(model, processor, eval_set, Conditions(switch.views, switch.encoders))
+            conditions = Conditions(switch.views, switch.encoders)
+            if switch.beta is not None:
+                answer(_at(drawn, expert, switch.beta), processor, eval_set, conditions)
+            else:  # as the product has it: whatever the picture is, one expert counts
+                for model, counts in ((experts[source], False), (expert, True)):
+                    answer(model, processor, _those(eval_set, counts=counts), conditions)
             row[source] = told(source, figures(eval_set.questions))
         rows.append(
             {
@@ -160,6 +164,13 @@ def measure(
         "asked": {source: [KIND, BOX, THERE, COUNT] for source in asked},
         "rows": rows,
     }
+
+
+def _those(eval_set: EvalSet, *, counts: bool) -> EvalSet:
+    """Return the questions that count, or those that do not."""
+    return EvalSet(
+        eval_set.pictures, [one for one in eval_set.questions if (one.qa.topic in COUNTS) == counts]
+    )
 
 
 @torch.no_grad()

@@ -101,6 +101,8 @@ def _found(noun: Noun, said: Said) -> Request | None:
         return None
     if noun.target.pick == "other" and (fit := fitting(replace(target, pick=""), said.context.scene)):
         return req.AskBack(each(fit), "Which one is the other one? None is selected.")
+    if noun.free and target.every:
+        return req.Find(f"{target.phrase} blocks", "detect")
     if noun.free or (said.context.vocabulary.talks and is_screen(target.phrase)):
         return req.Find(target.phrase, "screen" if is_screen(target.phrase) else "locate")
     if target.every:
@@ -115,6 +117,8 @@ def screen(said: Said) -> Built:
     noun = read_noun(phrase, said.context)
     if not said.context.vocabulary.talks and noun.understood and not noun.free:
         return _found(noun, said)  # "click on the fish"
+    if not said.context.vocabulary.talks and not is_screen(phrase):
+        phrase = f"{phrase} button"  # "click on update": small checkpoints were told what it is
     return req.Find(phrase, "screen")
 
 

@@ -38,6 +38,11 @@ def singular(phrase: str) -> str:
     return _with_last(phrase, _one)
 
 
+def with_article(phrase: str) -> str:
+    """A thing not yet spoken of: "orange ball" -> "an orange ball"."""
+    return f"{'an' if phrase[:1] in 'aeiou' else 'a'} {phrase}"
+
+
 def _with_last(phrase: str, change: Callable[[str], str]) -> str:
     whole = head(phrase)
     match = _LAST.search(whole)

@@ -29,6 +29,11 @@ _BUT = re.compile(
     r"(?:but|except for|except|besides|apart from|other than|without) (?P<rest>.+)"
 )
 _THE_ONE = re.compile(r"^(?:the |that )?one (?=(?:who|that|which|in|on|at|with|wearing|to|next|near|from)\b)")
+_CALLED = re.compile(
+    r"(?P<what>button|icon|field|checkbox|switch|slider|tab|link) "
+    r"(?:called |named |labelled |that says |with )?"
+    r"\"?(?P<name>(?!on |in |at |for |to |of |next )[\w-]+)\"?"
+)
 _IS = re.compile(r"\b(?:who|that|which) (?:is|are|has|have)? ?(?=\S)")
 
 
@@ -222,8 +227,15 @@ def _part_of_page(phrase: str, vocabulary: Vocabulary) -> Noun | None:
     if match := re.fullmatch(r"(?:word|text|label) \"?(?P<word>[\w' -]+?)\"?", rest):
         word = match["word"].upper() if vocabulary.capitals else match["word"]
         return Noun(Target(phrase=f"word {word}"), free=True)
-    free = (is_screen(rest) and len(rest.split()) <= 8) or rest in lexicon().data["parts"]["page"]
-    return Noun(Target(phrase=rest), free=True) if free else None
+    if match := _CALLED.fullmatch(rest):  # "the button ADD"
+        rest = f"{match['name']} {match['what']}"
+    one = singular(of_several := _EVERY.sub("", rest))
+    if one in lexicon().data["parts"]["page"]:
+        every = one != of_several
+        return Noun(Target(phrase=one, every=every), plural=every, free=True)
+    if one != of_several and is_screen(one):  # no checkpoint here was asked for all buttons
+        return Noun(Target(), extra=phrase)
+    return Noun(Target(phrase=rest), free=True) if is_screen(rest) and len(rest.split()) <= 8 else None
 
 
 def _aside(phrase: str, reading: _Reading, context: Context) -> str:

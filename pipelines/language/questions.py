@@ -14,7 +14,7 @@ from pipelines.language.building import ask_open
 from pipelines.language.choosing import GENERIC, resolve
 from pipelines.language.grammar import Rule
 from pipelines.language.lexicon import lexicon
-from pipelines.language.nouns import plural
+from pipelines.language.nouns import plural, with_article
 from pipelines.language.phrases import Noun
 from pipelines.language.requests import Target
 from pipelines.language.said import Built, Said, unknown_word
@@ -121,7 +121,7 @@ def _written(place: re.Match[str], aims: dict[str, Target], said: Said) -> str:
     if place["many"]:
         return _many(words)
     if place["form"] == "a ":
-        return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+        return with_article(words)
     return f"the {words}"
 
 
@@ -142,7 +142,7 @@ def _value(said: Said) -> str:
         return lexicon().looks[look][1] if look in lexicon().looks else look
     noun = said.noun("y")
     phrase = noun.target.phrase if noun.understood else said["y"]
-    return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
+    return with_article(phrase)
 
 
 def check(said: Said, rule: Rule) -> Built:

@@ -62,7 +62,7 @@ def resolved(noun: Noun, said: Said) -> Target:
 def unknown_word(noun: Noun, said: Said) -> Request:
     """What to say to a thing that the checkpoint does not know; other words are not understood at all."""
     words = lexicon()
-    other = ("background", "picture", "text", "mask")
+    other = ("background", "picture", "text", "mask", "chart", "chartpart", "table", "pose", "places")
     if (
         noun.unknown in words.function_words
         or is_clause(noun.unknown)

@@ -20,11 +20,10 @@ from pipelines.language.requests import Ask, Describe, Marks
 from pipelines.readings import Finding
 from pipelines.scene import Record, Region, Scene
 from pipelines.tasks.converse import converse
+from pipelines.tasks.naming import name_in, name_of, region_question
 from pipelines.tasks.regions import merge, need_picture, need_region
 from pipelines.tasks.results import MarkedReply, Reply, Results, TaskResult, Unmet, relay
 from pipelines.tasks.targets import locate
-
-LONGEST_NAME = 80  # characters of a region's name
 
 _SHORT = re.compile(
     r"^(?:and |so |but |then )?(?:what|which|who|whose|where|when|how (?:many|much|old|big|large|tall)"
@@ -90,18 +89,6 @@ def name_subjects(question: str, names: dict[int, str]) -> str:
     return PRONOUNS["singular"].sub(f"the {known[0]}", question, count=1)
 
 
-def name_of(engine: Engine, scene: Scene, region: Region, options: ReplyOptions) -> str:
-    """Return what a region is called: its label, or what SPHINX calls it."""
-    return region.label or describe_region(engine, scene, region, options)
-
-
-def describe_region(engine: Engine, scene: Scene, region: Region, options: ReplyOptions) -> str:
-    """Return what SPHINX calls a region, in a few words; empty where it says there is nothing."""
-    picture = need_picture(scene)
-    raw = engine.complete(picture, _region_question(region, picture.size_wh), options)
-    return _name_in(raw)
-
-
 def describe(engine: Engine, scene: Scene, request: Describe, options: ReplyOptions) -> Results:
     """Say what a region is. A region without a name takes the answer as its name."""
     size_wh, target = need_picture(scene).size_wh, request.target
@@ -116,13 +103,13 @@ def describe(engine: Engine, scene: Scene, request: Describe, options: ReplyOpti
             return
     region = need_region(scene, ids[0] if ids else None)
     scene = replace(scene, selected=region.id)
-    question = _region_question(region, size_wh)
+    question = region_question(region, size_wh)
     with closing(converse(engine, scene, ABILITIES["region"], question, options)) as results:
         for result in results:
             scene, outcome = result.scene, result.outcome
             assert isinstance(outcome, Reply)
             if result.status == "final" and not region.label:
-                named = replace(need_region(scene, region.id), label=_name_in(result.raw))
+                named = replace(need_region(scene, region.id), label=name_in(result.raw))
                 scene = scene.with_region(named)
             ids = tuple(dict.fromkeys((region.id, *result.region_ids)))
             outcome = replace(outcome, subject=region.id)
@@ -145,22 +132,6 @@ def marks(engine: Engine, scene: Scene, request: Marks, options: ReplyOptions) -
             result = replace(result, raw=raw)
             yield result
     yield replace(result, status="final", repeated=isinstance(result.raw, CutReply))
-
-
-def _name_in(raw: str) -> str:
-    """Return the name in SPHINX's description of a region."""
-    prompt = ABILITIES["region"].prompt
-    assert prompt
-    return str(prompt.read(raw))[:LONGEST_NAME]
-
-
-def _region_question(region: Region, size_wh: tuple[int, int]) -> str:
-    return ABILITIES["region"].fill(box=_square(region, size_wh))
-
-
-def _square(region: Region, size_wh: tuple[int, int]) -> tuple[float, float, float, float]:
-    x1, y1, x2, y2 = to_square(region.box, size_wh)
-    return x1, y1, x2, y2
 
 
 def _middle(region: Region, size_wh: tuple[int, int]) -> tuple[float, float]:

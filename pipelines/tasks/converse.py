@@ -10,6 +10,7 @@ from pipelines.abilities import Ability
 from pipelines.engine import Engine
 from pipelines.interfaces import CutReply, ReplyOptions
 from pipelines.readings import Reading, read_without_picture
+from pipelines.routing import expert_for
 from pipelines.scene import Picture, Record, Scene
 from pipelines.tasks.regions import merge
 from pipelines.tasks.results import Queued, Reply, Results, TaskResult
@@ -32,7 +33,7 @@ def converse(
         history: earlier questions with their raw answers, oldest first.
     """
     named = (("phrase", phrase),) if phrase else ()
-    details = (("question", question), *named, *looked(engine, options, scene.picture))
+    details = (("question", question), *named, *looked(engine, options, scene.picture, question))
     record = Record(ability.name, engine.about.model, options.seed, details=details)
     raw, tokens = "", 0
     with closing(engine.stream(scene.picture, question, options, history)) as replies:
@@ -50,7 +51,7 @@ def converse(
 
 
 def looked(
-    engine: Engine, options: ReplyOptions, picture: Picture | None = None
+    engine: Engine, options: ReplyOptions, picture: Picture | None, question: str
 ) -> tuple[tuple[str, str], ...]:
     """What of SPHINX was used, for the record: views, encoders, and which of its experts where it has two."""
     encoders = options.encoders or engine.about.encoders
@@ -59,9 +60,8 @@ def looked(
         found.append(("encoders", ", ".join(encoders)))
     if options.beta is not None:
         found.append(("beta", f"{options.beta:.2f}"))
-    elif engine.about.experts:
-        drawn = picture is None or engine.is_drawn(picture)
-        found.append(("expert", "drawn pictures" if drawn else "photographs"))
+    elif engine.about.experts and picture is not None:
+        found.append(("expert", expert_for(question, drawn=engine.is_drawn(picture))))
     return tuple(found)
 
 

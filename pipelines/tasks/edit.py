@@ -26,8 +26,8 @@ from pipelines.language.requests import Edit
 from pipelines.line import Waiting
 from pipelines.mask_shapes import difference, intersection, parts, union
 from pipelines.scene import Mask, Picture, Record, Region, Scene
-from pipelines.tasks.ask import describe_region, name_of
 from pipelines.tasks.changing import outline_foreground, outline_targets
+from pipelines.tasks.naming import describe_region, name_of
 from pipelines.tasks.regions import need_picture, need_region, without_regions
 from pipelines.tasks.results import EditReport, Progress, Queued, Results, TaskResult, Verification
 

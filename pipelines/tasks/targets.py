@@ -15,17 +15,20 @@ from pipelines.engine import Engine
 from pipelines.interfaces import ReplyOptions
 from pipelines.language.choosing import GENERIC, fitting, pick, resolve
 from pipelines.language.lexicon import is_relation
-from pipelines.language.nouns import plural, singular
+from pipelines.language.nouns import plural, singular, with_article
 from pipelines.language.requests import Target
 from pipelines.readings import Finding
 from pipelines.scene import Record, Region, Scene
 from pipelines.tasks.converse import converse
+from pipelines.tasks.naming import describe_region
 from pipelines.tasks.regions import merge, need_picture, need_region
 from pipelines.tasks.results import Listing, Results, TaskResult, Unmet, relay
 
 SAME_THING = 0.5  # intersection over union from which two boxes are taken for one thing
+MAIN_THING = "What is the largest thing in the image?"  # the wording that the family "largest" was trained on
 
 Located = Generator[TaskResult, None, TaskResult]
+Maybe = Generator[TaskResult, None, TaskResult | None]
 
 
 def locate(
@@ -59,7 +62,15 @@ def _of_phrase(engine: Engine, scene: Scene, target: Target, options: ReplyOptio
     """What a phrase names: one thing, all of a kind, so many of it, or the one that is chosen of them."""
     if target.plain and not target.every and not is_generic(target):
         result = yield from relay(_ask(engine, scene, target, options))
-        return result if result.region_ids else (yield from _named(engine, result, target, options))
+        if not result.region_ids:
+            return (yield from _named(engine, result, target, options))
+        if _denied(engine, scene, target, options):
+            return _unmet(engine, scene, target)
+        return (yield from _of_colour(engine, scene, result, target, options))
+    if target.pick == "largest" and is_generic(target):
+        main = yield from _main_thing(engine, scene, target, options)
+        if main and main.region_ids:
+            return main
     result = yield from _all_of(engine, scene, target, options)
     scene, ids = result.scene, result.region_ids
     if not ids:
@@ -78,13 +89,89 @@ def _all_of(engine: Engine, scene: Scene, target: Target, options: ReplyOptions)
         named = yield from relay(_name_everything(engine, scene, options))
         broad = replace(target, pick="", count=0)
         ids = named.region_ids if target.phrase == GENERIC else fitting(broad, named.scene)
-        return _found(engine, *_only(scene, named.scene, ids)) if ids else _unmet(engine, scene, target)
+        if ids:
+            return _found(engine, *_only(scene, named.scene, ids))
+        main = yield from _main_thing(engine, scene, target, options)
+        return main or _unmet(engine, scene, target)
     kind = Target(target.phrase, every=True)
     result = yield from relay(_ask(engine, scene, kind, options))
     if result.region_ids:
-        return result
+        return _without_other_colours(engine, scene, result, target, options)
     result = yield from relay(_ask(engine, scene, Target(target.phrase), options))
     return result if result.region_ids else (yield from _named(engine, result, target, options))
+
+
+def _of_colour(
+    engine: Engine, scene: Scene, found: TaskResult, target: Target, options: ReplyOptions
+) -> Located:
+    """Return the thing of the colour that was asked for, where a small checkpoint boxed one of another.
+
+    Asked what is in the box it boxed, SPHINX names the colour more often rightly than it heeds it.
+    """
+    right = _without_other_colours(engine, scene, found, target, options)
+    if right.region_ids:
+        return right
+    words = [word for word in target.phrase.split() if word != _colour_in(target.phrase, engine)]
+    kind = Target(" ".join(words).removesuffix(" in"), every=True)
+    result = yield from relay(_ask(engine, scene, kind, options))
+    others = _without_other_colours(engine, scene, result, target, options)
+    if len(others.region_ids) != 1:
+        return found
+    region = replace(need_region(others.scene, others.region_ids[0]), label=target.phrase)
+    return replace(others, scene=others.scene.with_region(region))
+
+
+def _without_other_colours(
+    engine: Engine, scene: Scene, found: TaskResult, target: Target, options: ReplyOptions
+) -> TaskResult:
+    """Leave out what SPHINX itself calls of another colour than the one that was asked for.
+
+    Args: scene: before anything was found; what is left out of a drawing is not on the page either.
+    """
+    wanted = _colour_in(target.phrase, engine)
+    if not wanted or not engine.is_drawn(need_picture(scene)):
+        return found
+    ids = [
+        number
+        for number in found.region_ids
+        if _colour_in(describe_region(engine, found.scene, need_region(found.scene, number), options), engine)
+        in ("", wanted)
+    ]
+    if len(ids) == len(found.region_ids):
+        return found
+    scene, kept = _only(scene, found.scene, ids)
+    return replace(found, scene=scene, region_ids=kept)
+
+
+def _colour_in(phrase: str, engine: Engine) -> str:
+    """Return the first of the checkpoint's colours that a phrase names, or ""."""
+    return next((word for word in phrase.split() if word in engine.about.vocabulary.colours), "")
+
+
+def _main_thing(engine: Engine, scene: Scene, target: Target, options: ReplyOptions) -> Maybe:
+    """Find the largest thing of a photograph, which a small checkpoint tells best, where it may be meant."""
+    picture = need_picture(scene)
+    if "largest" not in engine.about.vocabulary.families or engine.is_drawn(picture):
+        return None
+    kind = engine.complete(picture, ABILITIES["short"].fill(question=MAIN_THING), options).strip(" .").lower()
+    kinds = target.kinds or engine.about.vocabulary.kinds
+    if kind not in kinds:
+        return None
+    return (yield from relay(_ask(engine, scene, Target(kind), options)))
+
+
+def _denied(engine: Engine, scene: Scene, target: Target, options: ReplyOptions) -> bool:
+    """Whether a small checkpoint that boxed a thing in a photograph says when asked that there is none.
+
+    Of 100 photographs 45 had a box for a main kind that was not there; for 11 of these it was denied, as it
+    was for 1 of 82 things that were there.
+    """
+    picture = need_picture(scene)
+    if "is-there" not in engine.about.vocabulary.families or engine.is_drawn(picture):
+        return False
+    question = f"Is there {with_article(target.phrase)} in the image?"
+    reply = engine.complete(picture, ABILITIES["short"].fill(question=question), options)
+    return reply.strip().lower().startswith("no")
 
 
 def _named(engine: Engine, missed: TaskResult, target: Target, options: ReplyOptions) -> Located:

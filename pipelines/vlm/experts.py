@@ -1,9 +1,8 @@
 """Two checkpoints of one SPHINX: one for drawn pictures, one for photographs; each picture has its expert.
 
-Where a call names a beta, the mixture of the two answers, whatever the picture is.
-
-The pictures are told apart by what the experts' encoders make of them (`model.familiarity`). This module
-knows which expert is asked; how a question is answered is `sphinx`'s business.
+The pictures are told apart by what the experts' encoders make of them (`model.familiarity`), and who answers
+also rests on the question (`pipelines.routing`). Where a call names a beta, the mixture of the two answers.
+This module knows which expert is asked; how a question is answered is `sphinx`'s business.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from PIL import Image
 
 from model.familiarity import DRAWN
 from pipelines.interfaces import GenerationOptions, Load, Replies
+from pipelines.routing import DRAWN_PICTURES, expert_for
 from pipelines.vlm.mixtures import Mixtures
 from pipelines.vlm.sphinx import SphinxVLM
 
@@ -52,13 +52,14 @@ class ExpertsVLM:
         *,
         options: GenerationOptions,
     ) -> Replies:
-        """Answer with the picture's expert, or with the mixture that the options ask for."""
+        """Answer with the expert for picture and question, or with the mixture that the options ask for."""
         if options.beta is not None:
             mixture = self.mixtures.at(options.beta)
             yield from mixture.stream(image, digest, turns, question, options=replace(options, beta=None))
             return
-        known = image is None or digest is None or self.is_drawn(image, digest)
-        expert = self._drawn if known else self._photographs
+        drawn = image is None or digest is None or self.is_drawn(image, digest)
+        which = expert_for(question, drawn=drawn) if image is not None else DRAWN_PICTURES
+        expert = self._drawn if which == DRAWN_PICTURES else self._photographs
         yield from expert.stream(image, digest, turns, question, options=options)
 
     def in_distribution(self, image: Image.Image, digest: str) -> bool:

@@ -124,3 +124,65 @@ def test_small_talk_needs_no_picture(assistant, vlm):
     close(assistant)
     assert "Choose a picture" in text(said(assistant, Timeline().push(Scene()), "hello"))
     assert vlm.asked == []
+
+
+def test_a_photographs_animal_is_its_largest_thing_where_no_list_names_one(assistant, vlm, opened):
+    animals = replace(CLOSED, kinds=("cat", "dog"), families=("largest",))
+    engine = assistant.engine
+    assistant.engine = replace(engine, about=replace(engine.about, vocabulary=animals))
+    vlm.replies |= {
+        "Detect all regions in the image and": "", "largest thing": "dog", "dog": "[0.25,0.40,0.45,0.60]",
+    }  # fmt: skip
+    drawn = said(assistant, opened, "what animal is this?")
+    assert text(drawn) == "There is no animal."  # a drawing's list is relied on
+    vlm.photographs.add(opened.scene.picture.digest)
+    found = said(assistant, opened, "what animal is this?")
+    assert [region.label for region in found.scene.regions] == ["dog"]
+    assert "dog" in text(found)
+    vlm.replies["largest thing"] = "person"  # it is no animal
+    assert text(said(assistant, opened, "what animal is this?")) == "There is no animal."
+
+
+def test_a_photographs_largest_thing_is_asked_for_as_such(assistant, vlm, opened):
+    engine = assistant.engine
+    animals = replace(CLOSED, kinds=("cat", "dog"), families=("largest",))
+    assistant.engine = replace(engine, about=replace(engine.about, vocabulary=animals))
+    vlm.photographs.add(opened.scene.picture.digest)
+    vlm.replies |= {
+        "Detect all regions in the image and": "<p>cat</p>[0.05,0.05,0.95,0.95]",
+        "largest thing": "dog", "dog": "[0.25,0.40,0.45,0.60]",
+    }  # fmt: skip
+    assert [r.label for r in said(assistant, opened, "find the largest thing").scene.regions] == ["dog"]
+
+
+def test_a_thing_boxed_in_a_photograph_is_not_shown_where_it_is_denied(assistant, vlm, opened):
+    engine = assistant.engine
+    known = replace(CLOSED, kinds=("cat", "dog"), families=("is-there",))
+    assistant.engine = replace(engine, about=replace(engine.about, vocabulary=known))
+    vlm.replies["Is there"] = "no"
+    drawn = said(assistant, opened, "find the cat")
+    assert [region.label for region in drawn.scene.regions] == ["cat"]  # there the box is relied on
+    vlm.photographs.add(opened.scene.picture.digest)
+    denied = said(assistant, opened, "find the cat")
+    assert denied.scene.regions == ()
+    assert text(denied) == "There is no cat in the picture."
+    vlm.replies["Is there"] = "yes"
+    assert said(assistant, opened, "find the cat").scene.regions
+
+
+def test_a_box_of_another_colour_gives_way_to_the_one_that_was_asked_for(assistant, vlm, opened):
+    close(assistant)
+    red, blue = "[0.25,0.40,0.45,0.60]", "[0.60,0.40,0.80,0.70]"
+    vlm.replies |= {
+        "describes: blue ball": red,
+        "Detect all balls": f"{red[:-1]};{blue[1:]}",
+        "Detect all blue balls": f"{red[:-1]};{blue[1:]}",
+        "short description for this region: [0.25": "red ball",
+        "short description for this region: [0.60": "blue ball",
+    }
+    found = said(assistant, opened, "find the blue ball").scene
+    assert [(region.label, region.box.x1 > 100) for region in found.regions] == [("blue ball", True)]
+    every = said(assistant, opened, "find all blue balls").scene
+    assert [region.box.x1 > 100 for region in every.regions] == [True]
+    vlm.replies["short description for this region: [0.60"] = "green ball"  # none is blue: the box is kept
+    assert len(said(assistant, opened, "find the blue ball").scene.regions) == 1

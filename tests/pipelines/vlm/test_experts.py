@@ -104,3 +104,17 @@ def test_what_one_of_them_knows_is_familiar(vlm):
 
 def test_the_load_is_that_of_the_busier(vlm):
     assert vlm.load().wait_s == 3.0
+
+
+@pytest.mark.parametrize(
+    ("question", "expert"),
+    [
+        ("How many cats are there? Answer the question using a single word or phrase.", "photographs"),
+        ("Detect all cats shown in the image.", "photographs"),
+        ("Detect all regions in the image and describe each of them.", "drawn"),
+        ("Please detect all texts and provide their bounding box coordinate.", "drawn"),
+        ("Is there a cat in the image?", "drawn"),
+    ],
+)
+def test_counting_is_left_to_who_learnt_it(vlm, question, expert):
+    assert list(vlm.stream(PICTURE, "park", (), question, options=GenerationOptions())) == [expert]
