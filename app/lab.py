@@ -174,7 +174,8 @@ class Lab:
             one.click(None, js=TOGGLE, **quick)
         given = [visit, words, self.ways, self.beta]
         asked = ask.click(self.compare, given, [shown], **events)
-        turned = self.beta.release(self.turn, given, [self.ways, shown], **events)
+        live = {**events, "trigger_mode": "always_last"}  # while the dial turns, to its newest place
+        turned = self.beta.input(self.turn, given, [self.ways, shown], **live)
         stop.click(None, cancels=[asked, turned], **quick)
 
     def compare(

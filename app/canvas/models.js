@@ -82,6 +82,8 @@ function again(delay) {
   timer = setTimeout(() => (document.visibilityState === "hidden" ? again(SLOW) : look()), delay);
 }
 
-document.querySelector("#about-button")?.addEventListener("click", () => trigger("look"));
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.("#about-button")) trigger("look");
+});
 watch("value", () => props.value && draw(props.value));
 look();
