@@ -12,7 +12,7 @@ from model.training import switches
 from model.training.switches import DRAWN, PHOTOGRAPHS, Switch
 
 ENCODERS = ("clip", "convnext", "dinov2", "qformer")
-SHIPPED = Path("assets/sphinx-nano") / switches.FILE
+ASSETS = Path("assets")
 
 
 def test_each_encoder_is_left_out_once_and_beta_goes_from_end_to_end():
@@ -53,13 +53,12 @@ def test_figures_are_told_by_source():
     assert switches.told(PHOTOGRAPHS, {"region-largest": {"kind": 0.25}}) == {"kind": 0.25}
 
 
-def test_the_shipped_table_has_all_switches():
-    if not SHIPPED.exists():
-        pytest.fail("no table is shipped: python -m model.training.switches --photos DIR makes it")
-    found = json.loads(SHIPPED.read_text("utf-8"))
-    named = [row["switch"] for row in found["rows"]]
-    assert named == [one.says for one in switches.switches(ENCODERS, 5, mixes=True)]
-    assert set(found["asked"]) == {DRAWN, PHOTOGRAPHS}
-    for row in found["rows"]:
-        for source, names in found["asked"].items():
-            assert all(0 <= row["figures"][source][name] <= 1 for name in names)
+def test_every_shipped_table_has_all_switches():
+    for path in ASSETS.glob(f"*/{switches.FILE}"):
+        found = json.loads(path.read_text("utf-8"))
+        named = [row["switch"] for row in found["rows"]]
+        assert named == [one.says for one in switches.switches(ENCODERS, 5, mixes=True)]
+        assert set(found["asked"]) == {DRAWN, PHOTOGRAPHS}
+        for row in found["rows"]:
+            for source, names in found["asked"].items():
+                assert all(0 <= row["figures"][source][name] <= 1 for name in names)
