@@ -1,6 +1,6 @@
-"""Which of two experts a question is for: that for drawn pictures, or that for photographs.
+"""Which of two experts a question is for: that for drawn pictures, that for photographs, or both.
 
-Counting is the business of the photographs' expert everywhere, since only it was trained on as many twos,
+All of a kind in a drawing is asked of both, since only the photographs' expert was trained on as many twos,
 threes and fours as ones. This module knows SPHINX's sentences and no pictures.
 """
 
@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 
 DRAWN_PICTURES, PHOTOGRAPHS = "drawn pictures", "photographs"
-COUNTING = re.compile(r"\s*(?:How many\b|Detect all (?!regions\b))")  # a question that counts, or finds all
+BOTH = f"{DRAWN_PICTURES} and {PHOTOGRAPHS}"
+ALL_OF_A_KIND = re.compile(r"\s*Detect all (?!regions\b)")  # SPHINX's sentence that asks for every one
 
 
 def expert_for(question: str, *, drawn: bool) -> str:
     """Return for which pictures the expert is that answers SPHINX's full sentence about a picture."""
-    return DRAWN_PICTURES if drawn and not COUNTING.match(question) else PHOTOGRAPHS
+    if not drawn:
+        return PHOTOGRAPHS
+    return BOTH if ALL_OF_A_KIND.match(question) else DRAWN_PICTURES

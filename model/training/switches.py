@@ -140,12 +140,8 @@ def measure(
     for switch in switches(drawn.config.encoders, drawn.config.num_views, mixes=mixes):
         began, row = time.process_time(), {}
         for source, eval_set in asked.items():
-            conditions = Conditions(switch.views, switch.encoders)
-            if switch.beta is not None:
-                answer(_at(drawn, expert, switch.beta), processor, eval_set, conditions)
-            else:  # as the product has it: whatever the picture is, one expert counts
-                for model, counts in ((experts[source], False), (expert, True)):
-                    answer(model, processor, _those(eval_set, counts=counts), conditions)
+            model = experts[source] if switch.beta is None else _at(drawn, expert, switch.beta)
+            answer(model, processor, eval_set, Conditions(switch.views, switch.encoders))
             row[source] = told(source, figures(eval_set.questions))
         rows.append(
             {
@@ -166,13 +162,6 @@ def measure(
     }
 
 
-def _those(eval_set: EvalSet, *, counts: bool) -> EvalSet:
-    """Return the questions that count, or those that do not."""
-    return EvalSet(
-        eval_set.pictures, [one for one in eval_set.questions if (one.qa.topic in COUNTS) == counts]
-    )
-
-
 @torch.no_grad()
 def _at(
     drawn: SphinxForConditionalGeneration, expert: SphinxForConditionalGeneration, beta: float
@@ -189,7 +178,8 @@ def _says(count: int, asked: Mapping[str, EvalSet]) -> str:
     return (
         f"{numbers.capitalize()}, the same for every row; greedy answers about pictures never trained on. "
         f"Kind: of a thing in a box, {count} things. Box: IoU of at least 0.5, {count} phrases. Is there: "
-        f"F1, {count} that are there and {count} that are not. How many: the mean over 0 to 5, {few} each."
+        f"F1, {count} that are there and {count} that are not. How many, asked in words: the mean over 0 to "
+        f"5, {few} each."
     )
 
 

@@ -96,7 +96,7 @@ def _all_of(engine: Engine, scene: Scene, target: Target, options: ReplyOptions)
     kind = Target(target.phrase, every=True)
     result = yield from relay(_ask(engine, scene, kind, options))
     if result.region_ids:
-        return _without_other_colours(engine, scene, result, target, options)
+        return _without_others(engine, scene, result, target, options)
     result = yield from relay(_ask(engine, scene, Target(target.phrase), options))
     return result if result.region_ids else (yield from _named(engine, result, target, options))
 
@@ -108,44 +108,52 @@ def _of_colour(
 
     Asked what is in the box it boxed, SPHINX names the colour more often rightly than it heeds it.
     """
-    right = _without_other_colours(engine, scene, found, target, options)
+    colour = _first_of(engine.about.vocabulary.colours, target.phrase)
+    right = _without_others(engine, scene, found, target, options) if colour else found
     if right.region_ids:
         return right
-    words = [word for word in target.phrase.split() if word != _colour_in(target.phrase, engine)]
+    words = [word for word in target.phrase.split() if word != colour]
     kind = Target(" ".join(words).removesuffix(" in"), every=True)
     result = yield from relay(_ask(engine, scene, kind, options))
-    others = _without_other_colours(engine, scene, result, target, options)
+    others = _without_others(engine, scene, result, target, options)
     if len(others.region_ids) != 1:
         return found
     region = replace(need_region(others.scene, others.region_ids[0]), label=target.phrase)
     return replace(others, scene=others.scene.with_region(region))
 
 
-def _without_other_colours(
+def _without_others(
     engine: Engine, scene: Scene, found: TaskResult, target: Target, options: ReplyOptions
 ) -> TaskResult:
-    """Leave out what SPHINX itself calls of another colour than the one that was asked for.
+    """Leave out what SPHINX itself calls another thing, or of another colour, than what was asked for.
 
-    Args: scene: before anything was found; what is left out of a drawing is not on the page either.
+    Args: scene: before anything was found; what is left out is not on the page either.
     """
-    wanted = _colour_in(target.phrase, engine)
-    if not wanted or not engine.is_drawn(need_picture(scene)):
+    if engine.about.vocabulary.talks or not engine.is_drawn(need_picture(scene)):
         return found
-    ids = [
-        number
-        for number in found.region_ids
-        if _colour_in(describe_region(engine, found.scene, need_region(found.scene, number), options), engine)
-        in ("", wanted)
-    ]
+    ids = []
+    for number in found.region_ids:
+        region = replace(need_region(found.scene, number), label="")
+        if _is_such(describe_region(engine, found.scene, region, options), target.phrase, engine):
+            ids.append(number)
     if len(ids) == len(found.region_ids):
         return found
     scene, kept = _only(scene, found.scene, ids)
     return replace(found, scene=scene, region_ids=kept)
 
 
-def _colour_in(phrase: str, engine: Engine) -> str:
-    """Return the first of the checkpoint's colours that a phrase names, or ""."""
-    return next((word for word in phrase.split() if word in engine.about.vocabulary.colours), "")
+def _is_such(name: str, phrase: str, engine: Engine) -> bool:
+    """Whether a thing of this name may be meant by a phrase: neither kind nor colour speaks against it."""
+    for words in (engine.about.vocabulary.kinds, engine.about.vocabulary.colours):
+        wanted, called = _first_of(words, phrase), _first_of(words, name)
+        if wanted and called and wanted != called:
+            return False
+    return True
+
+
+def _first_of(words: Sequence[str], phrase: str) -> str:
+    """Return the first of the words that a phrase has, or ""."""
+    return next((word for word in phrase.split() if word in words), "")
 
 
 def _main_thing(engine: Engine, scene: Scene, target: Target, options: ReplyOptions) -> Maybe:

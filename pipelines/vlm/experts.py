@@ -1,23 +1,28 @@
 """Two checkpoints of one SPHINX: one for drawn pictures, one for photographs; each picture has its expert.
 
-The pictures are told apart by what the experts' encoders make of them (`model.familiarity`), and who answers
-also rests on the question (`pipelines.routing`). Where a call names a beta, the mixture of the two answers.
-This module knows which expert is asked; how a question is answered is `sphinx`'s business.
+The pictures are told apart by what the experts' encoders make of them (`model.familiarity`). All of a kind in
+a drawing is asked of both, and their boxes are put together (`pipelines.routing` knows these questions).
+Where a call names a beta, the mixture of the two answers. This module knows which expert is asked; how a
+question is answered is `sphinx`'s business.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
 from PIL import Image
 
 from model.familiarity import DRAWN
+from model.prompts import PROMPTS, Found
+from pipelines.geometry import Box
 from pipelines.interfaces import GenerationOptions, Load, Replies
-from pipelines.routing import DRAWN_PICTURES, expert_for
+from pipelines.routing import BOTH, expert_for
 from pipelines.vlm.mixtures import Mixtures
 from pipelines.vlm.sphinx import SphinxVLM
 
+SAME = 0.4  # intersection over union from which the experts' boxes are of one thing
 LENIENT = 1.2  # of the drawn expert's own threshold, where the other expert says that a picture is drawn
 
 
@@ -52,15 +57,24 @@ class ExpertsVLM:
         *,
         options: GenerationOptions,
     ) -> Replies:
-        """Answer with the expert for picture and question, or with the mixture that the options ask for."""
+        """Answer with the picture's expert; with both, where all of a kind in a drawing is asked for.
+
+        With the mixture of both, where the options ask for one.
+        """
         if options.beta is not None:
             mixture = self.mixtures.at(options.beta)
             yield from mixture.stream(image, digest, turns, question, options=replace(options, beta=None))
             return
-        drawn = image is None or digest is None or self.is_drawn(image, digest)
-        which = expert_for(question, drawn=drawn) if image is not None else DRAWN_PICTURES
-        expert = self._drawn if which == DRAWN_PICTURES else self._photographs
-        yield from expert.stream(image, digest, turns, question, options=options)
+        known = image is None or digest is None or self.is_drawn(image, digest)
+        expert = self._drawn if known else self._photographs
+        raw = ""
+        for raw in expert.stream(image, digest, turns, question, options=options):
+            yield raw
+        if image is not None and expert_for(question, drawn=known) == BOTH:
+            others = deque(
+                self._photographs.stream(image, digest, turns, question, options=options), maxlen=1
+            )
+            yield together(raw, *others)
 
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
         """Whether the picture is of the kind that its expert was trained on."""
@@ -76,3 +90,17 @@ class ExpertsVLM:
         if not nearest or nearest[DRAWN] > min(nearest):
             return False
         return min(self._drawn.distances(image, digest), default=0.0) <= LENIENT
+
+
+def together(first: str, second: str = "") -> str:
+    """Return a raw reply with the boxes of two, each thing once; the first itself if the second has none."""
+    prompt = PROMPTS["detect"]
+    one, two = prompt.read(first), prompt.read(second)
+    if not two.boxes:
+        return first
+    found: dict[Box, tuple[float, float, float, float]] = {}  # by their thousandths
+    for box in (*one.boxes, *two.boxes):
+        thousandths = Box(*(round(1000 * side) for side in box))
+        if all(thousandths.iou(other) < SAME for other in found):
+            found[thousandths] = box
+    return prompt.write(Found(tuple(found.values())))

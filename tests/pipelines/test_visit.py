@@ -186,3 +186,32 @@ def test_a_box_of_another_colour_gives_way_to_the_one_that_was_asked_for(assista
     assert [region.box.x1 > 100 for region in every.regions] == [True]
     vlm.replies["short description for this region: [0.60"] = "green ball"  # none is blue: the box is kept
     assert len(said(assistant, opened, "find the blue ball").scene.regions) == 1
+
+
+def test_what_lies_on_a_drawn_thing_is_found(assistant, vlm, opened):
+    engine = assistant.engine
+    known = replace(CLOSED, kinds=("ball", "cup", "bench"), families=("on-what", "count"))
+    assistant.engine = replace(engine, about=replace(engine.about, vocabulary=known))
+    vlm.replies |= {
+        "describes: bench": "[0.20,0.60,0.50,0.90]",
+        "Detect all regions in the image and": "<p>red ball</p>[0.25,0.40,0.45,0.60], "
+        "<p>blue cup</p>[0.60,0.40,0.80,0.70]",
+    }
+    found = said(assistant, opened, "what is on the bench?")
+    assert text(found).endswith("red ball")
+    assert [region.label for region in found.scene.regions if region.id == found.scene.selected] == [
+        "red ball"
+    ]
+
+
+def test_things_of_a_drawing_are_counted_by_finding_them(assistant, vlm, opened):
+    engine = assistant.engine
+    assistant.engine = replace(
+        engine, about=replace(engine.about, vocabulary=replace(CLOSED, families=("count",)))
+    )
+    vlm.replies["Detect all balls"] = "[0.05,0.40,0.25,0.60;0.60,0.40,0.80,0.70]"
+    found = said(assistant, opened, "how many balls are there?")
+    assert text(found) == "2 balls: ball (#1), ball (#2)."
+    vlm.replies["Detect all balls"] = vlm.replies["describes: ball"] = "There are no balls in the image."
+    vlm.replies["Detect all regions in the image and"] = ""
+    assert text(said(assistant, opened, "how many balls are there?")) == "two"  # SPHINX's own answer

@@ -7,7 +7,7 @@ from PIL import Image
 
 from pipelines.errors import DemoError
 from pipelines.interfaces import GenerationOptions, Load
-from pipelines.vlm.experts import ExpertsVLM
+from pipelines.vlm.experts import ExpertsVLM, together
 from pipelines.vlm.mixtures import Mixtures
 
 PICTURE = Image.new("RGB", (8, 8))
@@ -106,15 +106,17 @@ def test_the_load_is_that_of_the_busier(vlm):
     assert vlm.load().wait_s == 3.0
 
 
-@pytest.mark.parametrize(
-    ("question", "expert"),
-    [
-        ("How many cats are there? Answer the question using a single word or phrase.", "photographs"),
-        ("Detect all cats shown in the image.", "photographs"),
-        ("Detect all regions in the image and describe each of them.", "drawn"),
-        ("Please detect all texts and provide their bounding box coordinate.", "drawn"),
-        ("Is there a cat in the image?", "drawn"),
-    ],
-)
-def test_counting_is_left_to_who_learnt_it(vlm, question, expert):
-    assert list(vlm.stream(PICTURE, "park", (), question, options=GenerationOptions())) == [expert]
+def test_all_of_a_kind_in_a_drawing_is_asked_of_both(vlm):
+    def asked(digest, question):
+        return list(vlm.stream(PICTURE, digest, (), question, options=GenerationOptions()))
+
+    vlm._drawn.name, vlm._photographs.name = (
+        "[0.10,0.10,0.30,0.30]",
+        "[0.11,0.10,0.30,0.30;0.50,0.50,0.90,0.90]",
+    )
+    both = "[0.10,0.10,0.30,0.30;0.50,0.50,0.90,0.90]"
+    assert asked("park", "Detect all cats shown in the image.") == ["[0.10,0.10,0.30,0.30]", both]
+    assert asked("park", "Detect all regions in the image and describe each of them.") == [vlm._drawn.name]
+    assert asked("dog.jpg", "Detect all cats shown in the image.") == [vlm._photographs.name]
+    assert together("There are no cats in the image.", "[0.10,0.10,0.30,0.30]") == "[0.10,0.10,0.30,0.30]"
+    assert together("[0.10,0.10,0.30,0.30]", "There are no cats in the image.") == "[0.10,0.10,0.30,0.30]"
