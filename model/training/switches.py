@@ -179,7 +179,7 @@ def _says(count: int, asked: Mapping[str, EvalSet]) -> str:
         f"{numbers.capitalize()}, the same for every row; greedy answers about pictures never trained on. "
         f"Kind: of a thing in a box, {count} things. Box: IoU of at least 0.5, {count} phrases. Is there: "
         f"F1, {count} that are there and {count} that are not. How many, asked in words: the mean over 0 to "
-        f"5, {few} each."
+        f"5, {few} each. The standard error of a share of {count} is up to {50 / count**0.5:.0f} points."
     )
 
 
