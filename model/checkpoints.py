@@ -308,14 +308,31 @@ def fetch(
     if is_converted(folder):
         return folder
 
-    from huggingface_hub import HfApi
-
     from .conversion import convert
 
     say(needs(checkpoint, dtype))
+    originals: Path | None = root / "originals" if cache is not None else None
+    snapshot = _download(checkpoint, root, originals, endpoint, say, step)
+    say(f"Converting into {folder}")
+    if step:
+        step("converting", 0, 0)
+    convert([snapshot / str(checkpoint.subfolder)], folder, architecture=architecture)
+    return folder
+
+
+def _download(
+    checkpoint: Checkpoint,
+    root: Path,
+    originals: Path | None,
+    endpoint: str | None,
+    say: Callable[[str], object],
+    step: Callable[[str, int, int], object] | None,
+) -> Path:
+    """Return the folder of the original's files, downloaded where they are not here. See `fetch`."""
+    from huggingface_hub import HfApi
+
     hub = HfApi(endpoint=endpoint)
     pattern = f"{checkpoint.subfolder}/*"
-    originals: Path | None = root / "originals" if cache is not None else None
     wanted = hub.snapshot_download(REPOSITORY, allow_patterns=pattern, cache_dir=originals, dry_run=True)
     missing = sum(file.file_size or 0 for file in wanted if file.will_download)
     total = sum(file.file_size or 0 for file in wanted)
@@ -323,17 +340,10 @@ def fetch(
         raise OSError(f"{REPOSITORY} has nothing in {checkpoint.subfolder}")
     require_disk(root, missing + total)
     say(f"Downloading {gigabytes(missing)} from {REPOSITORY}")
-    snapshot = hub.snapshot_download(
-        REPOSITORY,
-        allow_patterns=pattern,
-        cache_dir=originals,
-        tqdm_class=_counting_bars(step, total - missing, total) if step else None,
+    bars = _counting_bars(step, total - missing, total) if step else None
+    return Path(
+        hub.snapshot_download(REPOSITORY, allow_patterns=pattern, cache_dir=originals, tqdm_class=bars)
     )
-    say(f"Converting into {folder}")
-    if step:
-        step("converting", 0, 0)
-    convert([Path(snapshot) / checkpoint.subfolder], folder, architecture=architecture)
-    return folder
 
 
 def _counting_bars(step: Callable[[str, int, int], object], before: int, total: int) -> type[Any]:
