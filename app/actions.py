@@ -87,7 +87,7 @@ def validate_message(words: str) -> str:
 
 
 def before_turn(timeline: Timeline, index: int) -> Scene:
-    """The newest scene in which turn `index` of the shown one had not been said yet.
+    """Return the newest scene in which turn `index` of the shown one had not been said yet.
 
     Where that one is not kept any more: the shown scene without what was said since.
     """
@@ -99,7 +99,7 @@ def before_turn(timeline: Timeline, index: int) -> Scene:
 
 
 def question_of(scene: Scene, index: int) -> tuple[int, str]:
-    """The index and the words of the visitor's message that turn `index` is, or answers."""
+    """Return the index and the words of the visitor's message that turn `index` is, or answers."""
     for at in range(min(index, len(scene.turns) - 1), -1, -1):
         if scene.turns[at].role == "user":
             return at, scene.turns[at].text
@@ -107,7 +107,7 @@ def question_of(scene: Scene, index: int) -> tuple[int, str]:
 
 
 def stopped(timeline: Timeline) -> Timeline:
-    """The answer as far as it came. One that is being written says so itself; an empty one is added here."""
+    """Return the timeline with the unfinished answer; an empty answer is added where there is none yet."""
     scene = timeline.scene
     if not scene.turns or scene.turns[-1].role != "user":
         return timeline
@@ -117,7 +117,7 @@ def stopped(timeline: Timeline) -> Timeline:
 def refused(
     timeline: Timeline, words: str, reason: str, *, began: bool, base: Scene | None = None
 ) -> Timeline:
-    """The question with the reason why it has no answer, after what there is of one.
+    """Return the question with the reason why it has no answer, after what there is of one.
 
     Args:
         began: whether the question is in the timeline already.
@@ -130,7 +130,7 @@ def refused(
 
 
 def resolve_click(scene: Scene, click: Click) -> tuple[Literal["click", "select"], int | None]:
-    """What a click on the picture means: ("click", the region it refines or None) or ("select", id).
+    """Return what a click on the picture means: ("click", the region it refines or None) or ("select", id).
 
     Near the selected region it refines that one; on its mask it means a thing that lies on it: one that is
     known is selected, any other begins a new region. On another region's mask it selects it; inside a box

@@ -1,10 +1,9 @@
 """The named endpoints for scripts and agents: /ask, /outline, /describe, /pose, /edit; the same as MCP tools.
 
-Each call stands for itself: a picture comes in, an answer with everything that was found goes out, nothing
-is kept of it. Who wants to go on gives the answer's picture and regions to the next call. Coordinates are
-pixels of the given picture after EXIF rotation, origin top left, x to the right. Every answer is an object
-of the one schema `app.schema.ANSWER`. Only /ask and /edit take free words; the others say what they want as
-a request.
+Each call is independent: it takes a picture, returns everything that was found, and keeps nothing. To
+continue, a caller passes the answer's picture and regions to the next call. Coordinates are pixels of the
+given picture after EXIF rotation, with the origin at the top left and x to the right. Every answer follows
+one schema, `app.schema.ANSWER`. Only /ask and /edit take free words; the others build a request.
 """
 
 from __future__ import annotations
@@ -36,7 +35,6 @@ from pipelines.language.requests import (
     Edit,
     Everything,
     Extend,
-    Look,
     Move,
     Obscure,
     Outline,
@@ -44,6 +42,7 @@ from pipelines.language.requests import (
     Request,
     Resize,
     Target,
+    WholePicture,
 )
 from pipelines.masks import read_mask, requests_on_mask, with_mask
 from pipelines.scene import Mask, Scene
@@ -60,7 +59,7 @@ _WORDS, _WHOLE, _NUMBER = {"type": "string"}, {"type": "integer"}, {"type": "num
 class Endpoints:
     """The functions behind the endpoints. Their docstrings are the documentation that agents read.
 
-    What comes in is checked by `app.arguments`; a refusal is a DemoError, which `app.refusals` tells.
+    Arguments are checked by `app.arguments`. A refusal is a DemoError, which `app.refusals` passes on.
     """
 
     def __init__(self, startup: Startup, limits: Limits) -> None:
@@ -161,7 +160,7 @@ class Endpoints:
             return self._answered(scene, Describe(Target(region_ids=(scene.selected,))))
         if scene.regions:
             return self._answered(scene, [Describe(Target(region_ids=(one.id,))) for one in scene.regions])
-        return self._answered(scene, Look("detail" if given.detail else "grounded_caption"))
+        return self._answered(scene, WholePicture("detail" if given.detail else "grounded_caption"))
 
     def pose(self, picture: str) -> dict[str, Any]:
         """Find every person and their 17 COCO joints.
@@ -226,7 +225,7 @@ class Endpoints:
         *,
         needed: bool = True,
     ) -> Scene:
-        """The picture's scene with the regions that were given; what "it" stands for is selected."""
+        """Return the picture's scene with the regions that were given; what "it" stands for is selected."""
         if picture is None:
             if needed or mask or regions:
                 raise DemoError("There is no picture: give one.")
@@ -260,13 +259,13 @@ class Endpoints:
 
 
 def _go_on() -> None:
-    """Stop where nobody waits any more. Raises TooMuch, which nobody reads."""
+    """Stop the work if the caller has left. Raises TooMuch, which nobody will read."""
     if abandoned():
         raise TooMuch("Who made this call has left.")
 
 
 def with_examples(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, documented with what can be said to it: the registry of abilities."""
+    """Return the function with the registry's example messages added to its docstring."""
 
     @wraps(fn)
     def call(*given: Any, **named: Any) -> Any:
@@ -291,7 +290,7 @@ def declare(startup: Startup, events: dict[str, Any], limits: Limits) -> None:
         )
 
     with gr.Row(visible=False):
-        # Plain values all but the picture: what they must be is checked by `app.arguments` alone.
+        # All are plain values but for the picture; `app.arguments` alone checks them.
         seed = Api(0, _WHOLE, "seed")
         box = Api(None, _BOX, "box")
         regions = Api(None, _REGIONS, "regions")

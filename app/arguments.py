@@ -85,7 +85,7 @@ class Outline(_WithRegions):
     box: Annotated[BoxRow | None, Rows]
 
     def points(self) -> list[Click]:
-        """The clicks; pixels may be fractions, which the segmenter's task rounds down."""
+        """Return the clicks; pixels may be fractions, which the segmenter's task rounds down."""
         return [Click(Point(*click[:2]), click[2:] != (0,)) for click in self.clicks]  # pyright: ignore
 
     def dragged(self) -> Box | None:

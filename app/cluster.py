@@ -1,7 +1,7 @@
 """The demo on a Ray cluster: the three models as deployments with replicas of their own, and the page.
 
     serve run app.cluster:demo
-    serve run app.cluster:demo model=sphinx-v2-1k speakers=1-4 gpus=1
+    serve run app.cluster:demo model=sphinx-v2-1k vlm_replicas=1-4 gpus=1
 
 The page is the one of `app.py` over the same assistant, which has a handle in place of each model. It listens
 at its own port; Serve's port leads there, and has the metrics of all replicas under /metrics. The models, and
@@ -37,13 +37,13 @@ from pipelines.errors import DemoError, ModelLost, TooBusy
 from pipelines.settings import Parser, Settings, settings_of
 from pipelines.threads import in_thread
 
-ONGOING = {"speaker": 16, "outliner": 4, "painter": 1}  # requests that a replica answers together
+ONGOING = {"vlm": 16, "segmenter": 4, "inpainter": 1}  # requests that a replica answers together
 WAITING = 64  # requests that may wait for a deployment; more are refused
 PICTURES = 64  # pictures that a replica is known to have seen; later questions about them go there
 VERBS = {
-    "speaker": ("stream", "in_distribution", "is_drawn"),
-    "outliner": ("outline",),
-    "painter": ("paint",),
+    "vlm": ("stream", "in_distribution", "is_drawn"),
+    "segmenter": ("outline",),
+    "inpainter": ("paint",),
 }
 METRIC = re.compile(r"(# (HELP|TYPE) )?ray_sphinx_")
 SECONDS: list[float] = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60]  # bounds of the histogram of first words
@@ -60,15 +60,15 @@ class Replicas(BaseModel):
     inpainter: str = ""
     device: str = ""
     dtype: str = ""
-    speakers: str = "1"
-    outliners: str = "1"
-    painters: str = "1"
+    vlm_replicas: str = "1"
+    segmenter_replicas: str = "1"
+    inpainter_replicas: str = "1"
     cpus: float = Field(default=1.0, ge=0)
     gpus: float = Field(default=0.0, ge=0)
     port: int = Field(default=main.FIRST_PORT, ge=1, le=65535)
 
     def settings(self) -> Settings:
-        """What is loaded."""
+        """Return what is loaded."""
         parser = Parser(prog="serve run app.cluster:demo")
         parser.add_settings()
         given = [f"--{name}={getattr(self, name)}" for name in Settings.__slots__ if getattr(self, name)]
@@ -76,15 +76,15 @@ class Replicas(BaseModel):
 
 
 Load = Callable[[str, Settings], tuple[Any, About | None]]
-"""(speaker, outliner or painter; what is loaded) -> the model, and what is known of SPHINX."""
+"""(vlm, segmenter or inpainter; what is loaded) -> the model, and what is known of SPHINX."""
 
 
 def load(kind: str, settings: Settings) -> tuple[Any, About | None]:
     """Load one of the three models, in the replica that has it."""
     device, why = catalog.find_device(settings.device)
-    if kind == "outliner":
+    if kind == "segmenter":
         return catalog.load_segmenter(settings.segmenter, device), None
-    if kind == "painter":
+    if kind == "inpainter":
         return catalog.load_inpainter(settings.inpainter, device), None
     released = catalog.is_released(settings.model)
     dtype, because = catalog.find_dtype(settings.dtype, device, released=released)
@@ -92,7 +92,7 @@ def load(kind: str, settings: Settings) -> tuple[Any, About | None]:
 
 
 def demo(args: Replicas) -> serve.Application:
-    """The application that `serve run` runs."""
+    """Return the application that `serve run` runs."""
     return application(args, load)
 
 
@@ -105,7 +105,11 @@ def application(args: Replicas, load: Load) -> serve.Application:
         if name.startswith(("SPHINX_", "GRADIO_", "HF_", "TORCH_"))
     }
     actor = {"runtime_env": {"env_vars": environment}}
-    counts = {"speaker": args.speakers, "outliner": args.outliners, "painter": args.painters}
+    counts = {
+        "vlm": args.vlm_replicas,
+        "segmenter": args.segmenter_replicas,
+        "inpainter": args.inpainter_replicas,
+    }
     models = [
         Model.options(
             name=kind,
@@ -155,7 +159,7 @@ class Model:
         self._errors = metrics.Counter("sphinx_errors_total", "Requests that failed.", (*tags, "type"))
 
     def tell(self) -> tuple[str, bool, About | None]:
-        """The model's name, whether it is for photographs, and what is known of SPHINX."""
+        """Return the model's name, whether it is for photographs, and what is known of SPHINX."""
         return self._model.name, getattr(self._model, "for_photographs", False), self._about
 
     @serve.multiplexed(max_num_models_per_replica=PICTURES)
@@ -195,7 +199,7 @@ class Model:
 
 
 def served(handle: DeploymentHandle) -> remote.Served:
-    """The verbs of a deployment, for `pipelines.remote`. Closing what it yields cancels the request."""
+    """Return the verbs of a deployment, for `pipelines.remote`; closing their generator cancels the call."""
 
     def serve_verb(verb: str, *given: Any, **named: Any) -> Generator[Any, None, None]:
         digest = given[1] if len(given) > 1 and isinstance(given[1], str) else ""
@@ -221,15 +225,14 @@ def served(handle: DeploymentHandle) -> remote.Served:
     return serve_verb
 
 
-def connect(speaker: DeploymentHandle, outliner: DeploymentHandle, painter: DeploymentHandle) -> Assistant:
-    """The assistant, with handles in place of the models; waits until one replica of each is there."""
-    (vlm, _, about), (segmenter, _, _), (inpainter, for_photographs, _) = (
-        handle.tell.remote().result() for handle in (speaker, outliner, painter)
-    )
+def connect(vlm: DeploymentHandle, segmenter: DeploymentHandle, inpainter: DeploymentHandle) -> Assistant:
+    """Return the assistant, with handles in place of the models; waits until one replica of each is there."""
+    told = [handle.tell.remote().result() for handle in (vlm, segmenter, inpainter)]
+    (vlm_name, _, about), (segmenter_name, _, _), (inpainter_name, for_photographs, _) = told
     return catalog.put_together(
-        remote.RemoteVLM(vlm, served(speaker)),
-        remote.RemoteSegmenter(segmenter, served(outliner)),
-        remote.RemoteInpainter(inpainter, for_photographs, served(painter)),
+        remote.RemoteVLM(vlm_name, served(vlm)),
+        remote.RemoteSegmenter(segmenter_name, served(segmenter)),
+        remote.RemoteInpainter(inpainter_name, for_photographs, served(inpainter)),
         about,
     )
 
@@ -240,13 +243,13 @@ class Door:
 
     async def __init__(
         self,
-        speaker: DeploymentHandle,
-        outliner: DeploymentHandle,
-        painter: DeploymentHandle,
+        vlm: DeploymentHandle,
+        segmenter: DeploymentHandle,
+        inpainter: DeploymentHandle,
         settings: Settings,
         port: int,
     ) -> None:
-        self._startup = Startup(lambda: connect(speaker, outliner, painter), settings.model)
+        self._startup = Startup(lambda: connect(vlm, segmenter, inpainter), settings.model)
         self._port = port
         await asyncio.to_thread(self._open)
 
@@ -267,7 +270,7 @@ class Door:
 
 
 async def exposition() -> str:
-    """The metrics of this demo from all machines of the cluster, in Prometheus's text format."""
+    """Return the metrics of this demo from all machines of the cluster, in Prometheus's text format."""
     nodes = [node for node in ray.nodes() if node["Alive"]]
     async with httpx.AsyncClient() as http:
         told = await asyncio.gather(
@@ -281,6 +284,6 @@ async def exposition() -> str:
 
 
 def merged(told: Sequence[str]) -> str:
-    """The lines of this demo's metrics out of several machines', each explained once."""
+    """Return the lines of this demo's metrics out of several machines', each explained once."""
     lines = (line for text in told for line in text.splitlines() if METRIC.match(line))
     return "".join(f"{line}\n" for line in dict.fromkeys(lines))

@@ -1,9 +1,10 @@
-"""What is asked of every request before Gradio sees it: a known host, an origin of its own, and not too many.
+"""Check every request before Gradio sees it: a known host, the page's own origin, and not too many calls.
 
-A page elsewhere can have a visitor's browser call a server on the visitor's own computer, under that page's
-name (DNS rebinding) or its own. Both are refused by the headers that browsers set. Calls are counted for
-each address; behind a proxy that is the one that the proxy names (uvicorn reads X-Forwarded-For of those in
-FORWARDED_ALLOW_IPS). This module knows headers and numbers, and leaves what is called to Gradio.
+A page on another site can make a visitor's browser call a server on the visitor's own computer, under that
+site's name (DNS rebinding) or under its own. The headers that browsers set reveal both, and both are refused.
+Calls are counted for each address; behind a proxy that is the address that the proxy names (uvicorn reads
+X-Forwarded-For of the proxies in FORWARDED_ALLOW_IPS). This module knows headers and numbers, and leaves what
+is called to Gradio.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from app.limits import Limits, known_hosts
 
 log = logging.getLogger(__name__)
 
-FREE = ("/cancel", "/reset")  # how the paths of calls end that give back what others took
+FREE = ("/cancel", "/reset")  # how the paths of calls end that only release something
 MINUTE = 60
 
 
@@ -75,7 +76,7 @@ class Doors:
 
 
 def too_much(headers: Headers, sentence: str) -> JSONResponse:
-    """The answer to who asks for more than is given, as its program passes it on."""
+    """Return the refusal of a caller who exceeds a limit, as the caller's program passes it on."""
     if headers.get("user-agent", "").startswith("gradio_client"):
         # The one kind of answer whose words gradio_client passes on.
         row = {"__type__": "validate", "is_valid": False, "parameter_name": "calls", "message": sentence}
@@ -84,7 +85,7 @@ def too_much(headers: Headers, sentence: str) -> JSONResponse:
 
 
 def client_of(scope: Scope) -> str:
-    """The address that asks."""
+    """Return the address of the client."""
     return (scope.get("client") or ("",))[0]
 
 

@@ -86,7 +86,7 @@ class Downloads:
         return f"../kept/files/{token}/{quote(name)}"
 
     def find(self, owner: str, token: str, name: str) -> Export | None:
-        """The file of a browser; None where it has none of that name."""
+        """Return the file of a browser; None where it has none of that name."""
         export = self._exports.get(token)
         if export is None or export.owner != owner or export.path.name != name:
             return None
@@ -107,7 +107,7 @@ class Downloads:
 
 @cache
 def answers_folder() -> Path:
-    """The folder of what endpoints gave back. Its name is another one in each process.
+    """Return the folder of what endpoints gave back. Its name is another one in each process.
 
     It lies where Gradio keeps uploads, so that a caller may send back what it got.
     """

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def as_gradio_error(written: Callable[[str], str] = html.escape) -> Iterator[None]:
-    """A refusal becomes a message; anything else is a fault of ours, and is said to be one.
+    """Turn a refusal into a message, and any other error into a fault of this program with its number.
 
     Args:
         written: how words are written where the message is read; on the page it is HTML.
@@ -50,7 +50,7 @@ def index_of(index: int | tuple[int, int]) -> int:
 
 
 def point(x: Any, y: Any, timeline: Timeline) -> Point:
-    """A point from the browser, inside the picture."""
+    """Return a point from the browser, inside the picture."""
     picture = pictured(timeline).picture
     assert picture is not None
     if not all(isinstance(value, int | float) and value == value for value in (x, y)):

@@ -35,7 +35,7 @@ _WRONG = BadArgument(
 
 
 async def uploaded(given: Any) -> dict[str, Any] | None:
-    """The file that an argument names, as Gradio takes it; None where it names none.
+    """Return the file that an argument names, as Gradio takes it; None where it names none.
 
     Raises:
         BadArgument: it is nothing that names a picture, or a file that was not uploaded.
@@ -60,7 +60,7 @@ async def uploaded(given: Any) -> dict[str, Any] | None:
 
 
 def _inside(name: str) -> Path:
-    """A file among the uploads, where what was given out lies as well; no other is opened by its name."""
+    """Return a file in the folder of uploads and answers; no other file is opened by its name."""
     try:
         path = Path(name).resolve()
         if path.is_relative_to(Path(get_upload_folder()).resolve()) and path.is_file():
@@ -102,7 +102,7 @@ async def _fetched(address: str) -> Path:
 
 
 async def _downloaded(address: str) -> bytes:
-    """What lies at an address of a public host.
+    """Return what lies at an address of a public host.
 
     Raises:
         ValueError: the host is none, or not public; or it answers with something else.

@@ -60,14 +60,14 @@ def limits_of(given: argparse.Namespace) -> Limits:
 
 
 def from_environment() -> Limits:
-    """The limits where no command line says any."""
+    """Return the limits where no command line says any."""
     parser = Parser(prog="app.py")
     add_limits(parser)
     return limits_of(parser.parse_args([]))
 
 
 def known_hosts(limits: Limits) -> frozenset[str] | None:
-    """The names under which the page may be asked for; None where any will do.
+    """Return the names under which the page may be asked for; None where any will do.
 
     On the loopback only its own names are, and those that are named: a page elsewhere whose name was made to
     point here (DNS rebinding) is no visitor. The name in GRADIO_ROOT_PATH counts as named.

@@ -21,7 +21,7 @@ from mcp import types
 from starlette.requests import Request
 
 from app.arguments import BadArgument
-from app.refusals import told
+from app.refusals import to_gradio_error
 from app.schema import ANSWER
 from pipelines.errors import DemoError
 
@@ -51,7 +51,7 @@ def answer_in_json(page: gr.Blocks) -> None:
         except gr.Error as error:
             return _refused(error.title, error.message)
         except Exception as error:
-            refusal = told(error, public=True)
+            refusal = to_gradio_error(error, public=True)
             return _refused(refusal.title, refusal.message)
         said = output["data"][0]
         text = types.TextContent(type="text", text=json.dumps(said, ensure_ascii=False))
@@ -66,7 +66,7 @@ def _refused(kind: str, sentence: str) -> types.CallToolResult:
 
 
 def _call(page: gr.Blocks, name: str, arguments: dict[str, Any]) -> tuple[Any, list[Any]]:
-    """The endpoint that a tool stands for, and the values of its arguments in order.
+    """Return the endpoint that a tool stands for, and the values of its arguments in order.
 
     Raises:
         BadArgument: there is no such tool or argument, or one is missing.

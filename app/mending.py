@@ -109,7 +109,7 @@ def branches(timeline: Timeline, shown: Scene) -> dict[int, tuple[tuple[int, ...
 
 
 def _way_said(scene: Scene, index: int) -> tuple[str, ...]:
-    """A message with the beginning of its answer, as far as that tells it from another way of saying it."""
+    """Return a message with the beginning of its answer, which tells it from the other ways it was said."""
     return tuple(turn.text for turn in scene.turns[index : index + 2])
 
 

@@ -54,9 +54,9 @@ class Page:
         self._keeping = keeping
 
     async def welcome(self) -> AsyncIterator[tuple[Any, ...]]:
-        """What the visitor reads about the models: state, empty chat, what they understand, suggestions.
+        """Yield what the visitor reads about the models: state, empty chat, abilities, suggestions.
 
-        And the options whose choices are the checkpoint's: its views, its encoders.
+        The options whose choices depend on the checkpoint (views, encoders) come with them.
         """
         unknown = (gr.skip(),) * 6
         while not self._startup.ready:
@@ -98,7 +98,7 @@ class Page:
             return self._open(visit, path, as_mask=True)
 
     def _uploaded(self, event: gr.EventData, request: gr.Request) -> AbstractContextManager[Path | None]:
-        """The uploaded file that an event's token stands for."""
+        """Return the uploaded file that an event's token stands for."""
         return self._keeping.uploads.opened(key_of(request), str(data(event).get("token")))
 
     def example(self, visit: Visit, event: gr.EventData) -> Drawn:
@@ -107,7 +107,7 @@ class Page:
 
     def _open(self, visit: Visit, path: Path | None, *, as_mask: bool = False) -> Drawn:
         """Open a file; a refusal is said where the visitor chose it."""
-        # the number makes a new value of what is opened, or refused, a second time
+        # the number makes the value a new one when the same file is opened, or refused, again
         number = {"number": time.monotonic_ns()}
         try:
             if path is None:
@@ -174,7 +174,7 @@ class Page:
     def answer(self, visit: Visit) -> Generator[Answered]:
         """Answer the messages of a visit, one after the other, until none waits."""
         if not visit.claim():
-            # the one who answers already comes to this message, too; without a yield, Gradio would empty all
+            # the running answer goes on to this message; without a yield, Gradio would empty everything
             skip = gr.skip()
             yield visit, skip, skip, skip, skip, skip, _queue(visit)
             return
@@ -231,7 +231,7 @@ class Page:
         return self._drawn(visit)
 
     def _options(self, *chosen: Any) -> ReplyOptions:
-        """The visitor's options, in the order of `ui.Options.inputs`."""
+        """Return the visitor's options, in the order of `ui.Options.inputs`."""
         seed, temperature, length, views, encoders, steps, guidance, candidates, tries, negative = chosen
         return ReplyOptions(
             seed=int(seed or 0),
@@ -247,7 +247,7 @@ class Page:
         )
 
     def _left(self, encoders: Sequence[str]) -> tuple[str, ...] | None:
-        """The chosen encoders; None for all that there are, also before the page knows which."""
+        """Return the chosen encoders; None stands for all, also before the page knows which there are."""
         if not self._startup.ready:
             return None
         there = self._startup.assistant().about.encoders
@@ -366,7 +366,7 @@ class Page:
     # --- drawing ---------------------------------------------------------------------------------------
 
     def _drawn(self, visit: Visit) -> Drawn:
-        """Everything as it is now."""
+        """Return everything as it is now."""
         return _draw(self._startup, visit, None)
 
     def _chat(self, visit: Visit) -> Any:
@@ -374,7 +374,7 @@ class Page:
 
 
 def _queue(visit: Visit) -> dict[str, Any]:
-    """What stands above the field: the messages that wait, and the one that is said in other words."""
+    """Return what stands above the field: the messages that wait, and the one that is said in other words."""
     turns, at = visit.timeline.scene.turns, visit.editing
     return {
         "waiting": [{"number": message.number, "words": message.words} for message in visit.waiting],
@@ -383,18 +383,18 @@ def _queue(visit: Visit) -> dict[str, Any]:
 
 
 def draw(startup: Startup, visit: Visit) -> Drawn:
-    """Everything that the page shows of a visit."""
+    """Return everything that the page shows of a visit."""
     return _draw(startup, visit, None)
 
 
 def _field(visit: Visit, words: str | None = None, *, running: bool | None = None) -> Any:
-    """The field for words: it can be stopped while an answer runs, and sends at any time."""
+    """Return the field for words: it can be stopped while an answer runs, and sends at any time."""
     stop = visit.answering if running is None else running
     return gr.Textbox(stop_btn=stop) if words is None else gr.Textbox(words, stop_btn=stop)
 
 
 def _chat(visit: Visit, scene: Scene, *, live: bool = False) -> Any:
-    """The conversation, with the message that is about to be answered."""
+    """Return the conversation, with the message that is about to be answered."""
     branches = mending.branches(visit.timeline, scene)
     if not live and (asked := visit.asked):
         scene, live = (asked.base or scene).with_turn(Turn("user", asked.words)), True
@@ -410,7 +410,7 @@ def _draw(
     hole: Mask | None = None,
     same_hole: bool = True,
 ) -> Drawn:
-    """What the widgets show.
+    """Return what the widgets show.
 
     Args:
         before: the scene on the page now, None where all must be drawn.
@@ -431,7 +431,7 @@ def _draw(
 
 
 def _canvas(startup: Startup, timeline: Timeline, scene: Scene, hole: Mask | None = None) -> dict[str, Any]:
-    """The canvas's value: a scene, with the states that its picture went through."""
+    """Return the canvas's value: a scene, with the states that its picture went through."""
     states = {step: timeline.steps[step].scene.picture for step in mending.states(timeline)}
     return render.canvas(
         scene,
@@ -443,7 +443,7 @@ def _canvas(startup: Startup, timeline: Timeline, scene: Scene, hole: Mask | Non
 
 
 def _unedited(timeline: Timeline) -> Picture | None:
-    """The picture before the edits of this conversation, where there were any."""
+    """Return the picture before the edits of this conversation, where there were any."""
     scene = timeline.scene
     if not any(turn.record and turn.record.ability == "edit" for turn in scene.turns):
         return None

@@ -35,7 +35,7 @@ NOT_A_CALL = BadArgument(
 
 
 def picture_file(name: str = "picture") -> gr.Image:
-    """A picture of a call: the path of its file, whatever is in it. What it holds is told by who opens it."""
+    """Return a component for a call's picture, which passes its path on; the file is checked when opened."""
     picture = gr.Image(type="filepath", image_mode=None, label=name, visible=False)
     # No subclass: Gradio would write a file of types for it beside this one.
     picture.preprocess = lambda payload: payload and payload.path  # pyright: ignore[reportAttributeAccessIssue]
@@ -54,7 +54,7 @@ class Answering(gr.Blocks):
         except gr.Error:
             raise
         except Exception as error:
-            raise told(error, public=block_fn.api_visibility == "public") from error
+            raise to_gradio_error(error, public=block_fn.api_visibility == "public") from error
 
     async def preprocess_data(
         self, block_fn: BlockFunction, inputs: list[Any], *given: Any, **named: Any
@@ -77,8 +77,8 @@ class Answering(gr.Blocks):
         return await super().preprocess_data(block_fn, inputs, *given, **named)
 
 
-def told(error: Exception, *, public: bool) -> gr.Error:
-    """An error as Gradio passes it on.
+def to_gradio_error(error: Exception, *, public: bool) -> gr.Error:
+    """Return an error as Gradio passes it on.
 
     Args:
         public: it is read by programs, which are told its type and plain words; the page shows HTML.
@@ -91,7 +91,7 @@ def told(error: Exception, *, public: bool) -> gr.Error:
 
 
 def abandoned() -> bool:
-    """Whether who made the call that is being carried out has left: nobody waits for its answer."""
+    """Return whether who made the call that is being carried out has left: nobody waits for its answer."""
     page, event_id = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
     if page is None or event_id is None:
         return False
@@ -101,7 +101,7 @@ def abandoned() -> bool:
 
 
 def busy(page: gr.Blocks, client: str) -> int:
-    """How many calls of an address wait or are at work."""
+    """Return how many calls of an address wait or are at work."""
     queue: Any = page._queue
     events = [event for waiting in queue.event_queue_per_concurrency_id.values() for event in waiting.queue]
     events += [event for job in queue.active_jobs if job for event in job]

@@ -58,18 +58,18 @@ Branches = Mapping[int, tuple[tuple[int, ...], int]]
 
 
 def escape(text: str) -> str:
-    """Text that neither HTML nor Markdown reads anything into: special signs become references."""
+    """Return text in which neither HTML nor Markdown finds markup: special signs become references."""
     return _MARKUP.sub(lambda sign: f"&#{ord(sign.group())};", text)
 
 
 def phrase(region_id: int, inner: str, *, also: str = "") -> str:
-    """Markup that lights up region `region_id` when pointed at; `inner` is escaped already."""
+    """Return markup that lights up region `region_id` when pointed at; `inner` is escaped already."""
     classes = f"region region-{region_id} hue-{region_id % HUES} {also}".strip()
     return f'<span class="{classes}" tabindex="0">{inner}</span>'
 
 
 def chat(scene: Scene, *, live: bool = False, branches: Branches | None = None) -> list[Message]:
-    """One message a turn, in order.
+    """Return one message a turn, in order.
 
     Args:
         live: the last answer is still being written.
@@ -119,7 +119,7 @@ def _message(turn: Turn, known: set[int], *, live: bool) -> str:
 
 
 def _said_otherwise(index: int, branches: Branches) -> str:
-    """What can be done with a message: the ways it was said, to go to and fro, and another way to say it."""
+    """Return the controls of a message: to step through the ways it was said, and to say it another way."""
     parts = []
     if index in branches:
         steps, shown = branches[index]
@@ -193,7 +193,7 @@ def _spanned(text: str, spans: Sequence[Span], known: set[int]) -> str:
         if len(regions) == 1:
             parts.append(phrase(regions[0], inner))
         else:
-            # a phrase for several things lights them all; each also has a number of its own to point at
+            # a phrase for several things lights all of them; each also has a number to point at
             classes = " ".join(f"region-{region_id}" for region_id in regions)
             hue = f"hue-{regions[0] % HUES}"
             parts.append(f'<span class="region {classes} {hue}" tabindex="0">{inner}</span>')
@@ -229,7 +229,7 @@ def canvas(
     states: Mapping[int, Picture] | None = None,
     hole: Mask | None = None,
 ) -> dict[str, Any]:
-    """The canvas's value. `address`: where the browser finds a picture, see `app.serving`.
+    """Return the canvas's value. `address`: where the browser finds a picture, see `app.serving`.
 
     All coordinates are pixels of the picture. An outline is an SVG path to be filled even-odd. `before` is
     the picture to compare with; `states` are those that the edits went through, by the step to go back to.
@@ -258,18 +258,18 @@ def canvas(
 
 
 def _hole(hole: Mask, picture: Picture) -> dict[str, Any]:
-    """The pixels that may change: their outline, and whether they are the greater part of the picture."""
+    """Return the outline of the pixels that may change, and whether they are most of the picture."""
     width, height = picture.size_wh
     return {"outline": outline(hole), "most": 2 * hole.area > width * height}
 
 
 def paintings(scene: Scene) -> tuple[Picture, ...]:
-    """The paintings to choose from, where the last answer offers some."""
+    """Return the paintings to choose from, where the last answer offers some."""
     return scene.turns[-1].pictures if scene.turns else ()
 
 
 def reading_order(scene: Scene) -> list[int]:
-    """The blocks of a document in the order in which they are read, where the last answer is a layout."""
+    """Return the blocks of a document in reading order, if the last answer is a layout."""
     turn = scene.turns[-1] if scene.turns else None
     if turn is None or turn.record is None or turn.record.ability != "layout":
         return []
@@ -300,7 +300,7 @@ def _joint(joint: Keypoint) -> list[int]:
 
 @lru_cache(maxsize=1024)
 def outline(mask: Mask) -> str:
-    """The mask's outline with its holes as an SVG path, even-odd, in pixels of the picture; "" if empty."""
+    """Return the mask's outline and holes as an SVG path (even-odd), in picture pixels; "" if empty."""
     if not mask.bits:
         return ""
     plane = np.pad(mask.crop.astype(np.uint8), 1)
@@ -330,12 +330,12 @@ def waiting(what: str, seconds: float, stage: Stage | None = None) -> str:
 
 
 def failed(reason: str) -> str:
-    """The page's state where no model could be loaded."""
+    """Return the page's state where no model could be loaded."""
     return f'<span class="state failed" role="alert">{html.escape(reason)}</span>'
 
 
 def ready(about: About) -> str:
-    """The page's state: what is loaded, and where it runs."""
+    """Return the page's state: what is loaded, and where it runs."""
     return (
         f'<span class="state" role="status" title="{html.escape(about.why)}">'
         f"<b>{html.escape(about.model)}</b> {html.escape(about.device)}</span>"
@@ -363,7 +363,7 @@ def chips(suggestions: Mapping[str, Collection[str]], untrained: Collection[str]
 
 
 def greeting(about: About, examples: Mapping[str, Path]) -> str:
-    """What an empty chat says, in Markdown: one thing before a picture is there, another one afterwards.
+    """Return what an empty chat says, in Markdown: one text before a picture is there, another afterwards.
 
     The sentences can be pressed, see `canvas/chips.js`; before there is a picture, each opens its own.
     """
@@ -393,18 +393,18 @@ def greeting(about: About, examples: Mapping[str, Path]) -> str:
 
 
 def _doubtful(ability: Ability, about: About) -> bool:
-    """Whether an ability rests on what the checkpoint did not learn."""
+    """Return whether an ability rests on what the checkpoint did not learn."""
     return any(name in about.untrained for name in (ability.name, *(ability.needs or ())))
 
 
 def understands(about: About) -> str:
-    """What the loaded models understand and what they do not, in Markdown."""
+    """Return what the loaded models understand and what they do not, in Markdown."""
     said = (about.understands, about.cannot, about.paints, f"Runs on {about.device}: {about.why}.", DOORS)
     return "\n\n".join(filter(None, said))
 
 
 def views(about: About) -> list[tuple[str, int]]:
-    """What SPHINX may look at, in words, with the number of views."""
+    """Return what SPHINX may look at, in words, with the number of views."""
     whole, parts = [("the whole picture", 1)], about.most_views - 1
     return [*whole, (f"the whole and its {parts} parts", about.most_views)] if parts else whole
 
@@ -415,10 +415,10 @@ def encoders(about: About) -> list[tuple[str, str]]:
 
 
 def examples(pictures: Mapping[str, Path]) -> list[dict[str, Any]]:
-    """The example pictures as the canvas takes them."""
+    """Return the example pictures as the canvas takes them."""
     return [{"name": name, "file": served(path)} for name, path in pictures.items()]
 
 
 def served(path: Path) -> dict[str, Any]:
-    """A file that Gradio serves to the browser: it puts the address into `url`."""
+    """Return a file that Gradio serves to the browser: it puts the address into `url`."""
     return {"path": str(path), "meta": {"_type": "gradio.FileData"}}

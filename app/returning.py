@@ -82,7 +82,7 @@ class Returning:
 
 
 def _read(facts: str) -> tuple[str, bool, bool]:
-    """The tab's name, whether it is new, and whether it had anything in it."""
+    """Return the tab's name, whether it is new, and whether it had anything in it."""
     try:
         read = json.loads(facts)
     except ValueError:

@@ -69,7 +69,7 @@ def answer(
     given: Picture | None = None,
     holes: Sequence[Mask] = (),
 ) -> dict[str, Any]:
-    """A scene as ANSWER says: the last reply and all that was found.
+    """Return a scene as ANSWER says: the last reply and all that was found.
 
     Args:
         given: the picture before any edit.

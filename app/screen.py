@@ -40,7 +40,7 @@ class Screen:
         self.scene, self.began, self._at, self._turns = scene, False, 0.0, -1
 
     def is_due(self, scene: Scene, hole: Mask | None) -> bool:
-        """Whether a scene must be drawn now: words alone may wait."""
+        """Return whether a scene must be drawn now: words alone may wait."""
         same = self.scene is not None and hole == self.hole and same_canvas(self.scene, scene)
         return not same or len(scene.turns) != self._turns or time.monotonic() - self._at >= EVERY
 
@@ -92,7 +92,7 @@ def paced(growing: Generator[Shown], screen: Screen) -> Generator[Shown]:
 
 
 def same_canvas(one: Scene, other: Scene) -> bool:
-    """Whether two scenes look the same on the canvas, whatever was said."""
+    """Return whether two scenes look the same on the canvas, whatever was said."""
     return (
         one.picture == other.picture
         and one.regions == other.regions

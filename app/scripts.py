@@ -22,7 +22,7 @@ ENTRY = "canvas.js"
 FOREVER = "public, max-age=31536000, immutable"
 
 
-class _Kept(StaticFiles):
+class _CachedFiles(StaticFiles):
     """Static files that a browser may keep for good."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
@@ -41,7 +41,7 @@ def address() -> str:
 
 def route() -> Route:
     """Return the route that serves the modules; no mount, which would not find them under a proxy's path."""
-    kept = _Kept(directory=FOLDER)
+    kept = _CachedFiles(directory=FOLDER)
 
     async def module(request: Request) -> Response:
         return await kept.get_response(request.path_params["name"], request.scope)

@@ -76,7 +76,7 @@ def keep_for(page: gr.Blocks, keeping: Keeping, sessions: Sessions) -> None:
 
 
 def door_of(page: gr.Blocks) -> Middleware:
-    """The door of a page that is about to be launched."""
+    """Return the door of a page that is about to be launched."""
     return Middleware(FileDoor, _KEPT[page][0])
 
 
@@ -86,13 +86,13 @@ def take_over(page: gr.Blocks) -> None:
 
 
 def key_of(request: Request | gr.Request) -> str | None:
-    """The secret key of the browser; None where it sends none, or one that nobody gave it."""
+    """Return the secret key of the browser; None where it sends none, or one that nobody gave it."""
     key = request.cookies.get(COOKIE, "")
     return key if KEY.fullmatch(key) else None
 
 
 def address(store: Pictures, picture: Picture) -> dict[str, str]:
-    """Where a browser finds a picture, from the folder of the page's scripts. Previews carry their pixels."""
+    """Return a picture's address for the browser, relative to the page's scripts; a preview as a data URL."""
     preview = store.preview(picture)
     if preview:
         return {"url": f"data:image/jpeg;base64,{base64.b64encode(preview).decode()}"}
@@ -121,7 +121,7 @@ class FileDoor:
             await self._app(scope, receive, send)
 
     async def _answer(self, request: Request, path: str) -> Response | None:
-        """What is answered here; None for what is the page's own business."""
+        """Return what is answered here; None for what is the page's own business."""
         if path.startswith("/kept/"):
             return await self._kept(request, path)
         asked = _GRADIO_FILE.search(path)
@@ -147,7 +147,7 @@ class FileDoor:
         )
 
     def _file(self, owner: str | None, path: str) -> Path | None:
-        """The file at an address, where this browser may have it."""
+        """Return the file at an address, where this browser may have it."""
         keeping = self._keeping
         if owner is None:
             return None
@@ -174,7 +174,7 @@ class FileDoor:
         return PlainTextResponse(token, 200, PRIVATE)
 
     def _public(self, path: str) -> bool:
-        """Whether everybody who knows a file's path may have it."""
+        """Return whether everybody who knows a file's path may have it."""
         if ".." in path.replace("\\", "/").split("/"):
             return False
         asked = Path(os.path.abspath(path))

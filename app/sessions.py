@@ -1,6 +1,6 @@
 """Gradio's state of each page, tied to the visits: what a page works on lies with `app.visits`.
 
-Gradio keeps the values of a page under the name of its session: it may delete those of an open page, keeps
+Gradio keeps the values of a page under the name of its session. It may delete those of an open page, keeps
 those of a closed one for an hour, and counts a call of an endpoint as a page. Here a page's visit outlives
 its session, and a page that stands open is never thrown out.
 """

@@ -128,7 +128,7 @@ class Startup:
         return self._failure
 
     def assistant(self) -> Assistant:
-        """The assistant, waiting for it where it must.
+        """Return the assistant, waiting for it where it must.
 
         Raises:
             DemoError: it could not be loaded.

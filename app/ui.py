@@ -117,7 +117,7 @@ class Options:
 
 
 def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None = None) -> gr.Blocks:
-    """The page. `examples`: pictures to begin with, by name; `limits`: what a call may ask for."""
+    """Return the page. `examples`: pictures to begin with, by name; `limits`: what a call may ask for."""
     visits = Visits(Visit)
     startup.when_ready(lambda assistant: visits.watch(assistant.pictures))
     public = tuple(examples.values())

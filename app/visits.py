@@ -27,7 +27,7 @@ from pipelines.scratch import scratch_folder
 log = logging.getLogger(__name__)
 
 KEPT = 24 * 3600  # seconds a closed visit is kept
-IDLE = 120  # seconds after which a visit may go to disk: nothing of it runs any more
+IDLE = 120  # seconds without use after which a visit may go to disk, since nothing of it runs any more
 MOST_IN_MEMORY = 256_000_000  # bytes of all visits' timelines
 MOST_ON_DISK = 2_000_000_000  # bytes of timelines; pictures are counted where they are kept
 MOST_VISITS = 2000
@@ -35,7 +35,7 @@ MOST_PAGES = 8  # pages of one visit that are remembered, closed ones included
 
 
 class State(Protocol):
-    """What a page works on: it has a timeline, and can be told to end what runs and to forget it."""
+    """What a page works on: it has a timeline, and can end what runs and forget everything."""
 
     timeline: Timeline
 
@@ -49,7 +49,7 @@ StateT = TypeVar("StateT", bound=State)
 
 
 @dataclass(eq=False)
-class Kept(Generic[StateT]):
+class StoredVisit(Generic[StateT]):
     """One visit: whose it is, what its tab calls it, its pages (open or closed), and where it lies."""
 
     owner: str
@@ -89,8 +89,8 @@ class Visits(Generic[StateT]):
 
     def __init__(self, new: Callable[[Timeline], StateT]) -> None:
         self._new = new
-        self._visits: list[Kept[StateT]] = []
-        self._pages: dict[str, Kept[StateT]] = {}
+        self._visits: list[StoredVisit[StateT]] = []
+        self._pages: dict[str, StoredVisit[StateT]] = {}
         self._pictures: Pictures | None = None
         self._folder: Path | None = None
         self._lock = threading.RLock()
@@ -119,7 +119,7 @@ class Visits(Generic[StateT]):
                 closed = (visit for visit in mine if not visit.open)
                 found = max(closed, key=lambda visit: visit.used, default=None)
             if found is None:
-                found = Kept(owner, tab, self._new(Timeline()))
+                found = StoredVisit(owner, tab, self._new(Timeline()))
                 self._visits.append(found)
             found.tab = tab
             found.pages[page] = True
@@ -143,7 +143,7 @@ class Visits(Generic[StateT]):
             return self._used(visit) if visit else None
 
     def is_open(self, page: str) -> bool:
-        """Whether a page stands open."""
+        """Return whether a page stands open."""
         with self._lock:
             visit = self._pages.get(page)
             return visit is not None and visit.pages[page]
@@ -151,17 +151,17 @@ class Visits(Generic[StateT]):
     # --- what is whose ---------------------------------------------------------------------------------
 
     def owns(self, owner: str, digest: str) -> bool:
-        """Whether a browser may see a picture: a visit of its own has it, and has not been cleared."""
+        """Return whether a browser may see a picture: a visit of its own has it, and has not been cleared."""
         with self._lock:
             return any(v.owner == owner and v.shows and digest in v.digests for v in self._visits)
 
-    def of(self, owner: str) -> list[Kept[StateT]]:
-        """The visits of a browser."""
+    def of(self, owner: str) -> list[StoredVisit[StateT]]:
+        """Return the visits of a browser."""
         with self._lock:
             return [visit for visit in self._visits if visit.owner == owner]
 
     def claimed(self) -> Collection[str]:
-        """The pictures of all visits."""
+        """Return the pictures of all visits."""
         with self._lock:
             return frozenset().union(*(visit.digests for visit in self._visits))
 
@@ -213,7 +213,7 @@ class Visits(Generic[StateT]):
             self._drop(oldest)
             return True
 
-    def _drop(self, visit: Kept[StateT]) -> None:
+    def _drop(self, visit: StoredVisit[StateT]) -> None:
         lost = visit.digests
         self._put_away(visit)
         self._visits.remove(visit)
@@ -221,7 +221,7 @@ class Visits(Generic[StateT]):
             del self._pages[page]
         self._delete(lost)
 
-    def _put_away(self, visit: Kept[StateT]) -> None:
+    def _put_away(self, visit: StoredVisit[StateT]) -> None:
         """End what runs in a visit, and delete its file."""
         if visit.state:
             visit.state.abandon()
@@ -234,13 +234,13 @@ class Visits(Generic[StateT]):
         if self._pictures and digests:
             self._pictures.forget(digests.difference(self.claimed()))
 
-    def _used(self, visit: Kept[StateT]) -> StateT:
+    def _used(self, visit: StoredVisit[StateT]) -> StateT:
         visit.used = time.monotonic()
         if visit.state is None:
             visit.state = self._new(self._from_disk(visit))
         return visit.state
 
-    def _to_disk(self, visit: Kept[StateT]) -> None:
+    def _to_disk(self, visit: StoredVisit[StateT]) -> None:
         assert visit.state
         data = pickle.dumps(visit.state.timeline)
         if self._folder is None:
@@ -257,7 +257,7 @@ class Visits(Generic[StateT]):
         visit.names, visit.bare, visit.size = visit.digests, not visit.shows, len(data)
         visit.state = None
 
-    def _from_disk(self, visit: Kept[StateT]) -> Timeline:
+    def _from_disk(self, visit: StoredVisit[StateT]) -> Timeline:
         if visit.file is None:
             return Timeline()
         with visit.file.open("rb") as file:

@@ -81,7 +81,7 @@ class Visit:
         self._hands_waiting = 0
 
     def __deepcopy__(self, memo: object) -> Visit:
-        """A new visit: Gradio copies the first one for every page."""
+        """Return a new visit: Gradio copies the first one for every page."""
         return Visit(self.timeline)
 
     # --- messages --------------------------------------------------------------------------------------

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import logging
+import math
 import os
 import shutil
 import sys
@@ -19,6 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from safetensors import safe_open
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +40,9 @@ TOWERS = tuple(
     f"model.{part}"
     for part in ("clip", "convnext", "dinov2", "qformer_vision", "qformer", "visual_proj", "qformer_proj")
 )  # modules that are never quantised, as in the original
+
+
+LANGUAGE = ("model.language_model.", "lm_head.")  # how the names of the language model's tensors begin
 
 
 class MissingRoom(ValueError):
@@ -76,16 +83,56 @@ class Checkpoint:
 
     def memory_bytes(self, dtype: str) -> int:
         """Memory to run with, a full conversation included. `dtype`: of BYTES."""
-        if dtype not in BYTES:
-            raise ValueError(f"dtype must be one of {tuple(BYTES)}, got {dtype!r}")
-        other = 2.0 if dtype in QUANTISED else BYTES[dtype]
-        weights = self.linear * BYTES[dtype] + self.others * other
-        return int(weights * (1 + ROOM) + self.cache_numbers * CONTEXT * other)
+        return running_bytes(self.linear, self.others, self.cache_numbers, dtype)
 
     @property
     def disk_bytes(self) -> int:
         """Disk to fetch and convert with: the original's files and the converted ones (bfloat16)."""
         return self.download_bytes + 2 * self.parameters if self.subfolder else 0
+
+
+def running_bytes(linear: int, others: int, cache_numbers: int, dtype: str) -> int:
+    """Return the memory to run with, a full conversation of CONTEXT tokens included.
+
+    Args:
+        linear: parameters that quantisation makes smaller.
+        others: all other parameters.
+        cache_numbers: numbers kept for each token of a conversation.
+        dtype: of BYTES.
+
+    Raises:
+        ValueError: for another dtype.
+    """
+    if dtype not in BYTES:
+        raise ValueError(f"dtype must be one of {tuple(BYTES)}, got {dtype!r}")
+    other = 2.0 if dtype in QUANTISED else BYTES[dtype]
+    return int((linear * BYTES[dtype] + others * other) * (1 + ROOM) + cache_numbers * CONTEXT * other)
+
+
+def folder_bytes(folder: Path, dtype: str) -> int:
+    """Return the memory that a converted checkpoint in a folder needs to run, as `running_bytes` counts it.
+
+    Args:
+        folder: with config.json and safetensors, of which only the headers are read.
+        dtype: of BYTES.
+
+    Raises:
+        ValueError: for another dtype, or a config.json that is none.
+        OSError: if a file cannot be read.
+        SafetensorError: if a file of weights is damaged.
+    """
+    linear = others = 0
+    for path in sorted(folder.glob("model*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 (it is no dictionary)
+                shape = file.get_slice(name).get_shape()
+                quantised = name.startswith(LANGUAGE) and len(shape) == 2 and "embed_tokens" not in name
+                linear += math.prod(shape) * quantised
+                others += math.prod(shape) * (not quantised)
+    text = json.loads((folder / "config.json").read_text()).get("text_config") or {}
+    width = text.get("head_dim") or text.get("hidden_size", 0) // (text.get("num_attention_heads") or 1)
+    heads = text.get("num_key_value_heads") or text.get("num_attention_heads", 0)
+    return running_bytes(linear, others, 2 * text.get("num_hidden_layers", 0) * heads * width, dtype)
 
 
 _UNDERSTANDS = "photographs, text in pictures, grounding, referring, relations, people's joints, documents"

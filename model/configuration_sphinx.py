@@ -96,6 +96,8 @@ class SphinxConfig(PreTrainedConfig):
             raise ValueError(
                 f"the ConvNeXt map ({self.convnext_grid_size}) must divide the ViT grid ({self.grid_size})"
             )
+        if self.skip_tokens < 0 or (self.skip_tokens and self.pool_crops):
+            raise ValueError(f"skip_tokens must be 0 or more, and 0 with pool_crops, got {self.skip_tokens}")
         if self.pool_crops and self.grid_size % 2:
             raise ValueError(f"pool_crops needs an even patch grid, got {self.grid_size}")
 

@@ -61,7 +61,7 @@ class Familiarity:
         distances = self.distances(summary(tokens))
         return int(distances.argmin()) == DRAWN and float(distances[DRAWN]) <= 1
 
-    def is_familiar(self, tokens: Tensor) -> bool:
+    def in_distribution(self, tokens: Tensor) -> bool:
         """Return whether a picture's visual tokens (N, D) look like those of a source."""
         return float(self.distance(summary(tokens))) <= 1
 

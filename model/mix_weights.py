@@ -164,9 +164,9 @@ def mix_checkpoints(
         _check_alike(a, b)
         dtypes = {name: left.dtype(name) for name in shapes}
         files = plan_files(shapes, dtypes, max_shard_size)
+        require_disk(output, sum(file.bytes for file in files))
         made_folder = not output.exists()
         output.mkdir(parents=True, exist_ok=True)
-        require_disk(output, sum(file.bytes for file in files))
 
         def get(name: str) -> torch.Tensor:
             if name.startswith(LANGUAGE) or eyes == "mix":

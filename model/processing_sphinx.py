@@ -57,6 +57,8 @@ CHAT_TEMPLATE = (
 
 Picture = Image.Image | np.ndarray | torch.Tensor | str
 """One picture: PIL, an array or a tensor (see `to_rgb`), or a URL, a path or base64."""
+Pictures = Picture | Sequence[Picture | Sequence[Picture] | None] | None
+"""One for all prompts, or one (or a list of one, or None) for each prompt."""
 
 Turn = tuple[str, str | None]
 
@@ -205,7 +207,7 @@ class SphinxProcessor(ProcessorMixin):
 
     def __call__(
         self,
-        images: Any = None,
+        images: Pictures = None,
         text: str | Sequence[str] | None = None,
         videos: None = None,
         audio: None = None,

@@ -19,14 +19,13 @@ from PIL import Image
 from pipelines.abilities import ability_said
 from pipelines.conversation import whole_picture_phrases
 from pipelines.engine import About, Engine
-from pipelines.errors import DemoError, explained
+from pipelines.errors import DemoError, explain_shortage
 from pipelines.interfaces import Inpainter, ReplyOptions, Scenes, Segmenter, VisionLanguageModel
 from pipelines.language import requests as req
 from pipelines.language import resolve
 from pipelines.language import understand as understand_words
 from pipelines.language.requests import (
     Help,
-    Look,
     Redo,
     Request,
     SmallTalk,
@@ -34,6 +33,7 @@ from pipelines.language.requests import (
     Target,
     Understanding,
     Undo,
+    WholePicture,
 )
 from pipelines.language.suggestions import suggest_without_words
 from pipelines.pictures import Photo, Pictures
@@ -196,7 +196,7 @@ class Assistant:
         """Tell what a message asks for, in order, and what was mended."""
         if ability := ability_said(words):
             name: Any = ability.name  # a new ability is not among the names that the language knows
-            return Understanding((Look(name),))
+            return Understanding((WholePicture(name),))
         return understand_words(words, scene, self.about.vocabulary)
 
     def run(
@@ -256,7 +256,10 @@ class Assistant:
         started = time.monotonic()
         request = self._resolved(scene, request)
         unsure = scene.picture is not None and not self.engine.is_sure(scene.picture)
-        with explained("this request"), closing(run_task(self.engine, scene, request, options)) as results:
+        with (
+            explain_shortage("this request"),
+            closing(run_task(self.engine, scene, request, options)) as results,
+        ):
             for result in results:
                 if result.status == "final":
                     seconds = time.monotonic() - started
@@ -272,7 +275,7 @@ class Assistant:
                 yield event, result
 
     def _resolved(self, scene: Scene, request: Request) -> Request:
-        """The request with what the page tells: which region is meant, and what would work here."""
+        """Return the request with what the page tells: which region is meant, and what would work here."""
         target = getattr(request, "target", None)
         changes: dict[str, Any] = {}
         if isinstance(target, Target):
@@ -282,10 +285,10 @@ class Assistant:
         return replace(request, **changes) if changes else request
 
     def _suggestions(self, scene: Scene, request: Any) -> tuple[Suggestion, ...]:
-        """What would work on this picture."""
+        """Return what would work on this picture."""
         if scene.picture is None or (isinstance(request, SmallTalk) and request.kind in CONTENT):
             return ()
-        if not self.about.vocabulary.talks and not self.engine.is_familiar(scene.picture):
+        if not self.about.vocabulary.talks and not self.engine.in_distribution(scene.picture):
             return suggest_without_words(scene)
         offered = request.suggestions
         if isinstance(request, Help):
@@ -330,14 +333,14 @@ class Assistant:
 
 
 def _begun(scene: Scene, said: str | None, notes: Sequence[str]) -> Scene:
-    """The scene with the visitor's words, and with what was mended about them."""
+    """Return the scene with the visitor's words, and with what was mended about them."""
     if said is not None:
         scene = scene.with_turn(Turn("user", said))
     return scene.with_turn(Turn("notice", " ".join(notes))) if notes else scene
 
 
 def _moved(scene: Scene, waiting: Sequence[Request], step: int) -> Event:
-    """A step of the timeline; whoever has none shows the scene, which says so."""
+    """Return a step of the timeline; whoever has none shows the scene, which says so."""
     move: Literal["undo", "redo"] = "undo" if isinstance(waiting[0], Undo) else "redo"
     scene = scene.with_turn(Turn("assistant", NOTHING_TO_TAKE_BACK))
     return Event("final", scene, step, moved=move, rest=tuple(waiting[1:]))
@@ -357,7 +360,7 @@ CHANGES = (
 
 
 def _stops(result: TaskResult, request: Request, rest: Sequence[Request]) -> bool:
-    """Whether a result stops the rest of its message: a change may rest on what was not found."""
+    """Return whether a result stops the rest of its message: a change may rest on what was not found."""
     if result.unserved:
         return True
     missing = isinstance(result.outcome, Reply) and not result.region_ids and hasattr(request, "target")

@@ -97,14 +97,14 @@ def load_beside(assistant: Assistant, settings: Settings, *, tell: Tell = unhear
 def put_together(
     vlm: VisionLanguageModel, segmenter: Segmenter, inpainter: Inpainter, about: About
 ) -> Assistant:
-    """An assistant of three models, wherever they are. `about`: what is known of SPHINX."""
+    """Return an assistant of three models, wherever they are. `about`: what is known of SPHINX."""
     about = replace(about, paints=read_painted(inpainter.name))
     log.info("%s, %s and %s on %s: %s", about.model, segmenter.name, inpainter.name, about.device, about.why)
     return Assistant(vlm, segmenter, inpainter, about)
 
 
 def find_device(device: str) -> tuple[str, str]:
-    """The device, and the reason in words.
+    """Return the device, and the reason in words.
 
     Raises:
         MissingCapability: a device that is not here.
@@ -126,7 +126,7 @@ def find_device(device: str) -> tuple[str, str]:
 
 
 def find_dtype(dtype: str, device: str, *, released: bool) -> tuple[str, str]:
-    """The dtype of SPHINX, and the reason in words.
+    """Return the dtype of SPHINX, and the reason in words.
 
     Raises:
         MissingCapability: it is none.
@@ -141,7 +141,7 @@ def find_dtype(dtype: str, device: str, *, released: bool) -> tuple[str, str]:
 
 
 def is_released(model: str) -> bool:
-    """Whether a name is that of a checkpoint that SPHINX's authors published."""
+    """Return whether a name is that of a checkpoint that SPHINX's authors published."""
     from model import checkpoints
 
     return model in checkpoints.CHECKPOINTS and checkpoints.CHECKPOINTS[model].subfolder is not None
@@ -243,14 +243,14 @@ def model_folder(model: str, device: str = "cpu", dtype: str = "float32", tell: 
 
 
 def load_segmenter(name: str, device: str) -> Segmenter:
-    """The segmenter."""
+    """Return the segmenter."""
     from pipelines import sam
 
     return sam.load(name, device=device)
 
 
 def load_inpainter(name: str, device: str) -> Inpainter:
-    """The inpainter; "auto" is the embedded one where it is there, and OpenCV otherwise."""
+    """Return the inpainter; "auto" is the embedded one where it is there, and OpenCV otherwise."""
     import torch
 
     from pipelines.inpainting.diffusion import CAPTION_FOR_NOTHING, DiffusionInpainter
@@ -275,7 +275,7 @@ def load_inpainter(name: str, device: str) -> Inpainter:
 
 
 def read_said(folder: Path) -> dict[str, Any]:
-    """The `abilities.json` of a checkpoint; empty where it has none."""
+    """Return the `abilities.json` of a checkpoint; empty where it has none."""
     path = folder / ABILITIES_FILE
     return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
@@ -292,7 +292,7 @@ def _read_measured(folder: Path) -> dict[str, Any]:
 
 
 def read_painted(name: str) -> str:
-    """What an inpainter's `abilities.json` says it can paint; of OpenCV it is said here."""
+    """Return what an inpainter's `abilities.json` says it can paint; of OpenCV it is said here."""
     from pipelines.inpainting.opencv import OpenCVInpainter
 
     if name == OpenCVInpainter.name:
@@ -301,7 +301,7 @@ def read_painted(name: str) -> str:
 
 
 def _known_there(kinds: list[str] | None) -> str:
-    """The sentence about photographs."""
+    """Return the sentence about photographs."""
     return f"In **photographs** it knows {', '.join(kinds)}." if kinds else ""
 
 

@@ -66,7 +66,7 @@ def say(request: Talk, about: About, *, pictured: bool) -> str:
 
 
 def _invitation(kind: str, *, pictured: bool) -> str:
-    """What a visitor may do next, where that is in place."""
+    """Return what a visitor may do next, where that is in place."""
     if kind not in ("hello", "how are you", "okay"):
         return ""
     if not pictured:
@@ -86,7 +86,7 @@ def _languages(about: About) -> str:
 
 
 def _abilities(about: About, *, pictured: bool) -> str:
-    """What this checkpoint can do: abilities to be completed by a name, and ways that need no words."""
+    """Return what this checkpoint can do: abilities that a name completes, and ways that need no words."""
     named = [
         ability.chips[0].replace("...", "…")
         for ability in ABILITIES.values()
@@ -111,7 +111,7 @@ def whole_picture_phrases(about: About) -> tuple[str, ...]:
 
 
 def _needs_other(name: str, about: About) -> bool:
-    """Whether an ability was not learnt, or is about a page, a person or regions that may not be there."""
+    """Return whether an ability was not learnt, or needs a page, a person or regions."""
     return name in about.untrained or name in ("region", "marks", "pose", "text", "layout", "chart", "screen")
 
 

@@ -34,7 +34,7 @@ BONES = (
 
 
 def colour(region_id: int) -> tuple[int, int, int]:
-    """The RGB of a region: always the same for the same number, here and on the page."""
+    """Return the RGB of a region: always the same for the same number, here and on the page."""
     return _rgb(PALETTE[region_id % len(PALETTE)])
 
 
@@ -44,7 +44,7 @@ def _rgb(written: str) -> tuple[int, int, int]:
 
 
 def draw(image: Image.Image, scene: Scene) -> Image.Image:
-    """A copy of the picture with the scene's regions on it."""
+    """Return a copy of the picture with the scene's regions on it."""
     pixels = np.asarray(image).copy()
     for region in scene.regions:
         if region.mask and region.mask.bits:

@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from pipelines.errors import explained
+from pipelines.errors import explain_shortage
 from pipelines.geometry import bounding_box
 from pipelines.interfaces import (
     CutReply,
@@ -81,7 +81,7 @@ class Engine:
     """Before the inpainter, which paints for one visitor at a time."""
 
     def waiting(self) -> Waiting | None:
-        """How many questions wait for SPHINX, and roughly how long; None where none is known to."""
+        """Return how many questions wait for SPHINX, and roughly how long; None where none is known to."""
         load = getattr(self.vlm, "load", None)
         now = load() if load else None
         return Waiting(now.waiting, now.wait_s) if now and now.waiting else None
@@ -120,17 +120,17 @@ class Engine:
             raw = grown
         return raw
 
-    def is_familiar(self, picture: Picture) -> bool:
-        """Whether the picture is of the kind that the vision-language model was trained on."""
-        with explained(self.vlm.name):
+    def in_distribution(self, picture: Picture) -> bool:
+        """Return whether the picture is of the kind that the vision-language model was trained on."""
+        with explain_shortage(self.vlm.name):
             return self.vlm.in_distribution(self.image(picture), picture.digest)
 
     def is_sure(self, picture: Picture) -> bool:
-        """Whether SPHINX can be relied on: it knows such pictures, and is not half blind to photographs."""
-        return self.is_familiar(picture) and (not self.about.photographs or self.is_drawn(picture))
+        """Return whether SPHINX can be relied on: it knows such pictures, and knows them well."""
+        return self.in_distribution(picture) and (not self.about.photographs or self.is_drawn(picture))
 
     def is_drawn(self, picture: Picture) -> bool:
-        """Whether the picture looks like the drawn world that the embedded inpainter was trained on."""
+        """Return whether the picture looks like the drawn world of the embedded inpainter's training."""
         return self.vlm.is_drawn(self.image(picture), picture.digest)
 
     def image(self, picture: Picture) -> Image.Image:
@@ -152,7 +152,7 @@ class Engine:
             for other in others
             if from_words and other.id != region.id and other.box.iou(region.box) < SAME_OBJECT
         ]
-        with explained(self.segmenter.name):
+        with explain_shortage(self.segmenter.name):
             found = self.segmenter.outline(
                 self.image(picture),
                 picture.digest,

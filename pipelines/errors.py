@@ -70,7 +70,7 @@ def loading_failed(what: str, error: BaseException) -> MissingCapability:
 
 
 def is_shortage(error: BaseException) -> bool:
-    """Whether an error means that memory could not be had: on a GPU, by PyTorch on a CPU, NumPy or OpenCV."""
+    """Return whether an error means that a GPU, PyTorch, NumPy or OpenCV could not allocate memory."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     if isinstance(error, OSError):
@@ -80,7 +80,7 @@ def is_shortage(error: BaseException) -> bool:
 
 
 @contextmanager
-def explained(who: str, remedy: str = "give a smaller picture, or ask for less") -> Iterator[None]:
+def explain_shortage(who: str, remedy: str = "give a smaller picture, or ask for less") -> Iterator[None]:
     """Say in one line that the memory did not suffice.
 
     Args:

@@ -16,6 +16,7 @@ import random
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A fresh scene: picture, truth, the dice for what is asked about it, and where edits are kept."""
+    """A fresh scene: picture, truth, the generator that draws the questions, and where edits are kept."""
 
     image: Image.Image
     truth: Truth
@@ -80,7 +81,7 @@ class Case:
 
 
 def outline(thing: Thing, size_wh: tuple[int, int]) -> np.ndarray:
-    """The visible part of a thing: bool (H, W)."""
+    """Return the visible part of a thing: bool (H, W)."""
     plane = np.zeros((size_wh[1], size_wh[0]), np.uint8)
     rings = [np.round(np.array(ring) * 16).astype(np.int32) for ring in thing.outline if len(ring) > 2]
     cv2.fillPoly(plane, rings, 1, shift=4)
@@ -94,7 +95,7 @@ def plane_iou(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def box_of(thing: Thing) -> Box:
-    """A thing's box in whole pixels."""
+    """Return a thing's box in whole pixels."""
     x1, y1, x2, y2 = thing.box
     return Box(round(x1), round(y1), round(x2), round(y2))
 
@@ -115,28 +116,28 @@ def oks(region: Region, thing: Thing) -> float:
 
 
 def colour_seen(image: Image.Image, plane: np.ndarray) -> tuple[float, float, float]:
-    """The median colour under a mask, in CIELAB: a judge that is no model."""
+    """Return the median colour under a mask, in CIELAB: a judge that is no model."""
     pixels = np.asarray(image)[plane].reshape(-1, 1, 3).astype(np.float32) / 255
     light, a, b = np.median(cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)[:, 0], axis=0)
     return float(light), float(a), float(b)
 
 
 def nearest_colour(lab: Sequence[float]) -> str:
-    """The colour word whose typical RGB is nearest in CIELAB."""
+    """Return the colour word whose typical RGB is nearest in CIELAB."""
     names = list(COLOURS)
     table = cv2.cvtColor(np.array([list(COLOURS.values())], np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
     return names[int(np.linalg.norm(table - np.array(lab), axis=1).argmin())]
 
 
 def in_own_box(plane: np.ndarray) -> np.ndarray:
-    """A bool plane's shape alone: cut to its box and stretched to SILHOUETTE x SILHOUETTE, bool."""
+    """Return a bool plane's shape alone: cut to its box and stretched to SILHOUETTE x SILHOUETTE, bool."""
     crop = Mask.from_array(plane).crop.astype(np.uint8)
     return cv2.resize(crop, (SILHOUETTE, SILHOUETTE), interpolation=cv2.INTER_AREA).astype(bool)
 
 
 @cache
 def silhouette(kind: str) -> np.ndarray:
-    """The shape of a kind of thing as the world draws it: bool (SILHOUETTE, SILHOUETTE)."""
+    """Return the shape of a kind of thing as the world draws it: bool (SILHOUETTE, SILHOUETTE)."""
     from model.training.world.shapes import SHAPES
 
     plane = np.zeros((256, 256), np.uint8)
@@ -148,7 +149,7 @@ def silhouette(kind: str) -> np.ndarray:
 
 
 def nearest_kind(plane: np.ndarray, kinds: Sequence[str]) -> str:
-    """The kind whose shape a mask has most of, mirrored or not: a judge that is no model."""
+    """Return the kind whose shape a mask has most of, mirrored or not: a judge that is no model."""
     shape = in_own_box(plane)
     return max(
         kinds,
@@ -192,14 +193,18 @@ def absent(assistant: Assistant, case: Case, scores: Scores) -> None:
 
 
 def pose(assistant: Assistant, case: Case, scores: Scores) -> None:
-    """ "pose of everyone" against every person's joints; a person who is not found counts 0."""
-    people = [thing for thing in case.truth.things if thing.keypoints]
-    if not people:
-        return
-    scene = assistant.answer(assistant.open(case.image), "show the pose of everyone")
-    for person in people:
-        near = [region for region in scene.regions if region.box.iou(box_of(person)) >= HIT]
-        scores["pose, mean OKS"].append(max((oks(region, person) for region in near), default=0.0))
+    """ "pose of everyone" against every person's joints."""
+    if any(thing.keypoints for thing in case.truth.things):
+        scene = assistant.answer(assistant.open(case.image), "show the pose of everyone")
+        score_poses(scene.regions, case, scores)
+
+
+def score_poses(regions: Sequence[Region], case: Case, scores: Scores) -> None:
+    """Judge joints that were found; a person who was not found counts 0."""
+    for person in case.truth.things:
+        if person.keypoints:
+            near = [region for region in regions if region.box.iou(box_of(person)) >= HIT]
+            scores["pose, mean OKS"].append(max((oks(region, person) for region in near), default=0.0))
 
 
 def dense(assistant: Assistant, case: Case, scores: Scores) -> None:
@@ -247,7 +252,7 @@ def edits(assistant: Assistant, case: Case, scores: Scores) -> None:
         try:
             scene = assistant.answer(opened, words, options=options)
         except MissingCapability:
-            scores[f"{action}: refused by the painter"].append(1.0)
+            scores[f"{action}: refused by the inpainter"].append(1.0)
             continue
         assert scene.picture
         after = assistant.image(scene.picture)
@@ -362,11 +367,13 @@ def evaluate(
     count: int = 100,
     measures: Sequence[str] = tuple(MEASURES),
     album: list[Shown] | None = None,
+    at_once: int = 1,
 ) -> dict[str, dict[str, float]]:
-    """Every figure with its mean and how many answers it is over.
+    """Return every figure with its mean and how many answers it is over.
 
     Args:
         album: takes every edit that is made.
+        at_once: scenes that are asked about together; the figures are the same.
 
     Raises:
         ValueError: the seeds reach into those of training.
@@ -376,19 +383,25 @@ def evaluate(
     from model.training.world import TRAINING_SEEDS, draw
 
     if seed < TRAINING_SEEDS.stop:
-        raise ValueError(
-            f"seeds below {TRAINING_SEEDS.stop} are for training: choose a larger one, got {seed}"
-        )
+        raise ValueError(f"seeds below {TRAINING_SEEDS.stop} are for training: {seed} is too small")
     scores: Scores = defaultdict(list)
-    kept = album if album is not None else []
-    with tqdm(total=count * len(measures), unit="scene", file=sys.stderr) as bar:
-        for name in measures:
-            measure, kinds = MEASURES[name]
-            for i in range(count):
-                array, truth = draw(seed + i, kind=kinds[i % len(kinds)])
-                case = Case(Image.fromarray(array), truth, random.Random(seed + i), kept)
-                measure(assistant, case, scores)
-                bar.update()
+
+    def judged(name: str, i: int) -> tuple[Scores, list[Shown]]:
+        measure, kinds = MEASURES[name]
+        array, truth = draw(seed + i, kind=kinds[i % len(kinds)])
+        case = Case(Image.fromarray(array), truth, random.Random(seed + i))
+        own: Scores = defaultdict(list)
+        measure(assistant, case, own)
+        return own, case.album
+
+    asked = [(name, i) for name in measures for i in range(count)]
+    with ThreadPoolExecutor(at_once) as pool, tqdm(total=len(asked), unit="scene", file=sys.stderr) as bar:
+        for own, shown in pool.map(lambda one: judged(*one), asked):
+            for name, values in own.items():
+                scores[name] += values
+            if album is not None:
+                album += shown
+            bar.update()
     return {name: {"mean": float(np.mean(values)), "n": len(values)} for name, values in scores.items()}
 
 
@@ -432,12 +445,12 @@ def _with_mask(region: Region, plane: np.ndarray, label: str) -> Region:
 
 
 def _described(assistant: Assistant, scene: Scene, box: Box) -> str:
-    """What SPHINX says is in a box."""
+    """Return what SPHINX says is in a box."""
     return describe_region(assistant.engine, scene, Region(0, "", box), ReplyOptions()).lower()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; gives the exit status."""
+    """Run the command line; gives the exit status."""
     defaults = Settings()
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.evaluate", description=(__doc__ or "").split("\n")[0]
@@ -448,6 +461,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--measures", nargs="+", choices=list(MEASURES), default=list(MEASURES), metavar="NAME"
     )
     parser.add_argument("--abilities", nargs="+", metavar="NAME", help="the measures of these abilities only")
+    parser.add_argument("--at-once", type=int, default=1, help="scenes that are asked about together")
     parser.add_argument("--model", default=defaults.model)
     parser.add_argument("--segmenter", default=defaults.segmenter)
     parser.add_argument("--inpainter", default=defaults.inpainter)
@@ -460,7 +474,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         measures = measures_of(given.abilities) if given.abilities else given.measures
         assistant = load(Settings(given.model, given.segmenter, given.inpainter, given.device))
         album: list[Shown] = []
-        found = evaluate(assistant, seed=given.seed, count=given.count, measures=measures, album=album)
+        options = {"seed": given.seed, "count": given.count, "at_once": given.at_once}
+        found = evaluate(assistant, **options, measures=measures, album=album)
         if given.sheet:
             sheet(album[:SHEET_EDITS]).save(given.sheet)
     except (DemoError, ValueError) as error:
@@ -469,7 +484,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report: dict[str, Any] = {
         "model": assistant.about.model,
         "segmenter": assistant.engine.segmenter.name,
-        "painter": assistant.engine.inpainter.name,
+        "inpainter": assistant.engine.inpainter.name,
         "seed": given.seed,
         "figures": found,
     }

@@ -34,7 +34,7 @@ HIT = 0.5  # intersection over union from which a box is the right one
 
 @cache
 def truths() -> Mapping[str, Mapping[str, Any]]:
-    """What is right of each ability's example: the tables of gallery.toml."""
+    """Return what is right of each ability's example: the tables of gallery.toml."""
     return tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
@@ -49,7 +49,7 @@ def correction(ability: str, scene: Scene, text: str) -> str:
 
 
 def _at(scene: Scene, places: Sequence[Sequence[float]]) -> bool:
-    """Whether the regions that the last answer names lie at these places, one each, and nowhere else."""
+    """Return whether the regions of the last answer lie at these places, one each, and nowhere else."""
     if not places:
         return True
     assert scene.picture
@@ -66,7 +66,7 @@ def _at(scene: Scene, places: Sequence[Sequence[float]]) -> bool:
 
 
 def show(assistant: Assistant, ability: Ability) -> tuple[Image.Image, str, str]:
-    """The picture with what was found on it, the answer in words, and what is right where it is wrong."""
+    """Return the picture with what was found, the answer in words, and what is right where it is wrong."""
     scene: Scene = assistant.open(EXAMPLES / f"{ability.picture}.png")
     assert scene.picture
     text = ""
@@ -87,7 +87,7 @@ def show(assistant: Assistant, ability: Ability) -> tuple[Image.Image, str, str]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; gives the exit status."""
+    """Run the command line; gives the exit status."""
     defaults = Settings()
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.gallery", description=(__doc__ or "").split("\n")[0]

@@ -161,7 +161,7 @@ def over_white(layer: Image.Image) -> Image.Image:
 
 
 def _clean(image: Image.Image) -> Image.Image:
-    """The picture as RGB, with no trace of its file. The given picture is given up."""
+    """Return the picture as RGB, with no trace of its file. The given picture is given up."""
     image = image.convert("RGB") if image.mode != "RGB" else image
     clean = image._new(image.im)  # the pixels are shared, not copied: a large picture is not held twice
     clean.info = {}
@@ -237,7 +237,7 @@ def _kept_exif(image: Image.Image) -> bytes:
 
 
 def _plain(value: Any) -> bool:
-    """Whether an EXIF entry is a short text or a number."""
+    """Return whether an EXIF entry is a short text or a number."""
     if isinstance(value, str):
         return 0 < len(value) <= MAX_TEXT and "\0" not in value
     return (value is not None and isinstance(value, int | float)) or type(value).__name__ == "IFDRational"
@@ -279,7 +279,7 @@ def read_file(path: Path) -> bytes:
 
 
 def short(name: str, most: int = 80) -> str:
-    """A name as it can stand in a sentence: on one line, and of a length that one reads."""
+    """Return a name as it can stand in a sentence: on one line, and of a length that one reads."""
     name = "".join(letter if letter.isprintable() else "?" for letter in name)
     return name if len(name) <= most else f"{name[: most // 2]}…{name[-most // 2 :]}"
 

@@ -51,7 +51,7 @@ class InpaintOptions:
     keep_shape: bool = False
 
     def said(self) -> tuple[tuple[str, str], ...]:
-        """The dials in words, for a turn's record."""
+        """Return the dials in words, for a turn's record."""
         return (
             ("steps", str(self.steps)),
             ("guidance", "as suits the model" if self.guidance is None else str(self.guidance)),
@@ -151,11 +151,11 @@ class VisionLanguageModel(Protocol):
         ...
 
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
-        """Whether the picture is of the kind that the model was trained on."""
+        """Return whether the picture is of the kind that the model was trained on."""
         ...
 
     def is_drawn(self, image: Image.Image, digest: str) -> bool:
-        """Whether the picture looks like the drawn world that the embedded inpainter was trained on."""
+        """Return whether the picture looks like the drawn world of the embedded inpainter's training."""
         ...
 
 

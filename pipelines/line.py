@@ -12,8 +12,8 @@ from collections.abc import Generator
 from contextlib import closing
 from typing import Any, NamedTuple, TypeVar
 
-PATIENCE_S = 5.0  # one whose reader takes nothing for so long is passed over
-HEARTBEAT_S = 0.5  # who waits is told so often, and can leave
+PATIENCE_S = 5.0  # seconds after which a reader that takes nothing is passed over
+HEARTBEAT_S = 0.5  # seconds between two reports to those who wait, at which they can leave
 TYPICAL_S = 10.0  # of one turn, until one was measured
 SMOOTHING = 0.3  # weight of the newest turn in the mean duration
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Waiting(NamedTuple):
-    """One's place in a line: how many are before, and roughly for how many seconds."""
+    """A place in a line: how many are before it, and roughly for how many seconds."""
 
     before: int
     seconds: float
@@ -40,7 +40,7 @@ class Line:
         )
 
     def take_turn(self, work: Generator[T, Any, Any]) -> Generator[Waiting | T, None, None]:
-        """Yield one's place while others are before, then what the work yields; closing closes the work."""
+        """Yield the place in the line until its turn, then what the work yields; closing closes the work."""
         ticket = object()
         with self._moved:
             self._line.append(ticket)
@@ -60,7 +60,7 @@ class Line:
             self._leave(ticket)
 
     def _before(self, ticket: object) -> int:
-        """How many are before; one whose reader has gone is not, any more."""
+        """Return how many are before; one whose reader has gone is not, any more."""
         with self._moved:
             since = self._unread_since
             if self._line[0] is not ticket and since and time.monotonic() - since > self._patience_s:

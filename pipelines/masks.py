@@ -85,7 +85,7 @@ def requests_on_mask(scene: Scene, words: str) -> tuple[Request, ...]:
 
 
 def _values(image: Image.Image) -> np.ndarray:
-    """How much each pixel is selected: uint8 (H, W), from 0 to 255."""
+    """Return how much each pixel is selected: uint8 (H, W), from 0 to 255."""
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         alpha = np.asarray(image.convert("RGBA").getchannel("A"))
         if alpha.min() < 255:
@@ -107,7 +107,7 @@ def _is_grey(image: Image.Image) -> bool:
 
 
 def _fitted(values: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
-    """The values at the picture's size.
+    """Return the values at the picture's size.
 
     Raises:
         DemoError: its shape is another.

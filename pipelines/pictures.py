@@ -113,7 +113,7 @@ class Pictures:
         return picture
 
     def preview(self, picture: Picture) -> bytes | None:
-        """A JPEG of an unfinished painting; None for any other picture, and where it is forgotten."""
+        """Return a JPEG of an unfinished painting; None for any other picture, and where it is forgotten."""
         with self._lock:
             return self._previews.get(picture.digest)
 
@@ -129,7 +129,7 @@ class Pictures:
         return self._path(picture.digest).exists()
 
     def image(self, picture: Picture) -> Image.Image:
-        """The pixels: RGB. Shared by all callers: never draw on it, draw on a copy."""
+        """Return the pixels: RGB. Shared by all callers: never draw on it, draw on a copy."""
         with self._lock:
             image = self._decoded.get(picture.digest)
         if image is None:
@@ -140,7 +140,7 @@ class Pictures:
         return image
 
     def photo(self, picture: Picture) -> Photo:
-        """The pixels with what they carry."""
+        """Return the pixels with what they carry."""
         self.path(picture)
         layer = self._layer(picture.digest)
         with Image.open(self._path(picture.digest)) as file:
@@ -151,7 +151,7 @@ class Pictures:
             return Photo(self.image(picture), file.convert("RGBA"), exif)
 
     def path(self, picture: Picture) -> Path:
-        """A PNG file of the picture as it is shown: opaque.
+        """Return a PNG file of the picture as it is shown: opaque.
 
         Raises:
             DemoError: when it was deleted because nobody looked at it for a day.
@@ -166,7 +166,7 @@ class Pictures:
         return path
 
     def original(self, picture: Picture) -> Path:
-        """A PNG file of the picture with all that it carries: what a visitor takes home."""
+        """Return a PNG file of the picture with all that it carries: what a visitor takes home."""
         path, layer = self.path(picture), self._layer(picture.digest)
         return layer if layer.exists() else path
 
@@ -255,7 +255,7 @@ def _save_png(image: Image.Image, file: Path, exif: dict[str, bytes]) -> None:
 
 
 def _painted_layer(painted: Image.Image, shown: Image.Image, layer: Image.Image) -> Image.Image:
-    """The layer (RGBA) of which `painted` is seen over white, with the transparency that `layer` has.
+    """Return the layer (RGBA) of which `painted` is seen over white, with the transparency that `layer` has.
 
     Pixels that are as in `shown` keep the layer's own colours, also where these are transparent.
     """

@@ -141,7 +141,7 @@ def write_reading(reading: Reading, finding_ids: Sequence[int]) -> Text:
 
 
 def _write_reply(reply: Reply) -> Text:
-    """A reading; where it is about one region, with "#3: " before it."""
+    """Return a reading; where it is about one region, with "#3: " before it."""
     text, spans = write_reading(reply.reading, reply.finding_ids)
     if reply.subject is None:
         return text, spans
@@ -151,7 +151,7 @@ def _write_reply(reply: Reply) -> Text:
 
 
 def _write_marked(raw: str, ids: Sequence[int]) -> Text:
-    """The reply with "#3" for "<Mark 3>", each tied to its region."""
+    """Return the reply with "#3" for "<Mark 3>", each tied to its region."""
     text = re.sub(r"<?\s*\bmark\s+(\d{1,6})\s*>?", r"#\1", raw, flags=re.IGNORECASE)
     spans = (
         Span(match.start(), match.end(), (int(match[1]),))
@@ -162,7 +162,7 @@ def _write_marked(raw: str, ids: Sequence[int]) -> Text:
 
 
 def _write_listing(listing: Listing, scene: Scene, ids: Sequence[int]) -> Text:
-    """What was done, and the regions it was done to: "Outlined: red cup (#1), #2."."""
+    """Return what was done, and the regions it was done to: "Outlined: red cup (#1), #2."."""
     if listing.action == "forget":
         gone = ", ".join(f"#{number}" for number in listing.without)
         return (f"Taken off the page: {gone}." if gone else "No region is here."), ()
@@ -173,7 +173,7 @@ def _write_listing(listing: Listing, scene: Scene, ids: Sequence[int]) -> Text:
 
 
 def _with_names(text: str, scene: Scene, ids: Sequence[int]) -> Text:
-    """A text, and after it the regions that it is about: "Outlined: red cup (#1), #2."."""
+    """Return a text, and after it the regions that it is about: "Outlined: red cup (#1), #2."."""
     spans: list[Span] = []
     text += " " if ids and not text.endswith(" ") else ""
     for at, number in enumerate(ids):
@@ -186,7 +186,7 @@ def _with_names(text: str, scene: Scene, ids: Sequence[int]) -> Text:
 
 
 def target_words(target: Target, scene: Scene) -> str:
-    """A target in a visitor's words: "largest fish", "thing next to the cup"."""
+    """Return a target in a visitor's words: "largest fish", "thing next to the cup"."""
     if target.region_ids:
         regions = [region for number in target.region_ids if (region := scene.region(number))]
         return ", ".join(region.label or f"#{region.id}" for region in regions)
@@ -199,7 +199,7 @@ def target_words(target: Target, scene: Scene) -> str:
 
 
 def _write_unmet(unmet: Unmet, scene: Scene, ids: Sequence[int]) -> Text:
-    """What is not there; and what is, where it is not as many, or not the one that was chosen."""
+    """Return what is not there; and what is, where it is not as many, or not the one that was chosen."""
     words, target = target_words(unmet.target, scene), unmet.target
     if not ids:
         return f"There is no {words} in the picture.", ()
@@ -232,7 +232,7 @@ def _write_checked(checked: Checked, scene: Scene) -> Text:
 
 
 def _write_comparison(checked: Checked, scene: Scene) -> Text:
-    """Which of the things has the larger box, or the smaller."""
+    """Return which of the things has the larger box, or the smaller."""
     areas = {ids[0]: region.box.area for _, ids in checked.found if (region := scene.region(ids[0]))}
     if len(set(areas.values())) < len(checked.found):
         return _with_names("As large as one another:", scene, tuple(areas))
@@ -241,7 +241,7 @@ def _write_comparison(checked: Checked, scene: Scene) -> Text:
 
 
 def _write_alteration(done: Alteration, scene: Scene, ids: Sequence[int]) -> Text:
-    """What was changed, and what painted the gaps."""
+    """Return what was changed, and what painted the gaps."""
     match done.request:
         case "blur":
             return _with_names("Blurred the background; this stays sharp:", scene, ids)
@@ -286,7 +286,7 @@ def _head(listing: Listing, count: int) -> str:
 
 
 def _write_edit(report: EditReport) -> Text:
-    """What was done, by whom, and what SPHINX thinks of it."""
+    """Return what was done, by whom, and what SPHINX thinks of it."""
     text, spans = EDITED[report.action], []
     for number, name in report.names:
         named = f"{name} (#{number})" if name else f"#{number}"
@@ -302,7 +302,7 @@ def _write_edit(report: EditReport) -> Text:
 
 
 def _verdict(report: EditReport, verification: Verification) -> str:
-    """What SPHINX sees, whether the wish came true, and how far the next painting is."""
+    """Return what SPHINX sees, whether the wish came true, and how far the next painting is."""
     seen, satisfied = _seen(report, verification), verification.satisfied
     if progress := report.progress:
         wished = ": not what was wished for." if satisfied is False else "."

@@ -66,7 +66,7 @@ Reader = Callable[[str, tuple[int, int], str, bool], Reading]
 
 
 def boxes_in(group: Group, size_wh: tuple[int, int]) -> tuple[tuple[Box, ...], tuple[str, ...]]:
-    """A group's boxes in picture pixels, clipped; and notes on what was mended."""
+    """Return a group's boxes in picture pixels, clipped; and notes on what was mended."""
     width, height = size_wh
     boxes, notes = [], list(group.notes)
     for box in group.boxes:
@@ -88,7 +88,7 @@ def boxes_in(group: Group, size_wh: tuple[int, int]) -> tuple[tuple[Box, ...], t
 def found_in(
     group: Group, raw: str, size_wh: tuple[int, int], label: str
 ) -> tuple[tuple[Finding, ...], Notes]:
-    """What a group of a reply names, and the notes that belong to no finding."""
+    """Return what a group of a reply names, and the notes that belong to no finding."""
     boxes, notes = boxes_in(group, size_wh)
     if boxes and _WHOLE.search(raw[group.start : group.end]):
         notes = (*notes, WHOLE)
@@ -101,7 +101,7 @@ def found_in(
 
 
 def name_of(phrase: str) -> str:
-    """The name of a thing as a caption says it: "A cat" -> "cat", "two black dogs" -> "black dog"."""
+    """Return the name of a thing as a caption says it: "A cat" -> "cat", "two black dogs" -> "black dog"."""
     if match := _ARTICLE.match(phrase):
         return phrase[match.end() :]
     if match := _NUMBER.match(phrase):
@@ -175,7 +175,7 @@ def read_found(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> 
 
 
 def read_list(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> Reading:
-    """A line a phrase, each with its region."""
+    """Return a line a phrase, each with its region."""
     pieces: list[Piece] = []
     findings: list[Finding] = []
     notes: list[str] = []
@@ -196,12 +196,12 @@ def read_list(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> R
 
 
 def _told(notes: Sequence[str], ended: bool) -> Notes:
-    """The notes, each once; none before the end, since what is missing may still come."""
+    """Return the notes, each once; none before the end, since what is missing may still come."""
     return tuple(dict.fromkeys(notes)) if ended else ()
 
 
 def read_chart(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> Reading:
-    """A table; the words as they are where there is none in them."""
+    """Return a table; the words as they are where there is none in them."""
     rows = PROMPTS["chart"].read(raw)
     if not rows:
         return Reading((Piece(raw.strip()),))
@@ -211,7 +211,7 @@ def read_chart(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> 
 
 
 def read_odd(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> Reading:
-    """What does not fit in."""
+    """Return what does not fit in."""
     reading = read_words(raw, size_wh, "odd one", ended)
     if reading.findings and ended:
         label = reading.findings[0].label
@@ -220,7 +220,7 @@ def read_odd(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> Re
 
 
 def read_joints(raw: str, size_wh: tuple[int, int]) -> tuple[tuple[Keypoint, ...] | None, tuple[str, ...]]:
-    """A person's 17 joints in COCO's order, None where none was given; and notes on what was mended."""
+    """Return a person's 17 joints in COCO's order, None where missing, and notes on what was mended."""
     given = {joint.name: joint for joint in PROMPTS["pose"].read(raw)}
     if not given:
         return None, ()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipelines.errors import DemoError, explained
+from pipelines.errors import DemoError, explain_shortage
 from pipelines.interfaces import (
     InpaintOptions,
     Paintings,
@@ -34,10 +34,10 @@ def serve(
     Args:
         models: verb -> the model that has it.
     Yields:
-        Its answers. A refusal comes as a value: of an exception ZeroGPU forwards only the type's name.
+        Its answers. A refusal is yielded as a value: ZeroGPU forwards only the name of an error's type.
     """
     try:
-        with explained(models[verb].name):
+        with explain_shortage(models[verb].name):
             answer = getattr(models[verb], verb)(*given, **named)
             if isinstance(answer, Generator):
                 with closing(answer):

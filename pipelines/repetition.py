@@ -37,7 +37,7 @@ def stop_repetition(text_so_far: str) -> str | None:
 
 
 def _loop(parts: Sequence[str], is_loop: Callable[[Sequence[str], int], bool]) -> int:
-    """Where the first of the repeated stretches ends, as a count of parts; 0 where nothing repeats."""
+    """Return where the first of the repeated stretches ends, as a count of parts; 0 where nothing repeats."""
     for size in range(1, min(MOST_WORDS, len(parts) // LEAST_TIMES) + 1):
         first, times = len(parts) - size, 1
         while first >= size and parts[first - size : first] == parts[first : first + size]:

@@ -11,6 +11,9 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
+from safetensors import SafetensorError
+
+from model import checkpoints
 from pipelines.errors import MissingCapability
 from pipelines.settings import Settings
 
@@ -33,8 +36,6 @@ def require_room(settings: Settings, device: str, dtype: str) -> None:
     Raises:
         MissingCapability: with what is needed, what is there, and what would fit.
     """
-    from model import checkpoints
-
     try:
         checkpoints.require_quantiser(dtype)
     except ImportError as error:
@@ -58,26 +59,28 @@ def require_room(settings: Settings, device: str, dtype: str) -> None:
 
 
 def bytes_of(settings: Settings, device: str, dtype: str) -> dict[str, int]:
-    """What each of the three takes on a device, in bytes; 0 for one that runs in any memory.
+    """Return what each of the three takes on a device, in bytes; 0 for one that runs in any memory.
 
-    A converted checkpoint in a folder counts as its files, a full conversation left out.
+    Of a converted checkpoint in a folder the parameters are counted; one that cannot be read counts as 0, and
+    is refused where it is loaded.
     """
-    from model import checkpoints
     from model.segmenter import OFFICIAL
 
     model = settings.model
     folder = Path(model)
     if (folder / "config.json").exists():
-        stored = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-        speaker = int(stored * checkpoints.BYTES[dtype] / checkpoints.BYTES["bfloat16"])
+        try:
+            vlm = checkpoints.folder_bytes(folder, dtype)
+        except (OSError, ValueError, SafetensorError):
+            vlm = 0
     elif model in checkpoints.CHECKPOINTS and checkpoints.CHECKPOINTS[model].subfolder:
-        speaker = checkpoints.CHECKPOINTS[model].memory_bytes(dtype)
+        vlm = checkpoints.CHECKPOINTS[model].memory_bytes(dtype)
     else:
-        speaker = 0  # embedded; or there is none of that name, which is said where it is loaded
-    outliner = OFFICIAL[settings.segmenter].memory_bytes if settings.segmenter in OFFICIAL else 0
+        vlm = 0  # embedded; or there is none of that name, which is said where it is loaded
+    segmenter = OFFICIAL[settings.segmenter].memory_bytes if settings.segmenter in OFFICIAL else 0
     halved = 1 if device.startswith("cuda") else 2
-    painter = 0 if settings.inpainter in SMALL_INPAINTERS else INPAINTING_BYTES * halved
-    return {folder.name: speaker, Path(settings.segmenter).name: outliner, settings.inpainter: painter}
+    inpainter = 0 if settings.inpainter in SMALL_INPAINTERS else INPAINTING_BYTES * halved
+    return {folder.name: vlm, Path(settings.segmenter).name: segmenter, settings.inpainter: inpainter}
 
 
 def _ways_out(settings: Settings, device: str, dtype: str) -> Iterator[tuple[list[str], Settings, str]]:
@@ -85,8 +88,6 @@ def _ways_out(settings: Settings, device: str, dtype: str) -> Iterator[tuple[lis
 
     The checkpoint stays as long as it can; then the other released ones are tried, with all else as asked.
     """
-    from model import checkpoints
-
     asked = (dtype, settings.segmenter, settings.inpainter)
     kinds = checkpoints.dtypes_on(device)
     smaller = SEGMENTERS[SEGMENTERS.index(asked[1]) + 1 :] if asked[1] in SEGMENTERS else SEGMENTERS

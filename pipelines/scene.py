@@ -72,7 +72,7 @@ class Mask:
         return flat.reshape(shape).astype(bool)
 
     def array(self, size_wh: tuple[int, int]) -> np.ndarray:
-        """The whole plane: bool (H, W) for a picture of `size_wh`."""
+        """Return the whole plane: bool (H, W) for a picture of `size_wh`."""
         plane = np.zeros((size_wh[1], size_wh[0]), bool)
         plane[self.box.y1 : self.box.y2, self.box.x1 : self.box.x2] = self.crop
         return plane
@@ -189,7 +189,7 @@ class Scene:
     next_id: int = 1
 
     def region(self, region_id: int) -> Region | None:
-        """The region of that number, or None."""
+        """Return the region of that number, or None."""
         return next((region for region in self.regions if region.id == region_id), None)
 
     def with_region(self, region: Region) -> Scene:
@@ -218,7 +218,7 @@ def _without_candidates(scene: Scene) -> Scene:
 
 
 def _mask_bytes(steps: Sequence[Step]) -> int:
-    """What all different masks of the steps take."""
+    """Return what all different masks of the steps take."""
     sizes: dict[int, int] = {}
     for step in steps:
         for region in step.scene.regions:
@@ -268,7 +268,7 @@ class Timeline:
         return _mask_bytes(self.steps) + STEP_BYTES * len(self.steps)
 
     def push(self, scene: Scene) -> Timeline:
-        """A new step after the current one."""
+        """Return a new step after the current one."""
         return Timeline((*self.steps, Step(scene, self.current)), len(self.steps))
 
     def bounded(self, most: int = MOST_MASK_BYTES) -> Timeline:
@@ -287,7 +287,7 @@ class Timeline:
         return Timeline().push(self.scene)
 
     def amend(self, scene: Scene) -> Timeline:
-        """The current step, seen further: a streamed word is not a step of its own."""
+        """Return the current step, seen further: a streamed word is not a step of its own."""
         steps = list(self.steps)
         steps[self.current] = steps[self.current]._replace(scene=scene)
         return Timeline(tuple(steps), self.current)
@@ -297,7 +297,7 @@ class Timeline:
         return self.steps[self.current].parent >= 0
 
     def undo(self) -> Timeline:
-        """The step before, or the same timeline at its start."""
+        """Return the step before, or the same timeline at its start."""
         return replace(self, current=self.steps[self.current].parent) if self.can_undo else self
 
     @property
@@ -310,6 +310,6 @@ class Timeline:
         return self._newest_child is not None
 
     def redo(self) -> Timeline:
-        """The newest step that grew from this one, or the same timeline where there is none."""
+        """Return the newest step that grew from this one, or the same timeline where there is none."""
         child = self._newest_child
         return self if child is None else replace(self, current=child)

@@ -28,7 +28,7 @@ _made: dict[Path, tuple[int, IO[bytes] | None]] = {}  # folder -> the process th
 
 @cache
 def scratch_folder() -> Path:
-    """The folder for what this process writes, deleted when it ends; folders of dead processes go first."""
+    """Return this process's own folder, deleted when it ends; those of dead processes are deleted now."""
     sweep()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     _made[folder] = os.getpid(), _locked(folder / LOCK)
@@ -58,7 +58,7 @@ def sweep() -> None:
 
 
 def _locked(path: Path) -> IO[bytes] | None:
-    """The file, locked for as long as it is open; None where another process holds it."""
+    """Return the file, locked for as long as it is open; None where another process holds it."""
     file = path.open("ab")
     if fcntl:
         try:

@@ -139,7 +139,7 @@ def _folder(given: argparse.Namespace) -> int:
 
 
 def _pictures_in(folder: Path) -> list[Path]:
-    """The pictures of a folder in order, without those that an earlier call made of others of them."""
+    """Return the pictures of a folder in order, without those that an earlier call made of others of them."""
     try:
         paths = sorted(
             path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()
@@ -151,7 +151,7 @@ def _pictures_in(folder: Path) -> list[Path]:
 
 
 def _made_of(stem: str) -> list[int]:
-    """Where the name of the original ends in that of an edited picture: "park-edited-2" is made of "park"."""
+    """Return where the original's name may end in an edited picture's ("park" in "park-edited-2")."""
     base, _, number = stem.rpartition("-")
     named = base if number.isdigit() else stem
     return [len(named) - len(EDITED) - 1] if named.endswith(f"-{EDITED}") else []
@@ -209,7 +209,7 @@ def _answers(
 
 
 def _answer(assistant: Assistant, scene: Scene, started: float, holes: Sequence[Mask] = ()) -> dict[str, Any]:
-    """One answer as a JSON object. `holes`: the pixels that edits may have changed; no others have."""
+    """Return one answer as a JSON object. `holes`: the pixels that edits may have changed; no others have."""
     from pipelines.export import region_json
     from pipelines.mask_shapes import union
 

@@ -61,7 +61,7 @@ def serve(
 
 
 def push(timeline: Timeline, scene: Scene) -> Timeline:
-    """A new step. A visit of MOST_STEPS begins anew from where it is: its undo is what is given up."""
+    """Return a new step. A visit of MOST_STEPS begins anew from where it is: its undo is what is given up."""
     if len(timeline.steps) >= MOST_STEPS:
         return Timeline().push(timeline.scene).push(scene)
     return timeline.push(scene).bounded()
@@ -87,7 +87,7 @@ def travel(timeline: Timeline, move: Literal["undo", "redo"], words: str) -> Tim
 
 
 def _other_step(timeline: Timeline, move: Literal["undo", "redo"]) -> tuple[Timeline, Scene] | None:
-    """The nearest step that shows another picture or other regions, and the scene that made the change.
+    """Return the nearest step with another picture or other regions, and the scene that made the change.
 
     None where there is none.
     """

@@ -275,10 +275,10 @@ def _write(output: Path, plan: Plan, get: Callable[[str], torch.Tensor], quiet: 
     If a tensor turns out to be unfit, what this run wrote is deleted again.
     """
     done = _finished(output, plan)
-    made_folder = not output.exists()
-    output.mkdir(parents=True, exist_ok=True)
     todo = [file for file in plan.files if file.name not in done]
     require_disk(output, sum(file.bytes for file in todo))
+    made_folder = not output.exists()
+    output.mkdir(parents=True, exist_ok=True)
     record = output / RECORD
     record.write_text(json.dumps(plan.record | {"done": done}, indent=2) + "\n")
     total, written = sum(file.bytes for file in plan.files), []

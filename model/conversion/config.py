@@ -147,20 +147,39 @@ def _attention_heads(weights: Weights, args: dict[str, Any], width: int) -> dict
     return {"num_attention_heads": heads, "num_key_value_heads": groups, "head_dim": size}
 
 
+def _layers(weights: Weights, args: dict[str, Any]) -> int:
+    """Return the number of layers, of which there must be at least as many in the checkpoint.
+
+    Raises:
+        ConversionError: if there are fewer, before a model with so many is made.
+    """
+    layers, stored = _count(args, "n_layers", "config.json"), weights.count("llma.layers")
+    if layers > stored:
+        raise ConversionError(
+            f"llma.layers.{stored}: expected in the checkpoint (config.json has n_layers {layers}), "
+            "found nothing"
+        )
+    return layers
+
+
 def _text_config(weights: Weights, args: dict[str, Any], dtype: torch.dtype) -> PreTrainedConfig:
     """Return the language model's configuration, from the original's arguments and the tensors."""
     args = {INTERNLM2.get(name, name): value for name, value in args.items()}
     width = _count(args, "dim", "config.json")
+    rope = _rope(args)
+    context = _count(args, "max_seq_len", "config.json", CONTEXT)
+    if rope["rope_type"] != "dynamic":  # which counts from the length that the model was trained with
+        context = max(context, CONTEXT)
     layer = "llma.layers.0.feed_forward"
     moe = _part(args, "moe", "config.json")
     common: dict[str, Any] = {
         "vocab_size": _shape(weights, "llma.tok_embeddings.weight", 2)[0],
         "hidden_size": width,
-        "num_hidden_layers": _count(args, "n_layers", "config.json"),
+        "num_hidden_layers": _layers(weights, args),
         **_attention_heads(weights, args, width),
         "rms_norm_eps": _number(args, "norm_eps", 1e-5),
-        "max_position_embeddings": max(_count(args, "max_seq_len", "config.json", CONTEXT), CONTEXT),
-        "rope_parameters": _rope(args),
+        "max_position_embeddings": context,
+        "rope_parameters": rope,
         "bos_token_id": 1,
         "eos_token_id": 2,
         "pad_token_id": None,

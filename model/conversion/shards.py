@@ -108,6 +108,7 @@ class Stored:
                 not isinstance(key, str)
                 or not isinstance(value, torch.Tensor)
                 or value.layout != torch.strided
+                or value.is_meta
             ):
                 raise ConversionError(
                     f"{path}: expected named tensors, found {key!r}: {type(value).__name__}"

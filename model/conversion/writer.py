@@ -138,9 +138,14 @@ def write_index(output: Path, files: Sequence[File]) -> None:
 def require_disk(folder: Path, needed: int) -> None:
     """Refuse to begin what the disk cannot hold.
 
+    Args:
+        folder: to write into; it need not be there yet.
+        needed: bytes.
+
     Raises:
         ConversionError: with the bytes needed and free.
     """
+    folder = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     free = shutil.disk_usage(folder).free
     if free < needed + SPARE:
         raise ConversionError(

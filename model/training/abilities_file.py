@@ -77,7 +77,7 @@ def _of_photographs(photographs: Found | None) -> str:
 
 
 def _about_photographs(photographs: Found | None, photo_kinds: Sequence[str]) -> str:
-    """What is said when a photograph is opened; empty for a checkpoint that has seen none."""
+    """Return what is said when a photograph is opened; empty for a checkpoint that has seen none."""
     if photographs is None:
         return ""
     best = f" It knows {', '.join(photo_kinds)} best." if photo_kinds else ""

@@ -21,22 +21,26 @@ from torch.utils.data import Dataset
 
 from model import STOP, SphinxProcessor
 from model.configuration_sphinx import ENCODERS
+from model.image_processing_sphinx import padded_views
 from model.processing_sphinx import SYSTEM
 from model.training.dense import dense_targets, stack
 from model.training.photos import PhotoSource
 from model.training.question_generator import QA
 from model.training.questions import questions
 from model.training.talk import texts
-from model.training.world import TRAINING_SEEDS, draw
+from model.training.world import MIN_SIDE, TRAINING_SEEDS, draw
 from model.training.world.truth import Truth
 
-VIEWS = (
-    (0.0, 0.0, 1.0, 1.0),
-    (0.0, 0.0, 0.5, 0.5),
-    (0.5, 0.0, 1.0, 0.5),
-    (0.0, 0.5, 0.5, 1.0),
-    (0.5, 0.5, 1.0, 1.0),
-)
+View = tuple[float, float, float, float]  # xyxy in 0..1 of the padded square
+
+
+def views_of(side: int) -> tuple[View, ...]:
+    """Return what each view shows: the whole square, then `side` x `side` sub-images, row by row."""
+    parts = [(x / side, y / side, (x + 1) / side, (y + 1) / side) for y in range(side) for x in range(side)]
+    return (0.0, 0.0, 1.0, 1.0), *parts
+
+
+VIEWS = views_of(2)  # of sphinx-nano
 ROW = 384  # text tokens of a row at most, the system text among them
 STRIDE = 128  # tokens: few lengths of a batch, so that a compiled model meets few shapes
 LONGEST_FIRST = 0.4  # of the rows begin with their longest answer, or a pose would never fit
@@ -44,6 +48,7 @@ IGNORED = -100
 SMUDGED = 0.5  # of the rows show the model its own earlier coordinates with a wrong last digit
 SMUDGE = 0.5  # of the coordinates of such a row
 SQUARE_SHARE = 0.5  # of the pictures are square, the rest wide or tall
+PANORAMA = 0.32  # the shorter side of a panorama, of the longer one, at most: some of 3 x 3 crops are empty
 KIND_WEIGHTS = {
     "sign": 9.0,
     "document": 9.0,
@@ -85,6 +90,7 @@ class DataMixture:
     dense_only: bool = False  # one random view a picture and no conversation
     distilled: bool = True  # with `dense_only`: the DINO-like encoder is self-distilled, too
     photographs: float = 0.5  # share of the pictures that are photographs, where there are any
+    panoramas: float = 0.0  # share of the drawn pictures that are over three times as long in one direction
 
 
 def scene_shape(
@@ -101,10 +107,20 @@ def scene_shape(
 
 
 def draw_for_training(
-    number: int, style: str | None = None, size: int = 256, shares: Mapping[str, float] = PRACTICE
+    number: int,
+    style: str | None = None,
+    size: int = 256,
+    shares: Mapping[str, float] = PRACTICE,
+    *,
+    panoramas: float = 0.0,
 ) -> tuple[np.ndarray, Truth]:
     """Return the picture of that number: its kind, style and shape are drawn from the number alone."""
     kind, any_style, size_wh = scene_shape(random.Random(f"picture {number}"), size, shares)
+    rng = random.Random(f"panorama {number}")
+    if rng.random() < panoramas:
+        side = max(size_wh)
+        short = rng.randint(MIN_SIDE, int(side * PANORAMA))
+        size_wh = (side, short) if rng.random() < 0.6 else (short, side)
     seed = TRAINING_SEEDS[number % len(TRAINING_SEEDS)]
     return draw(seed, kind=kind, style=style or any_style, size_wh=size_wh)
 
@@ -195,7 +211,10 @@ def pack(rows: Sequence[dict[str, np.ndarray]]) -> dict[str, Tensor]:
 
 
 class Batches(Dataset[dict[str, Any]]):
-    """`self[step]` is the batch of that step: pixels, packed rows, dense targets and what is left out."""
+    """`self[step]` is the batch of that step: pixels, packed rows, dense targets and what is left out.
+
+    For a processor with skip tokens `skipped`, bool (pictures, views), says where these stand.
+    """
 
     def __init__(
         self,
@@ -210,6 +229,9 @@ class Batches(Dataset[dict[str, Any]]):
         self.photographs = photographs
         self.image_processor = processor.image_processor
         self.conversations = Conversations(processor)
+        self.side = round((len(processor.view_tokens) - 1) ** 0.5)  # sub-images a side
+        self.views = views_of(self.side)
+        self.skips = processor.skip_tokens > 0
 
     def __len__(self) -> int:
         return 1 << 40
@@ -219,19 +241,21 @@ class Batches(Dataset[dict[str, Any]]):
         rng = random.Random(f"batch {self.base} {step}")
         if mixture.text_every and step % mixture.text_every == 0:
             return {"rows": pack([self._text_row(rng) for _ in range(mixture.pictures)])}
-        views = 1 if mixture.dense_only or rng.random() < mixture.single_view else len(VIEWS)
-        pixels, rows, targets, chosen, captions = [], [], [], [], []
+        views = 1 if mixture.dense_only or rng.random() < mixture.single_view else len(self.views)
+        pixels, rows, targets, chosen, captions, skipped = [], [], [], [], [], []
         for i in range(mixture.pictures):
             number = self.base + step * mixture.pictures + i
             array, truth = self._picture(number, rng)
             pixels.append(self._pixels(array))
             captions.append(truth.caption)
+            empty = self._empty(array)
             if mixture.dense_only:
-                view = 0 if rng.random() < 0.6 else rng.randrange(1, len(VIEWS))
+                view = 0 if rng.random() < 0.6 else rng.choice(np.flatnonzero(~empty)[1:].tolist())
                 chosen.append(view)
-                targets.append(dense_targets(truth, VIEWS[view], self.grid))
+                targets.append(dense_targets(truth, self.views[view], self.grid))
                 continue
-            targets += [dense_targets(truth, view, self.grid) for view in VIEWS[:views]]
+            skipped.append(empty[:views])
+            targets += [dense_targets(truth, view, self.grid) for view in self.views[:views]]
             pairs = questions(truth, rng, per_picture=mixture.per_picture)
             if mixture.abilities:
                 pairs = [pair for pair in pairs if pair.ability in mixture.abilities] or pairs[:2]
@@ -249,15 +273,23 @@ class Batches(Dataset[dict[str, Any]]):
         if mixture.dense_only:
             batch["chosen"] = torch.tensor(chosen)
             batch["distilled"] = mixture.distilled
-        else:
-            batch["rows"] = pack(rows)
+            return batch
+        batch["rows"] = pack(rows)
+        if self.skips:
+            batch["skipped"] = torch.from_numpy(np.stack(skipped))
         return batch
+
+    def _empty(self, array: np.ndarray) -> np.ndarray:
+        """Return which views of a picture (H, W, 3) have skip tokens in their place, bool (V,)."""
+        if not self.skips:
+            return np.zeros(len(self.views), bool)
+        return np.array(padded_views((array.shape[1], array.shape[0]), self.side))
 
     def _picture(self, number: int, rng: random.Random) -> tuple[np.ndarray, Truth]:
         """Return a varied photograph or a drawn picture, by the mixture's share."""
         if self.photographs is not None and rng.random() < self.mixture.photographs:
             return self.photographs.draw(number)
-        return draw_for_training(number, self.mixture.style)
+        return draw_for_training(number, self.mixture.style, panoramas=self.mixture.panoramas)
 
     def _pixels(self, array: np.ndarray) -> np.ndarray:
         """Return the padded, resized square as uint8 (3, S, S); normalised on the device."""

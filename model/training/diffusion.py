@@ -1,10 +1,10 @@
-"""Train the small painter: an autoencoder, then an inpainting UNet with its text encoder on its latents.
+"""Train the small inpainter: an autoencoder, then an inpainting UNet with its text encoder on its latents.
 
 The parts are diffusers' own (`AutoencoderKL`, `UNet2DConditionModel` with 9 input channels, a CLIP text model
 and tokenizer), shipped as a `StableDiffusionInpaintPipeline`. The stages, with their share of the time:
 
     autoencoder   pictures of the world through 24 x 24 x 4 latents and back (left out by --from)
-    painter       the UNet and the text encoder, on the latents of wishes that are encoded once beforehand
+    inpainter     the UNet and the text encoder, on the latents of wishes that are encoded once beforehand
     decoder       the way back from the same latents to pictures once more, sharper
 
 Three of the autoencoder's four latents are told to it: a cell's light and its two colour differences, which
@@ -15,8 +15,8 @@ An empty wish is a removal. Of some wishes the kind is left unsaid, of some all 
 guidance leads from that to what the words add. The wishes come from `diffusion_data`; optimisers and curves
 from `loop`.
 
-On a CPU of several cores several processes of one thread each, which share the painter's batches, are quicker
-than one process of several threads. (The other stages are then done by each of them, alike.)
+On a CPU of several cores several processes of one thread each, which share the inpainter's batches, are
+quicker than one process of several threads. (The other stages are then done by each of them, alike.)
 
     python -m model.training diffusion --minutes 60
     python -m model.training diffusion --resume
@@ -43,7 +43,7 @@ from tqdm import tqdm
 
 from model.training.data import worker_setup
 from model.training.diffusion_data import SIDE, Wish, Wishes
-from model.training.diffusion_networks import Painter, to_pixels
+from model.training.diffusion_networks import InpaintingModel, to_pixels
 from model.training.loop import (
     SAVE_EVERY,
     Clock,
@@ -59,14 +59,14 @@ from model.training.loop import (
 
 log = logging.getLogger(__name__)
 
-SHARES = {"autoencoder": 0.13, "painter": 0.78, "decoder": 0.09}  # of a run's time
-AUTOENCODER_BATCH, PAINTER_BATCH, ENCODING_BATCH = 4, 64, 32  # of the first: pictures
+SHARES = {"autoencoder": 0.13, "inpainter": 0.78, "decoder": 0.09}  # of a run's time
+AUTOENCODER_BATCH, INPAINTER_BATCH, ENCODING_BATCH = 4, 64, 32  # of the first: pictures
 PIECE = 48  # pixels, side of what the autoencoder learns from: it is a convolution, and four times as quick
 PIECES = 3  # of a picture
-AUTOENCODER_RATE, PAINTER_RATE = 2e-3, 2e-3
-WARM_RATE = 0.6  # of the painter's, in a run that starts from a pipeline
+AUTOENCODER_RATE, INPAINTER_RATE = 2e-3, 2e-3
+WARM_RATE = 0.6  # of the inpainter's, in a run that starts from a pipeline
 TOLD = 0.7  # of the autoencoder's stage: the decoder starts from what is told, not from the encoder
-PICTURES = 10_000  # whose wishes the painter learns from, about three each
+PICTURES = 10_000  # whose wishes the inpainter learns from, about three each
 FIRST = 300_000  # number of the first of them
 DECODER_FIRST = 600_000  # of the first picture that the decoder is sharpened on
 
@@ -77,9 +77,9 @@ class Recipe:
 
     minutes: float = 60.0
     steps: int | None = None
-    halt: int | None = None  # stop in the painter's stage after this step, as if killed
+    halt: int | None = None  # stop in the inpainter's stage after this step, as if killed
     seed: int = 0
-    rate: float = PAINTER_RATE  # at its highest, of the painter's stage
+    rate: float = INPAINTER_RATE  # at its highest, of the inpainter's stage
     stages: tuple[str, ...] = tuple(SHARES)
     pictures: int = PICTURES
     workers: int = 1
@@ -111,7 +111,7 @@ def _as_it_is(wishes: list[Wish]) -> list[Wish]:
     return wishes
 
 
-def pool(painter: Painter, recipe: Recipe, folder: Path) -> dict[str, Tensor]:
+def pool(inpainter: InpaintingModel, recipe: Recipe, folder: Path) -> dict[str, Tensor]:
     """Return a run's encoded wishes, made once and kept in `folder`; latents have a spread of one."""
     file = folder / "wishes.pt"
     if not file.exists() and place()[0] == 0:
@@ -123,23 +123,23 @@ def pool(painter: Painter, recipe: Recipe, folder: Path) -> dict[str, Tensor]:
         ):
             waiting += wishes
             while len(waiting) >= ENCODING_BATCH:
-                parts.append(painter.encoded(waiting[:ENCODING_BATCH]))
+                parts.append(inpainter.encoded(waiting[:ENCODING_BATCH]))
                 del waiting[:ENCODING_BATCH]
         if waiting:
-            parts.append(painter.encoded(waiting))
+            parts.append(inpainter.encoded(waiting))
         save_state(file, {name: torch.cat([part[name] for part in parts]) for name in parts[0]})
     wait()
     kept: dict[str, Tensor] = torch.load(file, weights_only=True)
-    scale = painter.vae.config.scaling_factor
+    scale = inpainter.vae.config.scaling_factor
     return {**kept, "goal": kept["goal"] * scale, "around": kept["around"] * scale}
 
 
 @dataclass(slots=True)
 class Run:
-    """One training run: its folder, its painter, and how far it is."""
+    """One training run: its folder, its inpainter, and how far it is."""
 
     folder: Path
-    painter: Painter
+    inpainter: InpaintingModel
     recipe: Recipe
     halted: bool = False
 
@@ -148,13 +148,13 @@ class Run:
         averages: dict[str, float] = {}
         left = self.recipe.stages
         if resumed:
-            self.painter.load_state(resumed["painter"])
+            self.inpainter.load_state(resumed["inpainter"])
             left = left[left.index(resumed["stage"]) :]
         for stage in left:
             going = resumed if resumed and stage == resumed["stage"] and "optimizers" in resumed else None
             if not (resumed and stage == resumed["stage"]):
                 self._save(stage, None, None)
-            found = self._painter(going) if stage == "painter" else self._autoencoder(stage, going)
+            found = self._inpainter(going) if stage == "inpainter" else self._autoencoder(stage, going)
             averages |= {f"{stage}_{name}": value for name, value in found.items()}
             if self.halted:
                 return averages
@@ -164,7 +164,7 @@ class Run:
     def _start(
         self, stage: str, modules: Sequence[nn.Module], rate: float, resumed: dict[str, Any] | None
     ) -> tuple[Optimizers, Clock, Curve]:
-        for network in (self.painter.vae, self.painter.unet, self.painter.text):
+        for network in (self.inpainter.vae, self.inpainter.unet, self.inpainter.text):
             network.requires_grad_(False).eval()
         for module in modules:
             module.requires_grad_(True).train()
@@ -177,7 +177,7 @@ class Run:
         return optimizers, clock, Curve(self.folder, stage, append=bool(resumed))
 
     def _autoencoder(self, stage: str, resumed: dict[str, Any] | None) -> dict[str, float]:
-        vae, whole = self.painter.vae, stage == "autoencoder"
+        vae, whole = self.inpainter.vae, stage == "autoencoder"
         modules = [vae] if whole else [vae.decoder, vae.post_quant_conv]
         optimizers, clock, curve = self._start(stage, modules, AUTOENCODER_RATE, resumed)
         averages: dict[str, float] = {}
@@ -189,9 +189,9 @@ class Run:
             while clock.progress < 1:
                 torch.manual_seed(clock.step)
                 found = [next(pictures) for _ in range(AUTOENCODER_BATCH)]
-                pixels = to_pixels(pieces(found, random.Random(clock.step))).to(self.painter.device)
-                with torch.autocast(self.painter.device.type, torch.bfloat16):
-                    loss, figures = self.painter.autoencoder_loss(
+                pixels = to_pixels(pieces(found, random.Random(clock.step))).to(self.inpainter.device)
+                with torch.autocast(self.inpainter.device.type, torch.bfloat16):
+                    loss, figures = self.inpainter.autoencoder_loss(
                         pixels, told=whole and clock.progress < TOLD
                     )
                 optimizers.step(loss, clock)
@@ -212,49 +212,50 @@ class Run:
     def _scale(self) -> None:
         """Latents shall have a spread of one."""
         wishes = [wish for wishes in drawn(FIRST - 40, 40, 0) for wish in wishes]
-        latents = self.painter.vae.encode(to_pixels([wish.cut for wish in wishes]).to(self.painter.device))
+        pixels = to_pixels([wish.cut for wish in wishes]).to(self.inpainter.device)
+        latents = self.inpainter.vae.encode(pixels)
         spread = float(latents.latent_dist.mean.std())
-        self.painter.vae.register_to_config(scaling_factor=1 / spread)
+        self.inpainter.vae.register_to_config(scaling_factor=1 / spread)
         (self.folder / "wishes.pt").unlink(missing_ok=True)
 
-    def _painter(self, resumed: dict[str, Any] | None) -> dict[str, float]:
-        wishes = pool(self.painter, self.recipe, self.folder)
-        modules = [self.painter.unet, self.painter.text]
-        optimizers, clock, curve = self._start("painter", modules, self.recipe.rate, resumed)
+    def _inpainter(self, resumed: dict[str, Any] | None) -> dict[str, float]:
+        wishes = pool(self.inpainter, self.recipe, self.folder)
+        modules = [self.inpainter.unet, self.inpainter.text]
+        optimizers, clock, curve = self._start("inpainter", modules, self.recipe.rate, resumed)
         averages: dict[str, float] = {}
         saved = clock.elapsed
-        with progress_bar(clock, "painter") as bar:
+        with progress_bar(clock, "inpainter") as bar:
             clock.start()
             while clock.progress < 1 and (self.recipe.halt is None or clock.step < self.recipe.halt):
                 generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + clock.step)
-                chosen = torch.randint(0, len(wishes["ids"]), (PAINTER_BATCH,), generator=generator)
+                chosen = torch.randint(0, len(wishes["ids"]), (INPAINTER_BATCH,), generator=generator)
                 batch = {name: value[chosen] for name, value in wishes.items()}
-                with torch.autocast(self.painter.device.type, torch.bfloat16):
-                    loss, figures = self.painter.painter_loss(batch, generator)
+                with torch.autocast(self.inpainter.device.type, torch.bfloat16):
+                    loss, figures = self.inpainter.inpainting_loss(batch, generator)
                 optimizers.step(loss, clock)
-                self.painter.averaged.update_parameters(self.painter.trained)
+                self.inpainter.averaged.update_parameters(self.inpainter.trained)
                 clock.tick()
                 averages = curve.add(clock.step, {**figures, "loss": loss.item()})
                 bar.n = int(clock.progress * 1000)
                 bar.set_postfix({name: f"{value:.4f}" for name, value in averages.items()})
                 if clock.elapsed - saved > SAVE_EVERY:
                     saved = clock.elapsed
-                    self._save("painter", clock, optimizers)
+                    self._save("inpainter", clock, optimizers)
                     self._export()
                     curve.draw()
-        self._save("painter", clock, optimizers)
+        self._save("inpainter", clock, optimizers)
         self.halted = clock.progress < 1
         curve.draw()
         return averages
 
     def _export(self) -> None:
         if place()[0] == 0:
-            self.painter.export(self.folder / "checkpoint")
+            self.inpainter.export(self.folder / "checkpoint")
 
     def _save(self, stage: str, clock: Clock | None, optimizers: Optimizers | None) -> None:
         state: dict[str, Any] = {
             "stage": stage,
-            "painter": self.painter.state(),
+            "inpainter": self.inpainter.state(),
             "minutes": self.recipe.minutes,
             "stages": list(self.recipe.stages),
             "rate": self.recipe.rate,
@@ -278,7 +279,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     join()
     torch.manual_seed(recipe.seed)
-    painter = Painter(start, recipe.device)
+    inpainter = InpaintingModel(start, recipe.device)
     resumed = None
     if resume:
         resumed = torch.load(folder / "state.pt", weights_only=True, map_location=recipe.device)
@@ -288,7 +289,7 @@ def train(
         recipe = replace(recipe, stages=stages, rate=WARM_RATE * recipe.rate)
         if place()[0] == 0:
             (folder / "wishes.pt").unlink(missing_ok=True)  # of other latents, perhaps
-    figures = Run(folder, painter, recipe).go(resumed)
+    figures = Run(folder, inpainter, recipe).go(resumed)
     leave()
     return figures
 

@@ -1,4 +1,4 @@
-"""Wishes for the painter: cut-outs of the illustrated world, a hole in each, and words for what fills it.
+"""Wishes for the inpainter: cut-outs of the illustrated world, a hole in each, and words for what fills it.
 
 Three kinds of wish: a thing that lies in the hole ("a striped blue cup"), nothing (a hole over what is behind
 the things: the empty wish, which is also guidance's "without words"), and what lies behind all things ("a
@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 from model.training.data import COMPOSED
 from model.training.world import STYLES, THING_KINDS, TRAINING_SEEDS, Thing, Truth, draw
 
-SIDE = 96  # pixels of a cut-out, as the painter sees it
+SIDE = 96  # pixels of a cut-out, as the inpainter sees it
 PICTURE = 256  # pixels of a drawn picture's side
 SCENES = (*COMPOSED, *COMPOSED, "people")  # of people there are few: they are many in their own scenes
 LEAST_CUT = 48  # pixels of a picture that a cut-out shows at least
@@ -64,7 +64,7 @@ def words_for(thing: Thing, rng: random.Random) -> str:
     return phrase if rng.random() < 0.4 else f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
 
 
-def vague(words: str) -> str:
+def underspecify(words: str) -> str:
     """Return a wish with the kind of thing left unsaid ("a blue thing"); one that names none stays."""
     return KIND.sub(THING, words)
 
@@ -86,8 +86,8 @@ def sample_hole(plane: np.ndarray, rng: random.Random, other: np.ndarray) -> np.
     """Return a hole that holds a plane: a box or an ellipse around it, or the hull of something else.
 
     Never the plane's own shape, and of its own proportions only half of the time: at work a hole is that of
-    the thing that was there before, and the painter must trust the words. The thing fills its hole from side
-    to side or from top to bottom, so that its size need not be guessed.
+    the thing that was there before, and the inpainter must trust the words. The thing fills its hole from
+    side to side or from top to bottom, so that its size need not be guessed.
 
     Args: plane, other: bool (H, W), what to hold, and what else lends its hull.
     """
@@ -121,7 +121,7 @@ def _hull_around(plane: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarra
 
 
 def cut_around(image: np.ndarray, hole: np.ndarray, words: str, rng: random.Random) -> Wish:
-    """Return the square around a hole as the painter would see it, with more or less context."""
+    """Return the square around a hole as the inpainter would see it, with more or less context."""
     height, width = hole.shape
     ys, xs = np.flatnonzero(hole.any(1)), np.flatnonzero(hole.any(0))
     longer = max(xs[-1] - xs[0], ys[-1] - ys[0]) + 1

@@ -1,4 +1,4 @@
-"""The small painter: its networks, its tokenizer, what is lost on a batch, and how it is shipped.
+"""The small inpainter: its networks, its tokenizer, what is lost on a batch, and how it is shipped.
 
 The parts are diffusers' own (`AutoencoderKL`, `UNet2DConditionModel` with 9 input channels, a CLIP text model
 and tokenizer). Knows nothing of stages, clocks or folders of a run; these are in `diffusion`.
@@ -28,7 +28,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from model.training.convolution import quick_gradients
-from model.training.diffusion_data import SCENES, SIDE, THING, Wish, vague
+from model.training.diffusion_data import SCENES, SIDE, THING, Wish, underspecify
 from model.training.loop import (
     place,
 )
@@ -45,8 +45,9 @@ LIGHT = 1.7  # is taken from the first: the world is bright
 SPREAD = -6.0  # log variance of the latents that a picture is encoded to: noise of 0.05
 AIM = 0.01  # weight of the squared error of that log variance
 OUTSIDE = 0.15  # weight of the latents outside the hole, whose picture is known
-VAGUE, BARE = 0.06, 0.06  # of the wishes for things leave the kind unsaid, and all but that it is a thing
-KEPT = 0.995  # of the averaged weights, a step
+# Shares of the wishes for things that leave the kind unsaid, and all but that it is a thing
+UNDERSPECIFIED, BARE = 0.06, 0.06
+AVERAGED = 0.995  # share of the averaged weights that stays, a step
 
 
 def new_autoencoder() -> AutoencoderKL:
@@ -123,7 +124,7 @@ def to_pixels(cuts: Sequence[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(cuts)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-class Painter:
+class InpaintingModel:
     """What is trained: the pipeline's networks, and the averaged weights that are shipped."""
 
     def __init__(self, start: Path | None, device: str) -> None:
@@ -149,7 +150,7 @@ class Painter:
             self.unet.set_attn_processor(AttnProcessor())
             self.unet.to(memory_format=torch.channels_last)
         self.trained = nn.ModuleDict({"unet": self.unet, "text": self.text})
-        self.averaged = AveragedModel(self.trained, multi_avg_fn=get_ema_multi_avg_fn(KEPT))
+        self.averaged = AveragedModel(self.trained, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED))
         # painting starts from pure noise, so training must end there: else a picture's mean shines through
         # the last step's noise, is relied on, and comes out as grey (Lin et al., arXiv 2305.08891)
         self.noise = DDPMScheduler(
@@ -216,7 +217,7 @@ class Painter:
         loss = loss + code_off + AIM * (spread - SPREAD).square().mean() + size
         return loss, {"off": off.item(), "edges": edges.item(), "code": code_off.item()}
 
-    def painter_loss(
+    def inpainting_loss(
         self, batch: dict[str, Tensor], generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float]]:
         """Return the squared error of the velocity, most of it inside the holes."""
@@ -244,16 +245,16 @@ class Painter:
         }
 
     def said(self, batch: dict[str, Tensor], left_out: Tensor) -> Tensor:
-        """Return the painter's tokens (B, WORDS). Args: left_out (B,) in 0..1, by which words go."""
-        ids, kindless = batch["ids"].long(), batch["vague"].long()
+        """Return the inpainter's tokens (B, WORDS). Args: left_out (B,) in 0..1, by which words go."""
+        ids, kindless = batch["ids"].long(), batch["underspecified"].long()
         bare = self.ids([THING]).to(ids.device)
         tells_kind = (ids != kindless).any(1)
-        told = torch.where((tells_kind & (left_out < VAGUE + BARE))[:, None], kindless, ids)
+        told = torch.where((tells_kind & (left_out < UNDERSPECIFIED + BARE))[:, None], kindless, ids)
         return torch.where((tells_kind & (left_out < BARE))[:, None], bare, told)
 
     @torch.no_grad()
     def encoded(self, wishes: Sequence[Wish]) -> dict[str, Tensor]:
-        """Wishes as the painter learns them: scaled latents, holes, tokens. Half precision."""
+        """Wishes as the inpainter learns them: scaled latents, holes, tokens. Half precision."""
         holes = torch.from_numpy(np.stack([wish.hole for wish in wishes]))[:, None]
         pixels = to_pixels([wish.cut for wish in wishes])
         with torch.autocast(self.device.type, torch.bfloat16):
@@ -263,6 +264,6 @@ class Painter:
         return {
             "goal": goal, "around": around, "hole": F.interpolate(holes.half(), size=(LATENT, LATENT)),
             "ids": self.ids([wish.words for wish in wishes]).short(),
-            "vague": self.ids([vague(wish.words) for wish in wishes]).short(),
+            "underspecified": self.ids([underspecify(wish.words) for wish in wishes]).short(),
             "named": torch.tensor([bool(wish.words) for wish in wishes]),
         }  # fmt: skip

@@ -157,19 +157,34 @@ class _Asking:
     batches: Sequence[Sequence[EvalQuestion]]
     features: dict[int, torch.Tensor] = field(default_factory=dict)
 
-    @torch.no_grad()
     def replies(self, which: int) -> list[str]:
-        """Answer a batch greedily; what its questions begin with is read once for each picture."""
-        model, processor, conditions, features = self.model, self.processor, self.conditions, self.features
-        device, batch = model.device, self.batches[which]
-        numbers = sorted({e.picture for e in batch})
-        for number in [n for n in numbers if n not in features]:
-            pixels = processor.image_processor([Image.fromarray(self.pictures[number])], return_tensors="pt")
-            tokens = model.get_image_features(
-                pixels["pixel_values"].to(device, model.dtype), conditions.views, conditions.encoders
-            ).pooler_output
-            assert tokens is not None
-            features[number] = tokens[0]
+        """Answer a batch greedily; pictures with equally many tokens are read together."""
+        batch = self.batches[which]
+        for number in {e.picture for e in batch} - set(self.features):
+            self.features[number] = self._encode(number)
+        groups: dict[int, list[EvalQuestion]] = {}
+        for e in batch:
+            groups.setdefault(len(self.features[e.picture]), []).append(e)
+        made = {id(e): reply for group in groups.values() for e, reply in zip(group, self._answer(group))}
+        return [made[id(e)] for e in batch]
+
+    @torch.no_grad()
+    def _encode(self, number: int) -> torch.Tensor:
+        """Return the visual tokens (N, D) of a picture."""
+        model, conditions, image = self.model, self.conditions, Image.fromarray(self.pictures[number])
+        options: Any = {"views": conditions.views, "encoders": conditions.encoders}
+        made = self.processor(images=[image], return_tensors="pt", **options)
+        skipped = made.get("skipped_views")
+        pixels = made["pixel_values"].to(model.device, model.dtype)
+        tokens = model.get_image_features(pixels, skipped_views=skipped, **options).pooler_output
+        assert tokens is not None
+        return tokens[0]
+
+    @torch.no_grad()
+    def _answer(self, batch: Sequence[EvalQuestion]) -> list[str]:
+        """Answer questions about pictures of equal length; what they begin with is read once for each."""
+        model, processor, features = self.model, self.processor, self.features
+        device, numbers = model.device, sorted({e.picture for e in batch})
         words = [processor.tokenizer(processor.prompt([(e.qa.question, None)])).input_ids for e in batch]
         shown = len(features[numbers[0]])
         rows = [[*ids[:1], *[processor.image_token_id] * shown, *ids[1:]] for ids in words]

@@ -1,4 +1,4 @@
-"""Make a trained sphinx-nano larger without unlearning: a larger view, and more ConvNeXt blocks.
+"""Make a trained sphinx-nano larger without unlearning: a larger view, more ConvNeXt blocks, skip tokens.
 
 Positions are resampled to the other grid, and every new block begins as almost nothing beside its input, so
 that the larger model starts out saying what the smaller one said. Knows names of weights; trains nothing.
@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 NEW_SCALE = 0.01  # layer scale of a new ConvNeXt block
-NEW_BLOCK = ".convnext.encoder.stages."  # what a new weight's name must hold
+# What the name of a new weight must hold: a ConvNeXt block, or tokens for views without any picture in them
+NEW_BLOCK, NEW_TOKENS = ".convnext.encoder.stages.", ".skip_tokens"
 
 
 def resample_positions(table: Tensor, count: int) -> Tensor:
@@ -37,7 +38,7 @@ def resample_positions(table: Tensor, count: int) -> Tensor:
 def grow(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights of `state` in the shape of `wanted`, a freshly made model's or run's own weights.
 
-    What `state` lacks besides ConvNeXt blocks is left out of the result, as it is left out of `state`.
+    What `state` lacks besides ConvNeXt blocks and skip tokens is left out of the result, as it is of `state`.
 
     Raises:
         ValueError: a weight differs in shape and is no table of positions.
@@ -48,6 +49,8 @@ def grow(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str,
             if NEW_BLOCK in f".{name}":
                 scale = name.endswith("layer_scale_parameter")
                 grown[name] = torch.full_like(value, NEW_SCALE) if scale else value.clone()
+            elif f".{name}".endswith(NEW_TOKENS):
+                grown[name] = value.clone()
         elif state[name].shape != value.shape:
             if "position_embedding" not in name:
                 raise ValueError(f"{name}: expected {tuple(value.shape)}, got {tuple(state[name].shape)}")

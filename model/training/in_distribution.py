@@ -35,8 +35,10 @@ def summaries(
     """Return a row for each picture: what `Familiarity` judges."""
     rows = []
     for image in images:
-        pixels: Any = processor.image_processor([image], return_tensors="pt")["pixel_values"]
-        tokens = model.get_image_features(pixels.to(model.device, model.dtype), views).pooler_output
+        made: Any = processor(images=[image], views=views, return_tensors="pt")
+        pixels = made["pixel_values"].to(model.device, model.dtype)
+        skipped = made.get("skipped_views")
+        tokens = model.get_image_features(pixels, views, skipped_views=skipped).pooler_output
         assert tokens is not None
         rows.append(summary(tokens[0].cpu()))
     return torch.stack(rows)

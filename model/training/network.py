@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model import SphinxForConditionalGeneration, SphinxImageProcessor
+from model.pictures_sphinx import spread
 from model.training.dense import DenseHeads, PlacedHeads
 from model.training.distillation import SelfDistillation
 
@@ -94,11 +95,12 @@ class Nano(nn.Module):
         return (F.cross_entropy(logits, wanted) + F.cross_entropy(logits.T, wanted)) / 2
 
     def language_loss(
-        self, image_tokens: Tensor | None, rows: dict[str, Tensor]
+        self, image_tokens: Tensor | None, rows: dict[str, Tensor], there: Tensor | None = None
     ) -> tuple[Tensor, float, Tensor]:
         """Weighted next-token loss over packed rows after [BOS] and the picture.
 
-        Args: image_tokens (B, N, D) with start and end, or None; rows as data.pack makes them.
+        Args: image_tokens (B, N, D) with start and end, or None; rows as data.pack makes them; there bool
+        (B, N), False for image tokens that only fill up a skipped view and are seen by nobody, None: all are.
         Returns: the loss, the share of answer tokens that are right, and the states (B, N, D) at the image
         tokens after PLACED_AFTER layers.
         """
@@ -109,10 +111,12 @@ class Nano(nn.Module):
         lead = start if image_tokens is None else torch.cat([start, image_tokens.to(start.dtype)], 1)
         shown = lead.shape[1]
         states = torch.cat([lead, embed(ids)], 1)
-        positions = torch.cat(
-            [torch.arange(shown, device=ids.device).expand(len(ids), -1), rows["positions"] + shown], 1
-        )
-        segments = F.pad(rows["segments"], (shown, 0))
+        before = torch.ones(len(ids), shown, dtype=torch.long, device=ids.device)
+        if there is not None:
+            before[:, 1:] = there
+        counted = before.cumsum(1)
+        positions = torch.cat([(counted - 1), rows["positions"] + counted[:, -1:]], 1)
+        segments = torch.cat([before - 1, rows["segments"]], 1)
         length = states.shape[1]
         earlier = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
         seen = (segments[:, None, :] == 0) | (segments[:, None, :] == segments[:, :, None])
@@ -123,13 +127,27 @@ class Nano(nn.Module):
             inputs_embeds=states, attention_mask=mask, position_ids=positions, use_cache=False,
             output_hidden_states=True,
         )  # fmt: skip
-        before = read.last_hidden_state[:, shown - 1 : -1]
         kept = rows["labels"] >= 0
-        logits = model.lm_head(before[kept]).float()
+        logits = model.lm_head(read.last_hidden_state[:, shown - 1 : -1][kept]).float()
         wanted, weights = rows["labels"][kept], rows["weights"][kept]
         loss = (F.cross_entropy(logits, wanted, reduction="none") * weights).sum() / weights.sum()
         right = (logits.argmax(-1) == wanted).float().mean().item()
         return loss, right, read.hidden_states[PLACED_AFTER][:, 1:shown]
+
+    def fill_skipped(self, tokens: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Put the skip tokens where views are skipped, each followed by what fills up its place.
+
+        Args: tokens (N, T, D) of the N seen views, start and end included; seen bool (B * V,).
+        Returns: tokens (B * V, T, D), and which of them are there, bool (B * V, T).
+        """
+        core = self.model.model
+        skip = core.enclose(core.skip_tokens)
+        count, length = skip.shape[1], tokens.shape[1]
+        if count > length:
+            raise ValueError(f"{count - 2} skip tokens are more than the {length - 2} of the view itself")
+        skip = F.pad(skip, (0, 0, 0, length - count)).to(tokens.dtype)
+        filled = torch.where(seen[:, None, None], spread(tokens, seen), skip)
+        return filled, seen[:, None] | (torch.arange(length, device=seen.device) < count)
 
     def forward(self, batch: dict[str, Any]) -> tuple[Tensor, dict[str, float]]:
         """Return the loss of a batch and figures to watch."""
@@ -144,9 +162,14 @@ class Nano(nn.Module):
             views = self.chosen_views(batch["pixels"], batch["chosen"])
         else:
             views = self.views(batch["pixels"], batch["views"])
+        seen = ~batch["skipped"].flatten() if "skipped" in batch else None
+        targets = batch["dense"]
+        if seen is not None:  # what holds nothing of a picture is not encoded, and tells nothing
+            views = {name: value[seen] for name, value in views.items()}
+            targets = {name: value[seen] for name, value in targets.items()}
         features = core.encode_views(views, encoders=kept)
         tokens = core.project(features)
-        dense, figures = self.dense_loss(tokens, batch["dense"], grid)
+        dense, figures = self.dense_loss(tokens, targets, grid)
         if "rows" not in batch:
             loss = dense
             whole = batch["chosen"] == 0
@@ -162,13 +185,17 @@ class Nano(nn.Module):
                 loss = loss + DISTILLATION_WEIGHT * distilled
             return loss, {**figures, "dense_loss": dense.item()}
         if batch["blind"]:
-            first = torch.arange(len(tokens), device=tokens.device) % batch["views"] == 0
-            tokens = tokens.masked_fill(first[:, None, None], 0.0)
-        enclosed = core.enclose(tokens)
+            first = torch.arange(batch["views"] * len(batch["pixels"]), device=tokens.device)
+            first = first % batch["views"] == 0
+            tokens = tokens.masked_fill((first if seen is None else first[seen])[:, None, None], 0.0)
+        enclosed, there = core.enclose(tokens), None
+        if seen is not None:
+            enclosed, there = self.fill_skipped(enclosed, seen)
+            there = there.reshape(len(batch["pixels"]), -1)
         image_tokens = enclosed.reshape(len(batch["pixels"]), -1, tokens.shape[-1])
-        language, right, states = self.language_loss(image_tokens, batch["rows"])
+        language, right, states = self.language_loss(image_tokens, batch["rows"], there)
         cells = states.reshape(enclosed.shape)[:, -grid * grid - 1 : -1]
-        placed, found = self.placed(cells, batch["dense"])
+        placed, found = self.placed(cells if seen is None else cells[seen], targets)
         name = "blind" if batch["blind"] else f"{batch['views']}v"
         figures |= found | {
             f"language_loss_{name}": language.item(),

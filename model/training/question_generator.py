@@ -1,4 +1,4 @@
-"""A picture's truth, asked: which things can be named without doubt, which are absent, where they are.
+"""Ask about a picture's truth: which things can be named without doubt, which are absent, and where they are.
 
 Nothing ambiguous leaves this module: a name fits one thing only, and what is absent fits nothing, not even a
 thing that is mostly hidden. Knows the world's truth and `model.prompts`; the topics are in `topics`.
@@ -130,7 +130,7 @@ class QuestionGenerator:
             return list(range(1, count + 1))
         return sorted(self.rng.sample(range(1, MOST_MARKS + 1), count))
 
-    def loosen(self, question: str) -> str:
+    def vary_spelling(self, question: str) -> str:
         """Return the question as visitors type it: in training sometimes without capital or question mark."""
         if not self.varied or self.rng.random() >= LOOSE_SHARE:
             return question
@@ -139,7 +139,7 @@ class QuestionGenerator:
 
     def words(self, topic: str, question: str, short: str, sentence: str) -> QA:
         """Return a question in free words, with its short answer or (in training, sometimes) its sentence."""
-        question = self.loosen(question)
+        question = self.vary_spelling(question)
         if not self.varied or self.rng.random() < SHORT_SHARE:
             return QA("short", PROMPTS["short"].fill(question=question), short, topic)
         return QA("ask", PROMPTS["ask"].fill(question=question), sentence, topic)

@@ -106,6 +106,9 @@ class Plan:
     seed: int = 0
     photos: str | None = None  # folder of labelled photographs, trained on beside the drawn world
     view: int = VIEW  # pixels, side of one view
+    crops: int = 2  # sub-images a side
+    skip_tokens: int = 0  # that stand for a sub-image without any picture in it, SPHINX-X's; 0 encodes it
+    panoramas: float = 0.0  # share of a stage's drawn pictures that are long enough to have such sub-images
     recipe: str = "two-stage"  # a name of RECIPES
     photo_share: float | None = None  # of a stage's pictures, in place of the mixtures' own
 
@@ -128,6 +131,8 @@ class Plan:
                 for stage in stages
             )  # fmt: skip
         stages = tuple(replace(s, first=s.first + SEED_STRIDE * self.seed) for s in stages)
+        if self.panoramas:
+            stages = tuple(replace(s, mixture=replace(s.mixture, panoramas=self.panoramas)) for s in stages)
         if self.photo_share is not None:
             stages = tuple(
                 replace(s, mixture=replace(s.mixture, photographs=self.photo_share)) for s in stages

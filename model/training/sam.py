@@ -104,16 +104,16 @@ def answer_loss(
 
     Args:
         targets: float (B, h, w) in 0..1, at the logits' size.
-        single: also teach mask 0, SAM's one answer to an unambiguous question.
+        single: also train mask 0, SAM's one answer to an unambiguous question.
     """
     goal = targets[:, None].expand_as(logits)
     share = targets.mean((1, 2)).clamp(0.002, 0.998)
     lift = ((1 - share) / share).sqrt()[:, None, None, None]  # small things would rather be left empty
     cross = F.binary_cross_entropy_with_logits(logits, goal, pos_weight=lift, reduction="none").mean((2, 3))
     cross = CROSS * cross / (1 + share * (lift[:, 0, 0, 0] - 1))[:, None]
-    chance = logits.sigmoid()
-    shared = (chance * goal).sum((2, 3))
-    dice = 1 - (2 * shared + 1) / (chance.sum((2, 3)) + goal.sum((2, 3)) + 1)
+    probability = logits.sigmoid()
+    shared = (probability * goal).sum((2, 3))
+    dice = 1 - (2 * shared + 1) / (probability.sum((2, 3)) + goal.sum((2, 3)) + 1)
     each = dice + cross
     best = each[:, 1:].min(1).values
     loss = (1 - OTHERS) * best.mean() + OTHERS * each[:, 1:].mean()

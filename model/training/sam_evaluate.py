@@ -3,8 +3,8 @@
     python -m model.training.sam_evaluate --count 200
     python -m model.training.sam_evaluate --photos DIR --json
 
-What is measured is whatever `--outliner` names, by default the page's own outliner: this module lies below it
-and knows it by name only. Photographs are a folder with images/*.jpg and outlines/*.txt, one line an
+What is measured is what `--loader` loads, by default the page's own segmenter: this module lies below it and
+knows it by name only. Photographs are a folder with images/*.jpg and outlines/*.txt, one line an
 object: `category x1 y1 x2 y2 ...`, fractions of width and height; or a folder of labelled photographs, as
 `sphinx` is trained on, of which those kept back are asked for.
 """
@@ -33,10 +33,10 @@ from model.training.sam_photos import outline_mask
 FIRST_SEED = 1_000_000  # of the fresh scenes; training never sees it or those after it
 LEAST_AREA = {"scenes": 150, "photos": 1000}  # pixels of an object that is asked for
 CLICKS = 3  # of the longest conversation with one object
-DEFAULT_OUTLINER = "pipelines.sam:load"
+DEFAULT_LOADER = "pipelines.sam:load"
 
 
-class Outliner(Protocol):
+class Segmenter(Protocol):
     """What is measured."""
 
     def planes(
@@ -116,7 +116,7 @@ def extent(plane: np.ndarray) -> tuple[int, int, int, int]:
     return int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1
 
 
-def measure(outliner: Outliner, questions: Sequence[Question]) -> dict[str, float]:
+def measure(segmenter: Segmenter, questions: Sequence[Question]) -> dict[str, float]:
     """Return mean IoUs over all objects, and milliseconds.
 
     box: the tight box. click: the deepest point, the candidate predicted best; click of 3: the truly best.
@@ -132,9 +132,9 @@ def measure(outliner: Outliner, questions: Sequence[Question]) -> dict[str, floa
         plane = np.zeros_like(target)
         plane[box[1] : box[3], box[0] : box[2]] = True
         note("box as mask", iou(plane, target))
-        outliner.planes(question.image, question.name, box=box)  # embeds the picture
+        segmenter.planes(question.image, question.name, box=box)  # embeds the picture
         start = time.perf_counter()
-        answers = outliner.planes(question.image, question.name, box=box)
+        answers = segmenter.planes(question.image, question.name, box=box)
         note("ms a box", 1000 * (time.perf_counter() - start))
         note("box", iou(answers[0][0], target))
         clicks: list[tuple[int, int, bool]] = []
@@ -145,7 +145,7 @@ def measure(outliner: Outliner, questions: Sequence[Question]) -> dict[str, floa
             if number == 1 or missing.any() or extra.any():
                 clicks.append((*deepest(missing if add else extra), bool(add)))
             start = time.perf_counter()
-            answers = outliner.planes(question.image, question.name, clicks=clicks)
+            answers = segmenter.planes(question.image, question.name, clicks=clicks)
             note("ms a click", 1000 * (time.perf_counter() - start))
             answer = answers[0][0]
             note("click" if number == 1 else f"clicks {number}", iou(answer, target))
@@ -163,20 +163,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m model.training.sam_evaluate", description="Measure a segmenter."
     )
     parser.add_argument(
-        "--segmenter", default="assets/sam-nano", help="a folder, or a name the outliner knows"
+        "--segmenter", default="assets/sam-nano", help="a folder, or a name that the loader knows"
     )
     parser.add_argument(
-        "--outliner", default=DEFAULT_OUTLINER, help="module:function that loads what is measured"
+        "--loader", default=DEFAULT_LOADER, help="module:function that loads what is measured"
     )
     parser.add_argument("--photos", type=Path, help="a folder of photographs with outlines")
     parser.add_argument("--count", type=int, default=100, help="scenes, and photographs at most")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args(argv)
-    load: Callable[[str], Outliner] = pkgutil.resolve_name(args.outliner)
-    outliner = load(args.segmenter)
-    results = {"scenes": measure(outliner, list(scenes(args.count)))}
+    load: Callable[[str], Segmenter] = pkgutil.resolve_name(args.loader)
+    segmenter = load(args.segmenter)
+    results = {"scenes": measure(segmenter, list(scenes(args.count)))}
     if args.photos:
-        results["photos"] = measure(outliner, list(photos(args.photos, args.count)))
+        results["photos"] = measure(segmenter, list(photos(args.photos, args.count)))
     if args.json:
         sys.stdout.write(json.dumps(results) + "\n")
         return 0

@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 BETA = 0.3  # theta = BETA * A (real-style) + (1 - BETA) * B (synthetic)
 BATCH_LIMIT = 1000  # pictures of a batch at most
 CURVE_EVERY = 10  # steps between points of a curve
+PANORAMAS = 0.25  # share of the drawn pictures where there are skip tokens to be learnt
 CORPUS = 1500  # pictures whose conversations the tokenizer is trained on
 # Learning rate of the dense heads in every stage. It is high, so that the loss of the dense targets comes
 # from what the encoders do not tell, and not from heads that have not yet learnt to read them.
@@ -222,6 +223,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--photo-share", type=float, metavar="SHARE",
         help="of the pictures that are photographs, 0 to 1, in every stage")  # fmt: skip
     add("--view", type=int, default=VIEW, help="pixels, side of one view; positions follow")
+    add("--crops", type=int, choices=(2, 3), default=2, help="sub-images a side; SPHINX-X has 3")
+    add("--skip-tokens", type=int, default=0, metavar="N",
+        help="tokens in place of a sub-image without any picture in it, as SPHINX-X has them")  # fmt: skip
+    add("--panoramas", type=float, metavar="SHARE",
+        help=f"of the drawn pictures that have such sub-images; {PANORAMAS} with skip tokens")  # fmt: skip
     add("--folder", type=Path, default=Path("runs/sphinx"))
     add("--device", default="auto")
     add("--workers", type=int, help="processes that draw pictures; all cores beside a GPU, otherwise 1")
@@ -245,6 +251,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     plan = Plan(**resumed["plan"]) if resumed else _plan(arguments)
     try:
         plan.stages()
+        new_shape(plan)
     except ValueError as error:
         parser.error(str(error))
     torch.manual_seed(plan.seed)
@@ -275,6 +282,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _plan(arguments: argparse.Namespace) -> Plan:
     """Return what the command line asks for."""
+    panoramas = arguments.panoramas
+    if panoramas is None:
+        panoramas = PANORAMAS if arguments.skip_tokens else 0.0
     return Plan(
         arguments.minutes,
         arguments.steps,
@@ -283,6 +293,9 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         seed=arguments.seed,
         photos=str(arguments.photos) if arguments.photos else None,
         view=arguments.view,
+        crops=arguments.crops,
+        skip_tokens=arguments.skip_tokens,
+        panoramas=panoramas,
         recipe=arguments.recipe,
         photo_share=arguments.photo_share,
     )
@@ -295,7 +308,8 @@ def _load(folder: Path, plan: Plan, start: Path | None, resumed: dict[str, Any] 
         folder: of the run; holds the tokenizer.
         start: a checkpoint's folder, or an `after-*.pt`. resumed: this run's own state.
     """
-    model = SphinxForConditionalGeneration(new_config(folder, plan.view))
+    config = new_config(folder, plan.view, **new_shape(plan))
+    model = SphinxForConditionalGeneration(config)
     if start is not None and start.is_dir():
         shipped = SphinxForConditionalGeneration.from_pretrained(start, dtype=torch.float32)
         model.load_state_dict(grow(shipped.state_dict(), model.state_dict()))
@@ -309,9 +323,20 @@ def _load(folder: Path, plan: Plan, start: Path | None, resumed: dict[str, Any] 
     return nano
 
 
-def new_config(folder: Path, view: int = VIEW) -> SphinxConfig:
-    """Return the nano configuration for the vocabulary of the tokenizer in `folder`."""
-    return nano_config(len(SphinxTokenizer(str(folder / "tokenizer.model"))), view)
+def new_shape(plan: Plan) -> dict[str, int]:
+    """Return how a plan's views are cut, as `nano_config` takes it.
+
+    Raises:
+        ValueError: skip tokens would never be used.
+    """
+    if plan.skip_tokens and plan.crops == 2:
+        raise ValueError("--skip-tokens needs --crops 3: of 2 x 2 sub-images each holds some of the picture")
+    return {"crops_per_side": plan.crops, "skip_tokens": plan.skip_tokens}
+
+
+def new_config(folder: Path, view: int = VIEW, **shape: int) -> SphinxConfig:
+    """Return the nano configuration for the vocabulary of the tokenizer in `folder`; `shape`: its others."""
+    return nano_config(len(SphinxTokenizer(str(folder / "tokenizer.model"))), view, **shape)
 
 
 def new_processor(folder: Path, config: SphinxConfig) -> SphinxProcessor:

@@ -97,7 +97,7 @@ def write_picture(photo: Photo, target: Path) -> str | None:
 
 
 def fresh(path: Path) -> Path:
-    """The path, or the first with a number before its suffix that is not taken: nothing is overwritten."""
+    """Return the path, or where it is taken the first free one with a number before its suffix."""
     taken, number = path, 1
     while taken.exists():
         number += 1

@@ -150,7 +150,7 @@ def mask_of_rle(rle: Any, size_wh: tuple[int, int]) -> Mask:
 
 
 def _uncompressed(text: str, pixels: int) -> list[int]:
-    """The run lengths in COCO's string: five bits a character, and from the fourth on differences."""
+    """Return the run lengths in COCO's string: five bits a character, and from the fourth on differences."""
     runs: list[int] = []
     value, shift = 0, 0
     for letter in text:

@@ -101,7 +101,7 @@ def save_session(assistant: Assistant, timeline: Timeline) -> bytes:
 
 
 def _shorter(timeline: Timeline) -> list[Timeline]:
-    """The timeline, then ever less of it: the steps that led here, their newer half, ..., this scene."""
+    """Return the timeline, then ever shorter ones: the steps that led here, their newer half, ..."""
     way = [timeline.current]
     while (parent := timeline.steps[way[-1]].parent) >= 0:
         way.append(parent)
@@ -186,7 +186,7 @@ def open_session(assistant: Assistant, source: bytes | Path) -> Timeline:
 
 
 def _session(data: bytes) -> SessionRow:
-    """The values of session.json, each of the right kind."""
+    """Return the values of session.json, each of the right kind."""
     if count_values(data) > BUDGET.values:
         raise BrokenSession(f"The session holds more than {BUDGET.values} values: this is too much.")
     try:
@@ -214,7 +214,7 @@ def _session(data: bytes) -> SessionRow:
 
 
 def count_values(data: bytes) -> int:
-    """An upper bound of the values in a JSON text, counted without reading it."""
+    """Return an upper bound of the values in a JSON text, counted without reading it."""
     return sum(data.count(mark) for mark in (b"{", b"[", b","))
 
 
@@ -400,7 +400,7 @@ class _Reader:
         )
 
     def _region(self, row: RegionRow | int, picture: Picture) -> Region:
-        """A region; one that several scenes refer to is one value in all of them."""
+        """Return a region; one that several scenes refer to is one value in all of them."""
         if isinstance(row, int):
             key = (row, picture.size_wh)
             if key not in self._regions:

@@ -18,13 +18,13 @@ from pipelines.resampling import strips
 CONTEXT = 0.35  # of the hole's longer side, left around it for the inpainter to see
 FEATHER = 0.02  # of the hole's longer side; the seam is blended over so many pixels inside the hole
 GROUPING_SIDE = 512  # pixels, longer side of the copy on which holes are told apart
-MOST_PIECES = 64  # of a mask that are told apart
-MOST_HOLES = 4  # that are painted one by one
+MOST_PIECES = 64  # parts of a mask that are told apart
+MOST_HOLES = 4  # holes that are painted one by one
 LEAST_FEATHER, MOST_FEATHER = 1, 24  # pixels
 
 
 class Cancelled(Exception):
-    """Nobody waits for the painting any more."""
+    """Raised to end a painting that nobody waits for any more."""
 
 
 def never() -> bool:

@@ -27,7 +27,7 @@ from pipelines.scene import Box
 LARGEST_ENLARGEMENT = 2  # times that a small crop is enlarged to the model's own size
 PREVIEWS = 4  # decoded on the way
 MOST_STEPS = 150
-HEARTBEAT_S = 0.5  # who waits for the painter is asked so often whether he still does
+HEARTBEAT_S = 0.5  # who waits for the inpainter is asked so often whether they still do
 CAPTION_FOR_NOTHING = "empty background, nothing there"  # asks for a removal, after training on captions
 
 
@@ -181,7 +181,7 @@ class DiffusionInpainter:
                 worker.join()
 
     def _size(self, crop: Box) -> tuple[int, int]:
-        """The size to paint at: the model's own for the longer side, whole multiples of what it can halve."""
+        """Return the size to paint at: the model's own for the longer side, multiples it can halve."""
         w, h = crop.x2 - crop.x1, crop.y2 - crop.y1
         scale = self._side / max(w, h)
         return tuple(  # type: ignore[return-value]
@@ -189,7 +189,7 @@ class DiffusionInpainter:
         )
 
     def _arguments(self, job: _Job, wish: str, options: InpaintOptions) -> dict[str, Any]:
-        """What the pipeline is called with."""
+        """Return what the pipeline is called with."""
         return {
             "prompt": wish or self._empty,
             "negative_prompt": options.negative or (self._neutral if wish else "") or None,
@@ -245,7 +245,7 @@ class DiffusionInpainter:
             news.put(error)
 
     def _own_pipeline(self) -> Any:
-        """A pipeline for one call: the components are shared, the scheduler and the state are its own."""
+        """Return a pipeline for one call: components are shared; scheduler and state are its own."""
         parts = dict(self._pipeline.components)
         parts["scheduler"] = type(parts["scheduler"]).from_config(parts["scheduler"].config)
         pipeline = type(self._pipeline)(
@@ -256,7 +256,7 @@ class DiffusionInpainter:
 
     @torch.no_grad()
     def _decoded(self, latents: torch.Tensor) -> Image.Image:
-        """What latents (1, 4, h, w) look like."""
+        """Return what latents (1, 4, h, w) look like."""
         vae = self._pipeline.vae
         pixels = vae.decode((latents / vae.config.scaling_factor).to(vae.dtype)).sample[0]
         plane = ((pixels.float().clamp(-1, 1) + 1) * 127.5).round().byte()

@@ -1,4 +1,4 @@
-"""A folder of pictures and a few phrases become a data set; or the same edit is done to each of them.
+"""Make a data set of a folder of pictures and a few phrases, or do the same edit to each picture.
 
 python -m pipelines.label photos/ --find cat --find "fence=a wooden fence" --segment --to cats/
 python -m pipelines.label photos/ --classes classes.yaml --to set/ --format yolo coco --split .8,.1,.1
@@ -36,7 +36,7 @@ ROUNDING = 1e-3  # by which shares may miss 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Label a folder; the exit status."""
+    """Label a folder; return the exit status."""
     quieten()
     try:
         return _label(_parser().parse_args(arguments))
@@ -152,7 +152,7 @@ def _check(given: argparse.Namespace, classes: Sequence[Wanted]) -> None:
 
 
 def check_target(to: Path, folder: Path) -> None:
-    """Refuse a folder for results in which something else lies."""
+    """Refuse an output folder that holds anything else."""
     from pipelines.label.manifest import NAME
 
     if os.path.exists(to) and not os.path.isdir(to):
@@ -203,7 +203,7 @@ def _work(
     works: Any,
     waiting: Sequence[Any],
 ) -> list[tuple[str, str]]:
-    """Do what is left to do, with a bar; what failed."""
+    """Do what is left to do, with a progress bar; return what failed."""
     from tqdm import tqdm
 
     from pipelines.label import run
@@ -230,7 +230,7 @@ def _report(lines: Sequence[str]) -> None:
 
 
 def _passed_over(rows: Sequence[tuple[str, str]], *, all_passed: bool, failed: bool) -> int:
-    """Say what was passed over; the exit status."""
+    """Say what was passed over; return the exit status."""
     for name, trouble in rows[:MOST_SAID]:
         sys.stderr.write(f"passed over: {short(name)}: {trouble}\n")
     if len(rows) > MOST_SAID:

@@ -81,7 +81,7 @@ class Dataset:
         return map(self.picture, self._sizes)
 
     def picture(self, name: str) -> Labelled:
-        """The picture of that name."""
+        """Return the picture of that name."""
         number, size_wh = self._numbers[name], self._sizes[name]
         regions, caption = self._found(name, size_wh)
         split = self._split.get(name, "")
@@ -97,7 +97,7 @@ class Dataset:
                 yield entry.name, entry.trouble
 
     def _looked_through(self) -> tuple[tuple[str, ...], frozenset[str]]:
-        """All classes, and those of which some have joints."""
+        """Return all classes, and those of which some have joints."""
         named = [job.wanted.name for job in self._jobs if job.wanted]
         open_names: set[str] = set()
         posed: set[str] = set()
@@ -152,7 +152,7 @@ def flat_names(names: Sequence[str], joint: str = "__") -> dict[str, str]:
 
 
 def split_names(names: Sequence[str], shares: Sequence[float], seed: int) -> dict[str, str]:
-    """Share pictures out among the splits by chance, which is the same for the same seed."""
+    """Share pictures out among the splits at random, always the same way for the same seed."""
     if not shares:
         return {}
     order = sorted(names, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())

@@ -215,7 +215,7 @@ def write_list(manifest: Manifest, to: Path, jobs: Mapping[str, EditJob]) -> tup
 
 
 def _listed(path: Path) -> set[str]:
-    """The files that the list of an earlier run names."""
+    """Return the files that the list of an earlier run names."""
     if not path.exists():
         return set()
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]

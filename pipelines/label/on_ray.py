@@ -1,18 +1,20 @@
 """The same work on many machines: Ray Data hands pictures to actors, each with models of its own.
 
-The manifest stays where the command runs. Every machine needs this program, the weights, and the pictures
-under the same path. An actor that dies is replaced, and its pictures are done again.
+The manifest stays where the command runs, and has the news of each picture as soon as it is finished. Every
+machine needs this program, the weights, and the pictures under the same path. An actor that dies is replaced,
+and its pictures are done again.
 """
 
 from __future__ import annotations
 
 import logging
 import pickle
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pipelines.errors import MissingCapability
-from pipelines.label.run import News, Task, Works, in_threads
+from pipelines.label.run import Finished, News, Task, Works, in_threads
 
 
 class Worker:
@@ -22,10 +24,19 @@ class Worker:
         self._works = make()
         self._at_once = at_once
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
+    def __call__(self, batch: dict[str, Any]) -> Iterator[dict[str, list[bytes]]]:
+        """Yield the news of each picture of a batch.
+
+        They come in the batch's order, whichever is finished first: where an actor died, Ray leaves out as
+        many of its successor's as had arrived.
+        """
         tasks = [pickle.loads(data) for data in batch["task"]]
-        news = list(in_threads(self._works, tasks, self._at_once))
-        return {"news": [pickle.dumps(news)]}
+        told: dict[str, list[News]] = {task.name: [] for task in tasks}
+        left = deque(told)
+        for one in in_threads(self._works, tasks, self._at_once):
+            told[one.name].append(one)
+            while left and told[left[0]] and isinstance(told[left[0]][-1], Finished):
+                yield {"news": [pickle.dumps(told.pop(left.popleft()))]}
 
 
 def in_actors(
@@ -54,6 +65,7 @@ def in_actors(
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    context.target_max_block_size = 1  # byte: a picture's news are not held back for those of others
     gpus = int(ray.cluster_resources().get("GPU", 0))
     rows = [{"task": pickle.dumps(task._replace(path=task.path.absolute()))} for task in waiting]
     found = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // at_once)).map_batches(

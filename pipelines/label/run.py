@@ -192,7 +192,7 @@ def in_threads(works: Works, waiting: Sequence[Task], at_once: int) -> Iterator[
 
 
 def _labels(job: Any, rows: Rows) -> list[str]:
-    """What is counted of a job's rows."""
+    """Return what is counted of a job's rows."""
     if job.key == CAPTION:
         return []
     return [job.wanted.name if job.wanted else row.get("label") or "changed" for row in rows]

@@ -66,7 +66,7 @@ def write_sheet(dataset: Dataset, folder: Path, struck: Struck) -> None:
 
 
 def certainty(picture: Labelled) -> float:
-    """How sure the least sure thing on a picture is, 0..1; one without a score counts as sure."""
+    """Return how sure the least sure thing on a picture is, 0..1; one without a score counts as sure."""
     sure = [
         min(1.0 if one.score is None else one.score, MENDED if one.note else 1.0) for one in picture.regions
     ]
@@ -113,7 +113,7 @@ def _region(region: Region, classes: Sequence[str], scale: float) -> dict[str, A
 
 
 def _path(region: Region, scale: float) -> str:
-    """The outline on the small picture, as SVG writes it."""
+    """Return the outline on the small picture, as SVG writes it."""
     if not region.mask:
         return ""
     rings = (

@@ -117,9 +117,9 @@ class Labeller:
         options = ReplyOptions(seed=job.seed)
         scene = Scene(picture)
         if job.key == CAPTION:
-            return [{"caption": self._last(scene, req.Look("caption"), options).raw.strip()}]
+            return [{"caption": self._last(scene, req.WholePicture("caption"), options).raw.strip()}]
         if job.wanted is None:
-            found = self._found(scene, req.Look("dense"), job, options)
+            found = self._found(scene, req.WholePicture("dense"), job, options)
         else:
             found = []
             for request in understood(job.wanted, self._engine.about.vocabulary)[0]:
@@ -127,7 +127,7 @@ class Labeller:
         return [_row(region, scene) for region in found]
 
     def _found(self, scene: Scene, request: Request, job: Job, options: ReplyOptions) -> list[Region]:
-        """What one request finds, outlined and posed as the job says."""
+        """Return what one request finds, outlined and posed as the job says."""
         result = self._last(scene, request, options)
         ids = () if isinstance(result.outcome, Unmet) else result.region_ids
         scene = result.scene

@@ -40,20 +40,20 @@ def cannot(said: Said) -> Built:
     return req.CannotDo(said.given)
 
 
-def look(said: Said) -> Built:
+def whole_picture(said: Said) -> Built:
     """Something about the whole picture; "this" is a region where one is selected."""
-    ability = cast(req.LookAbility, said.given)
+    ability = cast(req.WholePictureAbility, said.given)
     pointed = said.context.scene.selected is not None or said.context.it
     if pointed and re.fullmatch(r" what is (?:this|that|it)|(?: describe| caption) (?:it|this)", said.text):
         return None
-    return req.Look(ability)
+    return req.WholePicture(ability)
 
 
 def text(said: Said) -> Built:
     """All text; what is said of one region is a question."""
     if "[" in said.text or numbered(said.text):
         return None
-    return req.Look("text")
+    return req.WholePicture("text")
 
 
 def everything(said: Said) -> Built:
@@ -66,7 +66,7 @@ def everything(said: Said) -> Built:
 def find(said: Said) -> Built:
     """Boxes: of one thing, of all of a kind, or of a part of a screen."""
     if means_everything(said["phrase"], said):
-        return req.Look("dense")
+        return req.WholePicture("dense")
     return _each(said, "phrase", _found)
 
 
@@ -93,7 +93,7 @@ def named(said: Said) -> Built:
 
 
 def _found(noun: Noun, said: Said) -> Request | None:
-    """The request that finds a phrase."""
+    """Return the request that finds a phrase."""
     target = resolve(noun.target, said.context.scene) if noun.target.pick or noun.target.near else noun.target
     if target.region_ids and not target.but:
         return req.Select(target.region_ids)
@@ -138,7 +138,7 @@ def _each(said: Said, slot: str, build: Callable[[Noun, Said], Request | None]) 
 
 
 def _beside_the_point(noun: Noun, said: Said) -> bool:
-    """Whether the words that were not understood may be left out, with a note: a few, of a known thing."""
+    """Return whether the few words about a known thing that were not understood may be left out."""
     choices = any(word in lexicon().picks for word in noun.extra.split())
     if not noun.target or noun.generic or choices or len(noun.extra.split()) > 2:
         return False
@@ -247,12 +247,12 @@ def describe_marks(said: Said) -> Built:
 
 
 def ask_open(words: str, context: Context) -> req.Ask:
-    """A question as it was typed, for a checkpoint that takes any."""
+    """Return a question as it was typed, for a checkpoint that takes any."""
     return req.Ask(words.strip(), subjects(words, context.scene))
 
 
 _BUILDERS: tuple[Build, ...] = (
-    undo, redo, nothing, cannot, look, text, everything, find, named, screen, outline, cut_out, pose,
+    undo, redo, nothing, cannot, whole_picture, text, everything, find, named, screen, outline, cut_out, pose,
     describe, beside, which_one, compare, compare_sizes, describe_marks,
 )  # fmt: skip
 BUILDERS = {build.__name__: build for build in _BUILDERS} | changes.BUILDERS

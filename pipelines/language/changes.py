@@ -40,7 +40,7 @@ _CLAUSE = re.compile(r"\b(?:and|but|except|if|so that|because|until|unless|then|
 
 
 def _open_question(noun: Noun, said: Said) -> Request | None:
-    """What must be asked before the thing is changed: None where it is understood whole."""
+    """Return what must be asked before the thing is changed: None where it is understood whole."""
     if noun.unknown in said.words["picture"]:
         return req.AskBack((), "What of the picture? Name a thing, or click it.")
     if noun.unknown:
@@ -58,7 +58,7 @@ def _open_question(noun: Noun, said: Said) -> Request | None:
 
 
 def _fits_several(target: Target, said: Said) -> bool:
-    """Whether a phrase that means one thing fits several regions of the page, or "the other one" does."""
+    """Return whether a phrase for one thing, or "the other one", fits several regions of the page."""
     scene = said.context.scene
     if not target.phrase or target.every or target.near or target.but:
         return False
@@ -100,21 +100,21 @@ _COLOURED = r" colour(?:ed)?$"
 def recolour(said: Said) -> Built:
     """Another colour; "from red to green" says which one is meant, too."""
     colour = re.sub(_COLOURED, "", without_article(said["colour"]))
-    aim = without_article(said["target"])
-    if aim in said.words["background"]:
+    named = without_article(said["target"])
+    if named in said.words["background"]:
         return req.Background("colour", colour)
     if said["old"]:
-        said = replace(said, slots={**said.slots, "target": f"{said['old']} {aim}"})
+        said = replace(said, slots={**said.slots, "target": f"{said['old']} {named}"})
     return change(said, "target", lambda target: req.Edit("recolour", target, colour))
 
 
-def vague_edit(said: Said) -> Built:
+def underspecified_edit(said: Said) -> Built:
     """A change without a wish."""
     if said.context.vocabulary.talks:
         return None
     noun = said.noun("target")
-    vague = (*said.words["picture"], *said.words["background"])
-    if noun.unknown and noun.unknown not in vague:
+    whole = (*said.words["picture"], *said.words["background"])
+    if noun.unknown and noun.unknown not in whole:
         return unknown_word(noun, said)
     known = noun.target.phrase or noun.target.region_ids
     why = "How should it change? Name a colour, or another thing."
@@ -247,8 +247,8 @@ def forget(said: Said) -> Built:
 
 
 _BUILDERS: tuple[Build, ...] = (
-    remove, keep, recolour, vague_edit, background_effect, background_wish, obscure, extend, move, resize,
-    join, subtract, select, forget,
+    remove, keep, recolour, underspecified_edit, background_effect, background_wish, obscure, extend, move,
+    resize, join, subtract, select, forget,
 )  # fmt: skip
 BUILDERS = {build.__name__: build for build in _BUILDERS} | {
     "replace": replace_thing,

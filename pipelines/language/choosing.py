@@ -32,7 +32,7 @@ _ORDERS: dict[str, Callable[[Box], float]] = {
 
 
 def resolve(target: Target, scene: Scene) -> Target:
-    """The regions that a target stands for; the target as it is where the page does not tell.
+    """Return the regions that a target stands for; the target as it is where the page does not tell.
 
     Phrases of one thing are resolved where exactly one region fits, or one has just that label.
     """
@@ -58,7 +58,7 @@ def resolve(target: Target, scene: Scene) -> Target:
 
 
 def fitting(target: Target, scene: Scene) -> tuple[int, ...]:
-    """The regions whose label says all that the phrase says: "cat" fits "black cat"."""
+    """Return the regions whose label says all that the phrase says: "cat" fits "black cat"."""
     if target.phrase == GENERIC:
         return recent(scene)
     return tuple(region.id for region in scene.regions if _fits(target, region.label.lower()))
@@ -79,7 +79,7 @@ def _fits(target: Target, label: str) -> bool:
 
 
 def pick(choice: str, ids: Sequence[int], scene: Scene) -> tuple[int, ...]:
-    """The one of several regions that a choice names ("left", "largest", "second"), if there is one."""
+    """Return the region that a choice names ("left", "largest", "second"), if there is one."""
     regions = [region for i in ids if (region := scene.region(i))]
     if not regions:
         return ()
@@ -99,7 +99,7 @@ def pick(choice: str, ids: Sequence[int], scene: Scene) -> tuple[int, ...]:
 
 
 def _picked(target: Target, fit: tuple[int, ...], scene: Scene) -> Target:
-    """One of those that fit: of a kind at least two must be known, or there may be more of it."""
+    """Return one of those that fit: of a kind at least two must be known, or there may be more of it."""
     if len(fit) < (1 if target.phrase == GENERIC else 2):
         return target
     chosen = pick(target.pick, fit, scene)
@@ -107,7 +107,7 @@ def _picked(target: Target, fit: tuple[int, ...], scene: Scene) -> Target:
 
 
 def _others(target: Target, scene: Scene) -> Target:
-    """All regions but those that are meant."""
+    """Return all regions but those that are meant."""
     base = resolve(replace(target, but=False), scene)
     ids = base.region_ids or fitting(base, scene)
     others = tuple(region.id for region in scene.regions if region.id not in ids)
@@ -115,7 +115,7 @@ def _others(target: Target, scene: Scene) -> Target:
 
 
 def _beside(target: Target, scene: Scene) -> Target:
-    """The region that stands so to another, the nearest where several do."""
+    """Return the region that stands so to another, the nearest where several do."""
     assert target.near
     near = resolve(target.near, scene)
     known = replace(target, near=near)
@@ -131,7 +131,7 @@ def _beside(target: Target, scene: Scene) -> Target:
 
 
 def stands(box: Box, relation: str, other: Box) -> bool:
-    """Whether a box is on that side of another; relations that boxes do not tell always hold."""
+    """Return whether a box is on that side of another; relations that boxes do not tell always hold."""
     dx, dy = box.x1 + box.x2 - other.x1 - other.x2, box.y1 + box.y2 - other.y1 - other.y2
     across = abs(dx) >= abs(dy)
     sides = {"left of": across and dx < 0, "right of": across and dx > 0}
@@ -140,7 +140,7 @@ def stands(box: Box, relation: str, other: Box) -> bool:
 
 
 def _gap(region: Region, other: Region) -> float:
-    """How far the boxes are apart, and where they touch, their middles."""
+    """Return how far the boxes are apart, and where they touch, their middles."""
     a, b = region.box, other.box
     dx = max(a.x1 - b.x2, b.x1 - a.x2, 0)
     dy = max(a.y1 - b.y2, b.y1 - a.y2, 0)

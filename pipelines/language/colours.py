@@ -10,5 +10,5 @@ COLOURS = lexicon().colours
 
 
 def colours_in(words: str) -> tuple[str, ...]:
-    """The colour words of a phrase, in its order."""
+    """Return the colour words of a phrase, in its order."""
     return tuple(word for word in re.findall(r"[a-z]+", words.lower()) if word in COLOURS)

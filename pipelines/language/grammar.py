@@ -121,7 +121,7 @@ class _Compiler:
 
 
 def _slots(words: Lexicon) -> dict[str, str]:
-    """What the slots of a few names take; all others take any words."""
+    """Return what the slots of a few names take; all others take any words."""
     shade = one_of(words.data["looks"]["shades"])
     colour = rf"(?:{shade}[- ]?)?{one_of(words.colour_names)}(?: colour(?:ed)?)?"
     side = (
@@ -172,7 +172,7 @@ LAST = ("beside", "which_one", "describe", "named")  # rules that come after the
 
 @lru_cache(maxsize=1)
 def grammar() -> Grammar:
-    """The grammar of the package."""
+    """Return the grammar of the package."""
     data = tomllib.loads(FILE.read_text("utf-8"))
     compiler = _Compiler(lexicon(), data["phrases"])
 
@@ -198,7 +198,7 @@ def _rule(row: Mapping[str, Any], compiler: _Compiler, becomes: str) -> Rule:
 
 
 def _words(data: Mapping[str, Any]) -> frozenset[str]:
-    """The words of all sentences, without the names of lists and slots."""
+    """Return the words of all sentences, without the names of lists and slots."""
     tables = (row for table in ("rule", "talk", "question", "check") for row in data[table])
     notations = [*data["phrases"].values(), *(notation for row in tables for notation in row["says"])]
     spelt_out = " ".join(re.sub(r"[{<][^}>]*[}>]", " ", notation) for notation in notations)

@@ -22,7 +22,7 @@ LOOKS = {  # attribute of a thing -> the lists of [looks] that are its values
 
 
 def one_of(words: Iterable[str]) -> str:
-    """A regular expression for one of the words, the longest that fits first."""
+    """Return a regular expression for one of the words, the longest that fits first."""
     return "(?:" + "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) + ")"
 
 
@@ -145,33 +145,33 @@ def _collect(table: Any, found: set[str]) -> None:
 
 @cache
 def lexicon() -> Lexicon:
-    """The lexicon of the package."""
+    """Return the lexicon of the package."""
     return Lexicon(tomllib.loads(FILE.read_text("utf-8")))
 
 
 @cache
 def expression(notation: str) -> re.Pattern[str]:
-    """A regular expression in which {colours} stands for one of the words of that list, compiled once."""
+    """Compile a regular expression in which {colours} stands for one of the words of that list."""
     return re.compile(re.sub(r"\{([a-z]+)\}", lambda match: lexicon().lists[match[1]], notation))
 
 
 def is_colour(words: str) -> bool:
-    """Whether words are a colour and no more: "red", "dark green"."""
+    """Return whether words are a colour and no more: "red", "dark green"."""
     return bool(expression(r"(?:{shades}[ -])?{colours}").fullmatch(words))
 
 
 def is_relation(phrase: str) -> bool:
-    """Whether a phrase relates one thing to another ("people on the car")."""
+    """Return whether a phrase relates one thing to another ("people on the car")."""
     phrase = expression(r" (?:in|with) {colours}$").sub("", phrase)
     return bool(expression(r"\w {relations} \w").search(phrase))
 
 
 def is_screen(phrase: str) -> bool:
-    """Whether a phrase names a part of a screen ("the save button")."""
+    """Return whether a phrase names a part of a screen ("the save button")."""
     end = r"(?: (?:to|for|that|labelled|called|named|with) .+)?"
     return bool(expression(r"(?:.+ )?{screen}s?" + end).fullmatch(phrase))
 
 
 def is_clause(words: str) -> bool:
-    """Whether words hold one that no name of a thing has ("who", "is")."""
+    """Return whether words hold one that no name of a thing has ("who", "is")."""
     return any(word in lexicon().data["known"]["clause"] for word in words.split())

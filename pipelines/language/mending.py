@@ -29,7 +29,7 @@ def _english() -> Mapping[str, int]:
 
 
 def is_word(word: str) -> bool:
-    """Whether a word is one of the package's or an English one that is not too rare to be an error."""
+    """Return whether a word is one of the package's or an English one that is not too rare to be an error."""
     ours = word in lexicon().vocabulary or word in lexicon().function_words or word in grammar().words
     return ours or _english().get(word, 0) >= RARE
 
@@ -60,7 +60,7 @@ def mend(said: str, also: Collection[str] = ()) -> tuple[str, tuple[tuple[str, s
 
 @lru_cache(maxsize=1)
 def _candidates() -> tuple[str, ...]:
-    """What a word may be mended to: the words of the lexicon and of the grammar, and plurals of things."""
+    """Return what a word may be mended to: words of the lexicon and the grammar, and plurals of things."""
     return tuple(sorted(lexicon().vocabulary | lexicon().function_words | grammar().words | _things()))
 
 
@@ -71,7 +71,7 @@ def _things() -> frozenset[str]:
 
 
 def _closest(word: str, also: Collection[str]) -> str | None:
-    """The word that was meant: the fewest errors, the same first letter, one of this page, the most used."""
+    """Return the word that was meant, by errors, first letter, presence on this page, and frequency."""
     limit = 2 if len(word) >= LONG else 1
     rare = word in _english()
     known = (*also, *(_things() if rare else _candidates()))
@@ -85,5 +85,5 @@ def _closest(word: str, also: Collection[str]) -> str | None:
 
 
 def _slipped(word: str, right: str) -> bool:
-    """Whether a letter was left out or two changed places, which is all that a short word shows."""
+    """Return whether a letter was left out or two changed places, which is all that a short word shows."""
     return sorted(word) == sorted(right) or len(right) > len(word)

@@ -20,7 +20,7 @@ _EDGE = " \t\n.,;:!?\"'()-"
 
 
 def plain(words: str) -> str:
-    """A message in plain form; sentences are parted by " ; "."""
+    """Return a message in plain form; sentences are parted by " ; "."""
     said = unicodedata.normalize("NFKC", words.translate(_QUOTES)).lower()
     said = _LIST.sub(lambda match: re.sub(r"\s", "", match[0]), said)
     said = _END.sub(" ; ", said)
@@ -43,7 +43,7 @@ def _replacements() -> tuple[tuple[re.Pattern[str], dict[str, str]], tuple[re.Pa
 
 
 def without_politeness(said: str) -> str:
-    """A request in plain form without "could you please" and "thanks"."""
+    """Return a request in plain form without "could you please" and "thanks"."""
     before, after = _politeness()
     while True:
         shorter = after.sub("", before.sub("", said, count=1)).strip(_EDGE)
@@ -63,9 +63,7 @@ def _politeness() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 def language(words: str) -> str:
-    """The ISO 639 code of the message's language as far as it can be told: "en", another, or "?" for another
-    script.
-    """
+    """Return the ISO 639 code of the message's language, as far as it can be told; "?" for another script."""
     letters = [letter for letter in words[:2000] if letter.isalpha()]
     if not letters:
         return "en"

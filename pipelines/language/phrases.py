@@ -71,7 +71,7 @@ class Context:
 
 
 def read_noun(phrase: str, context: Context) -> Noun:
-    """One noun phrase. What the page has already stays a phrase: see `choosing.resolve`."""
+    """Return one noun phrase. What the page has already stays a phrase: see `choosing.resolve`."""
     phrase = re.sub(r"(?:'s|(?<=s)')$", "", bare(phrase))
     if box := box_in(phrase, context.scene):
         return Noun(Target(box=box))
@@ -88,7 +88,7 @@ def read_noun(phrase: str, context: Context) -> Noun:
 
 
 def read_nouns(phrase: str, context: Context) -> tuple[Noun, ...]:
-    """The phrases of "the fish, the book and the lamp"; one where it is not a list of phrases."""
+    """Return the phrases of "the fish, the book and the lamp"; one where it is not a list of phrases."""
     parts = re.split(r"\s*,\s*(?:and |or )?|\s+(?:and|or|&|plus|as well as)\s+", phrase)
     whole = read_noun(phrase, context) if not numbered(phrase) else None
     if whole is None or len(parts) < 2 or not all(parts) or (context.vocabulary.talks and not _listed(parts)):
@@ -108,7 +108,7 @@ def read_nouns(phrase: str, context: Context) -> tuple[Noun, ...]:
 
 
 def _listed(parts: list[str]) -> bool:
-    """Whether each part begins as a phrase of its own does."""
+    """Return whether each part begins as a phrase of its own does."""
     return all(re.match(r"(?:the|a|an|all|my|every|both|#|@)\b", part) for part in parts)
 
 
@@ -134,7 +134,7 @@ def _pronoun(phrase: str, context: Context) -> Noun | None:
 
 
 def _read_open(phrase: str, context: Context) -> Noun:
-    """The visitor's words, without article; only how many and which of the page's regions is taken out."""
+    """Read any words without article; only numbers and references to the page's regions are taken out."""
     every = bool(_EVERY.match(phrase))
     rest = _EVERY.sub("", phrase)
     count = 0
@@ -222,7 +222,7 @@ def _part_of_several(phrase: str, context: Context) -> Noun | None:
 
 
 def _part_of_page(phrase: str, vocabulary: Vocabulary) -> Noun | None:
-    """A part of a screen or page, or a written word: their names are free words."""
+    """Return a part of a screen or page, or a written word: their names are free words."""
     rest = _DETERMINER.sub("", phrase)
     if match := re.fullmatch(r"(?:word|text|label) \"?(?P<word>[\w' -]+?)\"?", rest):
         word = match["word"].upper() if vocabulary.capitals else match["word"]
@@ -269,7 +269,7 @@ def _aside(phrase: str, reading: _Reading, context: Context) -> str:
 
 @cache
 def _asides() -> tuple[re.Pattern[str], ...]:
-    """What may follow a thing: a colour that is worn, an order from one side, a side, another thing."""
+    """Compile what may follow a thing: a worn colour, an order from one side, a side, another thing."""
     words = lexicon()
     sides = one_of(
         word for word, pick in words.picks.items() if re.search("left|right|top|bottom|middle", pick)
@@ -336,7 +336,7 @@ def _read_words(words: list[str], reading: _Reading, vocabulary: Vocabulary) -> 
 
 
 def _read_piece(piece: str, reading: _Reading, vocabulary: Vocabulary, *, last: bool) -> bool:
-    """Whether the words are ones that a noun phrase is made of."""
+    """Return whether the words are ones that a noun phrase is made of."""
     words = lexicon()
     if piece in words.looks and (piece not in words.kind_names or not last):
         attribute, value = words.looks[piece]
@@ -396,7 +396,7 @@ _CROWDS = frozenset(["folk", "folks", "everyone", "everybody", "people", "everyt
 
 
 def _noun(reading: _Reading, vocabulary: Vocabulary) -> Noun:
-    """What was read, as a target in the checkpoint's own order of words."""
+    """Return what was read, as a target in the checkpoint's own order of words."""
     head, looks = reading.head, reading.looks
     notes = tuple(reading.notes)
     if len(set(reading.picks)) > 1:

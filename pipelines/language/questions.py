@@ -46,20 +46,20 @@ def question(said: Said, rule: Rule) -> Built:
         return None
     if (said["y"] and not said.noun("y").understood) or (rule.given == "count" and "z" in nouns):
         return None
-    aims = {slot: _aim(found[0], rule.given, said) for slot, found in nouns.items()}
-    if any(not target for target in aims.values()):
+    targets = {slot: _target(found[0], rule.given, said) for slot, found in nouns.items()}
+    if any(not target for target in targets.values()):
         return req.AskBack((), "Which thing? Click it, or name it.")
-    if not _suits(rule, nouns, aims, said):
+    if not _suits(rule, nouns, targets, said):
         return None
-    if list(aims) == ["x"] and len(ids := aims["x"].region_ids) > 1:  # one question a region
+    if list(targets) == ["x"] and len(ids := targets["x"].region_ids) > 1:  # one question a region
         return tuple(_asked(rule, {"x": Target(region_ids=(i,))}, said) for i in ids)
-    return _asked(rule, aims, said)
+    return _asked(rule, targets, said)
 
 
-def _asked(rule: Rule, aims: dict[str, Target], said: Said) -> req.Ask:
-    """The trained wording with its places filled."""
-    written = _PLACE.sub(lambda place: _written(place, aims, said), rule.asked)
-    ids = tuple(dict.fromkeys(i for target in aims.values() for i in target.region_ids))
+def _asked(rule: Rule, targets: dict[str, Target], said: Said) -> req.Ask:
+    """Return the trained wording with its places filled."""
+    written = _PLACE.sub(lambda place: _written(place, targets, said), rule.asked)
+    ids = tuple(dict.fromkeys(i for target in targets.values() for i in target.region_ids))
     return req.Ask(written, ids, rule.given)
 
 
@@ -72,30 +72,33 @@ def _unknown_word(noun: Noun, said: Said) -> req.Request | None:
 
 
 def _several(nouns: tuple[Noun, ...]) -> tuple[Target, ...]:
-    """The targets of a question about several kinds, or a word that stands for several."""
+    """Return the targets of a question about several kinds, or a word that stands for several."""
     if len(nouns) < 2 and not (nouns and nouns[0].target.kinds):
         return ()
     return tuple(noun.target for noun in nouns)
 
 
-def _aim(noun: Noun, family: str, said: Said) -> Target:
-    """What the question is about: whether and how many there are is asked of the phrase, all else of the
-    region. Clothes whose person was not named are any person's.
+def _target(noun: Noun, family: str, said: Said) -> Target:
+    """Return what the question is about.
+
+    Whether and how many there are is asked about the phrase, everything else about a region. Clothes whose
+    person was not named are any person's.
     """
     if family == "clothes" and not noun.target:
         return Target(phrase="person")
     return noun.target if family in CHECKED else resolve(noun.target, said.context.scene)
 
 
-def _suits(rule: Rule, nouns: dict[str, tuple[Noun, ...]], aims: dict[str, Target], said: Said) -> bool:
-    """Whether the family was trained on things like these."""
+def _suits(rule: Rule, nouns: dict[str, tuple[Noun, ...]], targets: dict[str, Target], said: Said) -> bool:
+    """Return whether the family was trained on things like these."""
     if rule.given == "kind":
         (noun,) = nouns["x"]
         return noun.generic and bool(noun.looks)
     if rule.given == "is-it" and nouns["x"][0].plural:
         return False
     if rule.given == "clothes":
-        return bool(nouns["x"][0].target.region_ids) or aims["x"].phrase.split(" in ")[0].endswith("person")
+        named = targets["x"].phrase.split(" in ")[0]
+        return bool(nouns["x"][0].target.region_ids) or named.endswith("person")
     if "relation" in said.slots:
         relation = lexicon().relations[said["relation"]]
         return relation in said.context.vocabulary.relations and relation != "on"  # see "on-what"
@@ -105,8 +108,8 @@ def _suits(rule: Rule, nouns: dict[str, tuple[Noun, ...]], aims: dict[str, Targe
     )
 
 
-def _written(place: re.Match[str], aims: dict[str, Target], said: Said) -> str:
-    """A place of the wording, filled."""
+def _written(place: re.Match[str], targets: dict[str, Target], said: Said) -> str:
+    """Return a place of the wording, filled."""
     slot = place["slot"]
     if place["form"] == "word ":
         return said["n"].upper() if said.context.vocabulary.capitals else said["n"]
@@ -114,7 +117,7 @@ def _written(place: re.Match[str], aims: dict[str, Target], said: Said) -> str:
         return _sides(said)
     if slot == "y":
         return _value(said)
-    target = aims[slot]
+    target = targets[slot]
     if target.region_ids:
         return " and ".join(f"#{number}" for number in target.region_ids)
     words = f"{target.pick} {target.phrase}".strip()
@@ -137,7 +140,7 @@ def _sides(said: Said) -> str:
 
 
 def _value(said: Said) -> str:
-    """The colour, size, action or kind that is asked about."""
+    """Return the colour, size, action or kind that is asked about."""
     if look := said["look"]:
         return lexicon().looks[look][1] if look in lexicon().looks else look
     noun = said.noun("y")

@@ -75,7 +75,7 @@ def numbered(words: str) -> tuple[int, ...]:
 
 
 def recent(scene: Scene) -> tuple[int, ...]:
-    """The regions that were named last and are still there; all regions when none was named."""
+    """Return the regions that were named last and are still there; all regions when none was named."""
     alive = {region.id for region in scene.regions}
     for turn in reversed(scene.turns):
         named = dict.fromkeys(i for span in turn.spans for i in span.region_ids if i in alive)
@@ -85,14 +85,14 @@ def recent(scene: Scene) -> tuple[int, ...]:
 
 
 def selected(scene: Scene) -> tuple[int, ...]:
-    """What "it" stands for: the selected region, or else the first that was named last."""
+    """Return what "it" stands for: the selected region, or else the first that was named last."""
     if scene.selected is not None and scene.region(scene.selected):
         return (scene.selected,)
     return recent(scene)[:1]
 
 
 def target(phrase: str, scene: Scene) -> Target:
-    """What a noun phrase points at."""
+    """Return what a noun phrase points at."""
     phrase = bare(phrase)
     if box := box_in(phrase, scene):
         return Target(box=box)
@@ -109,7 +109,7 @@ def target(phrase: str, scene: Scene) -> Target:
 
 
 def box_in(words: str, scene: Scene) -> Box | None:
-    """A box written out: pixels, or 0..1 of the picture's padded square as SPHINX writes them."""
+    """Return a box written out: pixels, or 0..1 of the picture's padded square as SPHINX writes them."""
     match = _BOX.search(words)
     if not match or not scene.picture:
         return None
@@ -197,7 +197,7 @@ _NO_PRONOUN = re.compile(
 
 
 def subjects(words: str, scene: Scene) -> tuple[int, ...]:
-    """The regions that the numbers and pronouns of a question stand for; none where it has none."""
+    """Return the regions that the numbers and pronouns of a question stand for; none where it has none."""
     if numbers := numbered(words):
         return numbers
     if _NO_PRONOUN.search(words):

@@ -14,7 +14,9 @@ from pipelines.scene import Box
 
 STEP = 4  # pixels a mask grows or shrinks by when no number is given
 
-LookAbility = Literal["caption", "detail", "grounded_caption", "dense", "layout", "text", "chart", "odd"]
+WholePictureAbility = Literal[
+    "caption", "detail", "grounded_caption", "dense", "layout", "text", "chart", "odd"
+]
 FindAbility = Literal["locate", "relation", "detect", "screen"]
 EditAction = Literal["remove", "replace", "recolour", "background"]
 MaskAction = Literal["grow", "shrink", "join", "subtract"]
@@ -91,10 +93,10 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class WholePicture:
     """Something about the whole picture."""
 
-    ability: LookAbility
+    ability: WholePictureAbility
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +295,7 @@ class AskBack:
 
 
 Request = (
-    Ask | Check | Look | Find | Outline | Everything | Describe | Pose | Marks
+    Ask | Check | WholePicture | Find | Outline | Everything | Describe | Pose | Marks
     | Edit | Background | CutOut | Obscure | Extend | Move | Resize | Reshape | Select | Forget | Undo | Redo
     | Help | SmallTalk | CannotDo | NotUnderstood | UnknownWord | AskBack
 )  # fmt: skip

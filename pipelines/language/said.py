@@ -29,14 +29,14 @@ class Said:
         return (self.slots.get(slot) or "").strip()
 
     def nouns(self, slot: str, default: str = "it") -> tuple[Noun, ...]:
-        """The phrases of a slot."""
+        """Return the phrases of a slot."""
         found = read_nouns(self[slot] or default, self.context)
         for noun in found:
             self.notes.extend(noun.notes)
         return found
 
     def noun(self, slot: str, default: str = "it") -> Noun:
-        """The only phrase of a slot."""
+        """Return the only phrase of a slot."""
         noun = read_noun(self[slot] or default, self.context)
         self.notes.extend(noun.notes)
         return noun
@@ -51,7 +51,7 @@ Build = Callable[[Said], Built]
 
 
 def means_everything(words: str, said: Said) -> bool:
-    """Whether words mean everything that is on the picture."""
+    """Return whether words mean everything that is on the picture."""
     return words in said.words["everything"] and words != "all of them"
 
 
@@ -60,7 +60,7 @@ def resolved(noun: Noun, said: Said) -> Target:
 
 
 def unknown_word(noun: Noun, said: Said) -> Request:
-    """What to say to a thing that the checkpoint does not know; other words are not understood at all."""
+    """Return the reply to a thing that the checkpoint does not know, or to words that name no thing."""
     words = lexicon()
     other = ("background", "picture", "text", "mask", "chart", "chartpart", "table", "pose", "places")
     if (
@@ -74,5 +74,5 @@ def unknown_word(noun: Noun, said: Said) -> Request:
 
 
 def each(ids: Iterable[int]) -> tuple[Target, ...]:
-    """A target for each region: what is lit up when the visitor is asked back."""
+    """Return a target for each region: what is lit up when the visitor is asked back."""
     return tuple(Target(region_ids=(i,)) for i in ids)

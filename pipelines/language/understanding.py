@@ -70,7 +70,7 @@ def understand(words: str, scene: Scene, vocabulary: Vocabulary | None = None) -
 
 
 def _as_typed(request: Request, words: str) -> Request:
-    """The request with written words in the capitals that they were typed in ("find the word HISTORY")."""
+    """Return the request with written words in capitals as they were typed ("find the word HISTORY")."""
     capitals = re.findall(r"\b[A-Z]{2,}\b", words)
     if not isinstance(request, req.Find) or not capitals or words.isupper():
         return request
@@ -85,7 +85,7 @@ def _words_of(vocabulary: Vocabulary) -> tuple[str, ...]:
 
 
 def _left_over(words: str, scene: Scene, vocabulary: Vocabulary) -> Request:
-    """What no rule takes: a question for a checkpoint that talks."""
+    """Return what no rule takes: a question for a checkpoint that talks."""
     if not vocabulary.talks:
         return req.NotUnderstood()
     return req.Ask(words.strip()) if _VERBATIM.search(words) else ask_open(words, Context(scene))
@@ -116,7 +116,7 @@ _THEN = re.compile(
 
 
 def _message(said: str, context: Context) -> Parsed | None:
-    """All sentences of a message. None where one of them is not understood by any rule."""
+    """Return all sentences of a message. None where one of them is not understood by any rule."""
     if whole := _fixed(said.replace(" ; ", " "), context):
         return whole
     requests: list[Request] = []
@@ -139,11 +139,11 @@ def _message(said: str, context: Context) -> Parsed | None:
     return tuple(work or requests[:1]), tuple(notes)
 
 
-_FIXED = (req.Look, req.Everything, req.Undo, req.Redo, req.SmallTalk, req.Help)
+_FIXED = (req.WholePicture, req.Everything, req.Undo, req.Redo, req.SmallTalk, req.Help)
 
 
 def _fixed(sentence: str, context: Context) -> Parsed | None:
-    """What means something as a whole, whatever could be split off it."""
+    """Return what means something as a whole, whatever could be split off it."""
     parsed = _request(sentence, context) or _request(without_politeness(sentence), context)
     return parsed if parsed and isinstance(parsed[0][0], _FIXED) else None
 
@@ -154,7 +154,7 @@ def _sequence(sentence: str) -> list[str]:
 
 
 def _named(requests: list[Request]) -> tuple[Target, ...]:
-    """What "it" and "them" stand for after these requests: the things that the last of them named."""
+    """Return what "it" and "them" stand for after these requests: the things that the last of them named."""
     found: list[Target] = []
     kind = type(requests[-1]) if requests else None
     for request in reversed(requests):
@@ -170,7 +170,7 @@ def _named(requests: list[Request]) -> tuple[Target, ...]:
 
 
 def _sentence(sentence: str, context: Context, verb: str) -> Parsed | None:
-    """One sentence: split before a further command, else in a list done with one verb, else whole."""
+    """Return one sentence: split before a further command, else in a list done with one verb, else whole."""
     if parsed := _commands(sentence, context):
         return parsed
     if parsed := _list(sentence, context):
@@ -195,7 +195,7 @@ def _commands(sentence: str, context: Context) -> Parsed | None:
 
 
 def _for_each(rest: str, right: Parsed, left: Parsed, context: Context) -> tuple[Request, ...]:
-    """The right part's requests; for "them", once for each thing that the left part named."""
+    """Return the right part's requests; for "them", once for each thing that the left part named."""
     named = _named(list(left[0]))
     if len(named) < 2 or not re.search(r"\b(?:them|both|these|those)\b", rest):
         return right[0]
@@ -231,7 +231,7 @@ def _list(sentence: str, context: Context) -> Parsed | None:
 
 
 def _verb(sentence: str) -> str:
-    """The command that a sentence begins with."""
+    """Return the command that a sentence begins with."""
     match = expression(r"{commands}\b").match(sentence)
     return match[0] if match else ""
 
@@ -240,7 +240,7 @@ def _verb(sentence: str) -> str:
 
 
 def _request(sentence: str, context: Context) -> Parsed | None:
-    """The first rule that fits the whole sentence and means something here."""
+    """Return the first rule that fits the whole sentence and means something here."""
     text = f" {sentence.strip(' ,.')}"
     first = text.split()[0].rstrip(",") if text.strip() else ""
     if not first:

@@ -101,7 +101,7 @@ class Vocabulary:
         )
 
     def values(self, attribute: str) -> Words:
-        """The values of an attribute that the checkpoint knows."""
+        """Return the values of an attribute that the checkpoint knows."""
         return {"size": self.sizes, "pattern": self.patterns, "action": self.actions, "damaged": ("broken",)}[
             attribute
         ]

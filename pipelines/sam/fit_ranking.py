@@ -71,14 +71,14 @@ def fit(clicked: Sequence[Clicked]) -> np.ndarray:
     return np.linalg.lstsq(features, iou, rcond=None)[0]
 
 
-def explained(clicked: Sequence[Clicked], weights: np.ndarray) -> float:
+def explained_variance(clicked: Sequence[Clicked], weights: np.ndarray) -> float:
     """Return the share of the IoU's variance that weights explain."""
     features, iou = (np.concatenate([getattr(c, name) for c in clicked]) for name in ("features", "iou"))
     return 1 - float(((features @ weights - iou) ** 2).sum() / ((iou - iou.mean()) ** 2).sum())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.sam.fit_ranking", description=__doc__)
     parser.add_argument("--segmenter", default="sam-nano")
     parser.add_argument("--scenes", type=int, default=80)
@@ -92,8 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     say(f"{len(clicked)} things, {count} candidates, {len(held_out)} things held out\n")
     for name, new, used in zip(FEATURES, fitted, RANK_WEIGHTS, strict=True):
         say(f"{name:14} fitted {new:+.2f}, in use {used:+.2f}\n")
-    say(f"variance explained: fitted {explained(held_out, fitted):.2f}, ")
-    say(f"in use {explained(held_out, np.array(RANK_WEIGHTS)):.2f}\n")
+    say(f"variance explained: fitted {explained_variance(held_out, fitted):.2f}, ")
+    say(f"in use {explained_variance(held_out, np.array(RANK_WEIGHTS)):.2f}\n")
     predicted = [float(name == "predicted IoU") for name in FEATURES]
     for name, weights in (("fitted", fitted), ("in use", RANK_WEIGHTS), ("predicted IoU", predicted)):
         chosen = np.mean([c.chosen_iou(list(weights)) for c in held_out])

@@ -1,8 +1,8 @@
-"""Which of the candidates of several crops is the likeliest to be what a click meant.
+"""Rank the candidates of several crops by how likely a click meant them.
 
-SAM's own prediction says little about a picture unlike those that it has learnt from. A candidate is ranked
-higher that is stable, not cut off at its crop's edge, does as the clicks say, has the first click in its
-middle, and looks the same from near and from far.
+SAM's own prediction says little about a picture unlike those that it was trained on. A candidate ranks higher
+if it is stable, is not cut off at its crop's edge, agrees with the clicks, has the first click in its middle,
+and is the same on near and far crops.
 """
 
 from __future__ import annotations
@@ -133,6 +133,6 @@ def _compared_pixel(click: Click, mask: np.ndarray, size_wh: tuple[int, int]) ->
 
 
 def _disobeyed(mask: np.ndarray, clicks: Sequence[Click], size_wh: tuple[int, int]) -> float:
-    """Return the share of clicks that a mask, bool (h, w), does not do as."""
+    """Return the share of clicks that a mask, bool (h, w), contradicts."""
     places = [_compared_pixel(click, mask, size_wh) for click in clicks]
     return float(np.mean([mask[y, x] != click.positive for click, (x, y) in zip(clicks, places)]))

@@ -138,14 +138,14 @@ class SamSegmenter:
             crop = square_around(around, max(SMALLEST_CROP, round(side * (1 + 2 * MARGIN))), image.size)
             seen = [click for click in clicks if crop.contains(click.point)]
         best, *rest = self.predictor.predict(image, digest, crop, box, seen)
-        # A box leaves little to choose: its candidates are one opinion, given three times
+        # A box is rarely ambiguous: its three candidates are averaged, as three estimates of one mask
         return [best._replace(agreeing=tuple(rest)), *rest]
 
 
 def stop_at_neighbours(
     mask: np.ndarray, place: Box, box: Box, neighbours: Sequence[Box | Mask]
 ) -> np.ndarray:
-    """Return a mask, bool (h, w) on `place`, without what beyond `box` is a neighbour's or hangs on nothing.
+    """Return a mask, bool (h, w) on `place`, without neighbours' pixels and loose parts beyond `box`.
 
     Inside the box all is kept. Beyond it, pixels of a neighbour go, and then the parts that are no longer
     connected to the mask inside the box.

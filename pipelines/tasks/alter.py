@@ -82,7 +82,7 @@ def obscure(engine: Engine, scene: Scene, request: Obscure, options: ReplyOption
 
 
 def _alone(engine: Engine, picture: Picture, keep: Sequence[Mask]) -> Picture:
-    """The picture with all but some masks transparent."""
+    """Return the picture with all but some masks transparent."""
     photo = engine.pictures.photo(picture)
     layer = effects.remove_background(photo.layer or photo.image, keep)
     return engine.pictures.open(Photo(over_white(layer), layer, photo.exif))
@@ -145,7 +145,7 @@ def _fill(
     options: ReplyOptions,
     ids: tuple[int, ...] = (),
 ) -> Generator[TaskResult, None, Painting]:
-    """Have an inpainter continue what is around a hole; the last painting, with its picture and painter."""
+    """Have an inpainter continue what is around a hole; return the last painting, which has a picture."""
     drawn = engine.is_drawn(need_picture(scene))
     inpainter = inpainter_for(engine.inpainter, "", photograph=not drawn)
     record, painting = Record("edit", inpainter.name), Painting(0, 0)
@@ -176,7 +176,7 @@ def _margins(request: Extend, size_wh: tuple[int, int]) -> tuple[int, int, int, 
 
 
 def _shifted(region: Region, dx: int, dy: int) -> Region:
-    """A region after the picture's origin went so many pixels to the left and up."""
+    """Return a region after the picture's origin went so many pixels to the left and up."""
 
     def box(old: Box) -> Box:
         return Box(old.x1 + dx, old.y1 + dy, old.x2 + dx, old.y2 + dy)

@@ -90,7 +90,7 @@ def _on_it(engine: Engine, scene: Scene, request: Ask) -> Target | None:
 
 
 def _tidy(question: str) -> str:
-    """As questions are written: on a line, a capital first, a question mark where it is missing."""
+    """Return a question on one line, with a capital first and a question mark at its end."""
     question = question.strip()
     if _SHORT.match(question) and question[-1] not in "?!.":
         question += "?"
@@ -109,7 +109,7 @@ def history(scene: Scene, remembered: int) -> tuple[tuple[str, str], ...]:
 
 
 def name_subjects(question: str, names: dict[int, str]) -> str:
-    """Names for numbers and pronouns: "what colour is it?" -> "what colour is the red ball?"."""
+    """Put names for numbers and pronouns: "what colour is it?" -> "what colour is the red ball?"."""
 
     def by_number(match: re.Match[str]) -> str:
         name = names.get(int(match[1]))

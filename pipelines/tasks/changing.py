@@ -71,12 +71,12 @@ def outline_targets(engine: Engine, scene: Scene, request: Change, options: Repl
 
 
 def names_one(target: Target) -> bool:
-    """Whether a target's words name one thing."""
+    """Return whether a target's words name one thing."""
     return not (target.every or target.but or target.region_ids)
 
 
 def ask_which(engine: Engine, scene: Scene, request: Change, ids: tuple[int, ...]) -> TaskResult:
-    """The question which one of several is meant, with each of them as an answer to press."""
+    """Return the question which one of several is meant, with each of them as an answer to press."""
     question = AskBack((), "More than one is there: which one?")
     record = Record("locate", engine.about.model)
     scene = replace(scene, selected=None)
@@ -84,7 +84,7 @@ def ask_which(engine: Engine, scene: Scene, request: Change, ids: tuple[int, ...
 
 
 def offers(request: Change, ids: tuple[int, ...]) -> tuple[str, ...]:
-    """The request in words for each region: "remove #2"."""
+    """Return the request in words for each region: "remove #2"."""
     return tuple(_words(request, number) for number in ids[:4])
 
 
@@ -127,8 +127,8 @@ def outline_foreground(
         DemoError: nothing is outlined, and SPHINX does not know pictures of this kind.
     """
     picture = need_picture(scene)
-    familiar = engine.is_familiar(picture)
-    if familiar and (whole or not scene.regions):
+    known_kind = engine.in_distribution(picture)
+    if known_kind and (whole or not scene.regions):
         dense = ABILITIES["dense"]
         named = (yield from relay(converse(engine, scene, dense, dense.fill(), options))).scene
         doubles = [r.id for r in named.regions if not scene.region(r.id) and is_one_of(r, scene.regions)]
@@ -148,6 +148,6 @@ def outline_foreground(
 
 
 def _was_asked(scene: Scene) -> bool:
-    """Whether the visitor was asked what should stay, in the last answer."""
+    """Return whether the visitor was asked what should stay, in the last answer."""
     answered = [turn.record for turn in scene.turns if turn.role == "assistant" and turn.record]
     return bool(answered) and answered[-1].ability == FOREGROUND

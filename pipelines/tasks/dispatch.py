@@ -17,7 +17,7 @@ from pipelines.tasks.alter import background, extend, move, obscure, show_alone
 from pipelines.tasks.ask import ask, describe, marks
 from pipelines.tasks.check import check
 from pipelines.tasks.edit import edit
-from pipelines.tasks.find import find, look
+from pipelines.tasks.find import find, whole_picture
 from pipelines.tasks.masks import forget, reshape, select
 from pipelines.tasks.outline import outline
 from pipelines.tasks.pose import pose
@@ -31,7 +31,7 @@ Task = Callable[[Engine, Scene, Any, ReplyOptions], Results]
 TASKS: dict[type, Task] = {
     req.Ask: ask,
     req.Check: check,
-    req.Look: look,
+    req.WholePicture: whole_picture,
     req.Find: find,
     req.Outline: outline,
     req.Everything: segment_all,

@@ -125,7 +125,7 @@ def _paint(job: EditJob) -> Results:
 
 
 def _queued(job: EditJob, best: TaskResult | None, place: Waiting) -> TaskResult:
-    """The place in the line before the inpainter."""
+    """Return the place in the line before the inpainter."""
     queued = Queued("edit", *place)
     if best is not None:
         return replace(best, status="partial", outcome=queued)
@@ -133,7 +133,7 @@ def _queued(job: EditJob, best: TaskResult | None, place: Waiting) -> TaskResult
 
 
 def _painting_steps(job: EditJob, seed: int) -> Generator[Waiting | Painting, None, None]:
-    """One painting as it grows, or the place in the line before it."""
+    """Return one painting as it grows, or the place in the line before it."""
     image = job.engine.image(need_picture(job.scene))
     options = replace(job.options.inpainter, seed=seed, keep_shape=job.request.action == "recolour")
     painting = job.inpainter.paint(image, job.hole.array(image.size), job.wish, options=options)
@@ -141,13 +141,13 @@ def _painting_steps(job: EditJob, seed: int) -> Generator[Waiting | Painting, No
 
 
 def _inpainter(engine: Engine, scene: Scene, wish: str) -> Inpainter:
-    """The inpainter for a wish on the scene's picture."""
+    """Return the inpainter for a wish on the scene's picture."""
     drawn = bool(wish) or engine.is_drawn(need_picture(scene))
     return inpainter_for(engine.inpainter, wish, photograph=not drawn)
 
 
 def _preview(job: EditJob, progress: Progress, painting: Painting) -> TaskResult:
-    """The first painting as it grows."""
+    """Return the first painting as it grows."""
     shown = job.engine.pictures.add_preview(painting.preview) if painting.preview is not None else None
     record = Record("edit", job.inpainter.name)
     touched = tuple(number for number, _ in job.names)
@@ -155,7 +155,7 @@ def _preview(job: EditJob, progress: Progress, painting: Painting) -> TaskResult
 
 
 def _painted(job: EditJob, picture: Picture, report: EditReport, seed: int) -> TaskResult:
-    """The painted scene: what was removed is gone, what was replaced is outlined anew."""
+    """Return the painted scene: what was removed is gone, what was replaced is outlined anew."""
     scene, ids = replace(job.scene, picture=picture), tuple(number for number, _ in job.names)
     if job.request.action == "remove":
         scene = without_regions(scene, ids)
@@ -207,7 +207,7 @@ def _hole(scene: Scene, ids: Sequence[int], request: Edit) -> Mask:
 
 
 def _wish(request: Edit, name: str) -> str:
-    """What should be seen: a recoloured red ball is a "blue ball"."""
+    """Return what should be seen: a recoloured red ball is a "blue ball"."""
     if request.action != "recolour":
         return request.wish
     noun = " ".join(word for word in name.split() if word.lower() not in COLOURS)

@@ -6,14 +6,14 @@ from pipelines.abilities import ABILITIES
 from pipelines.engine import Engine
 from pipelines.interfaces import ReplyOptions
 from pipelines.language.nouns import singular
-from pipelines.language.requests import Find, Look, Target
+from pipelines.language.requests import Find, Target, WholePicture
 from pipelines.scene import Scene
 from pipelines.tasks.converse import converse
 from pipelines.tasks.results import Results
 from pipelines.tasks.targets import locate
 
 
-def look(engine: Engine, scene: Scene, request: Look, options: ReplyOptions) -> Results:
+def whole_picture(engine: Engine, scene: Scene, request: WholePicture, options: ReplyOptions) -> Results:
     """Say something about the whole picture."""
     ability = ABILITIES[request.ability]
     return converse(engine, scene, ability, ability.fill(), options)

@@ -49,7 +49,7 @@ def _same(scene: Scene, finding: Finding, taken: Sequence[int]) -> Region | None
 
 
 def _fuller(old: str, new: str) -> str:
-    """The label that says more of how a thing looks: a "book" that is found again is a "purple book"."""
+    """Return the label that says more: a "book" that is found again as a "purple book" is one."""
     return new if set(old.lower().split()) < set(new.lower().split()) and not is_relation(new) else old
 
 
@@ -58,20 +58,20 @@ def _named(label: str) -> str:
 
 
 def without_regions(scene: Scene, ids: Sequence[int]) -> Scene:
-    """The scene without these regions; their numbers stay used."""
+    """Return the scene without these regions; their numbers stay used."""
     kept = tuple(region for region in scene.regions if region.id not in ids)
     return replace(scene, regions=kept, selected=None if scene.selected in ids else scene.selected)
 
 
 def need_picture(scene: Scene) -> Picture:
-    """The scene's picture. Raises DemoError where there is none."""
+    """Return the scene's picture. Raises DemoError where there is none."""
     if scene.picture is None:
         raise DemoError("There is no picture yet: open one first, or just chat.")
     return scene.picture
 
 
 def need_region(scene: Scene, region_id: int | None) -> Region:
-    """The region of that number. Raises DemoError where there is none, or where nothing was pointed at."""
+    """Return the region of that number. Raises DemoError if there is none, or nothing was pointed at."""
     if region_id is None:
         raise DemoError(
             "No region is selected: click one on the picture, or name it (“segment the red ball”)."

@@ -98,7 +98,7 @@ def _region(region_id: int, offer: _Offer) -> Region:
 
 
 def find_edges(image: Image.Image) -> np.ndarray:
-    """Where colours change: bool (h, w), at most EDGE_SIDE a side, a pixel wider than the change itself."""
+    """Return where colours change: bool (h, w), at most EDGE_SIDE a side, widened by one pixel."""
     scale = min(1.0, EDGE_SIDE / max(image.size))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     pixels = np.asarray(image.resize(size, Image.Resampling.BOX), np.float32) / 255
@@ -114,7 +114,7 @@ def find_edges(image: Image.Image) -> np.ndarray:
 
 
 def support(plane: np.ndarray, edges: np.ndarray) -> float:
-    """The fraction of a mask's outline that lies on edges; the picture's own border counts as one."""
+    """Return the fraction of a mask's outline that lies on edges; the picture's own border counts as one."""
     small = cv2.resize(plane.astype(np.uint8), (edges.shape[1], edges.shape[0]), interpolation=cv2.INTER_AREA)
     inner = cv2.erode(small, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE)
     rim = (small > 0) & (inner == 0)
@@ -141,7 +141,7 @@ def _offer(offers: list[_Offer], new: _Offer, pixels: int) -> None:
 
 
 def _piece(mask: Mask, point: Point) -> Mask:
-    """The connected piece of a mask that holds a point; the whole mask where none does."""
+    """Return the connected piece of a mask that holds a point; the whole mask where none does."""
     x, y = point.x - mask.box.x1, point.y - mask.box.y1
     crop = mask.crop
     if not (0 <= y < crop.shape[0] and 0 <= x < crop.shape[1] and crop[y, x]):

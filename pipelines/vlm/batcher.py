@@ -59,7 +59,7 @@ class Request:
             trunk_length: tokens of the prompt that other requests share; fewer than all.
             features: (1, N, D), the picture's tokens; they stand behind the first token.
             limit: the reply has at most so many tokens.
-            draw: draws the words with dice of its own; None takes the likeliest word.
+            draw: draws the words with a generator of its own; None takes the likeliest word.
         """
         self.ids = list(ids)
         self.prompt_length = len(self.ids)
@@ -156,7 +156,7 @@ class Batcher:
     # --- for readers, from any thread ------------------------------------------------------------------
 
     def load(self) -> Load:
-        """How busy the model is."""
+        """Return how busy the model is."""
         with self._lock:
             waiting = len(self._waiting)
             answering = sum(not request.over for request in self._running)
@@ -272,7 +272,7 @@ class Batcher:
             self._running.append(request)
 
     def _next_chunk(self, request: Request, budget: int) -> _Piece:
-        """The next tokens of a prompt, or of the trunk that it begins with."""
+        """Return the next tokens of a prompt, or of the trunk that it begins with."""
         if request.trunk is None:
             request.trunk = self._prefixes.trunk(request.trunk_key)
         if request.trunk is None:
@@ -316,7 +316,7 @@ class Batcher:
         decoder = self._decoder
         embeds = decoder.words([i for piece in pieces for i in _ids(piece)])
         rows: list[int] = []
-        speakers: list[Request] = []
+        ready: list[Request] = []
         end = 0
         for piece in pieces:
             start, end = end, end + piece.count
@@ -325,14 +325,14 @@ class Batcher:
                 embeds[start:end] = piece.of.embeds[done : done + piece.count]
             elif piece.cache.position + piece.count == len(piece.of.ids):
                 rows.append(end - 1)
-                speakers.append(piece.of)
+                ready.append(piece.of)
         hidden = decoder.forward(embeds, [(piece.cache, piece.count) for piece in pieces])
         self.forward_passes += 1
         if not rows:
             return []
         scores = decoder.scores(hidden if len(rows) == len(hidden) else hidden[rows])
         tokens = scores.argmax(dim=-1).tolist()
-        for row, request in enumerate(speakers):
+        for row, request in enumerate(ready):
             if request.draw:
                 ids = torch.tensor([request.ids])
                 tokens[row] = int(request.draw(ids, scores[row : row + 1]).argmax())
@@ -403,7 +403,7 @@ class Batcher:
 
 
 def _ids(piece: _Piece) -> Sequence[int]:
-    """The ids of a piece; those of a trunk are replaced by its embeddings."""
+    """Return the ids of a piece; those of a trunk are replaced by its embeddings."""
     if isinstance(piece.of, _Reading):
         return [0] * piece.count
     return piece.of.ids[piece.cache.position : piece.cache.position + piece.count]

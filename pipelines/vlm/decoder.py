@@ -82,7 +82,7 @@ def attend(
 
 
 def _has_kernel(device: torch.device) -> bool:
-    """Whether torch has one kernel for attention that gives the log-sum-exp, too."""
+    """Return whether torch has one kernel for attention that gives the log-sum-exp, too."""
     return device.type == "cpu"
 
 

@@ -43,11 +43,11 @@ class Detokenizer:
             self._context, self._pending = self._pending, []
 
     def _is_plain(self, token: int, piece: str) -> bool:
-        """Whether a piece stands for its own letters: it is no byte, and nothing special."""
+        """Return whether a piece stands for its own letters: it is no byte, and nothing special."""
         return not piece.startswith("<") and token not in self._tokenizer.all_special_ids
 
     def visible(self, *, finished: bool = False) -> str:
-        """What of the text may be shown, as `model.generation_sphinx.visible` says."""
+        """Return what of the text may be shown, as `model.generation_sphinx.visible` says."""
         return visible(self.text, finished)
 
     def _decode(self, ids: list[int]) -> str:

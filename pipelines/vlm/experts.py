@@ -9,15 +9,15 @@ question is answered is `sphinx`'s business.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from PIL import Image
 
 from model.familiarity import DRAWN
 from model.prompts import PROMPTS, Found
 from pipelines.geometry import Box
-from pipelines.interfaces import GenerationOptions, Load, Replies
+from pipelines.interfaces import Load, Replies
 from pipelines.routing import BOTH, expert_for
 from pipelines.vlm.mixtures import Mixtures
 from pipelines.vlm.sphinx import SphinxVLM
@@ -45,43 +45,37 @@ class ExpertsVLM:
         return sum(one.forward_passes for one in (self._drawn, self._photographs, self.mixtures))
 
     def load(self) -> Load:
-        """How busy the busier of the two is."""
+        """Return how busy the busier of the two is."""
         return max(self._drawn.load(), self._photographs.load(), key=lambda load: load.wait_s)
 
     def stream(
-        self,
-        image: Image.Image | None,
-        digest: str | None,
-        turns: Sequence[tuple[str, str]],
-        question: str,
-        *,
-        options: GenerationOptions,
+        self, image: Image.Image | None, digest: str | None, turns: Any, question: str, **named: Any
     ) -> Replies:
         """Answer with the picture's expert; with both, where all of a kind in a drawing is asked for.
 
         With the mixture of both, where the options ask for one.
         """
+        options = named["options"]
         if options.beta is not None:
             mixture = self.mixtures.at(options.beta)
-            yield from mixture.stream(image, digest, turns, question, options=replace(options, beta=None))
+            named = {**named, "options": replace(options, beta=None)}
+            yield from mixture.stream(image, digest, turns, question, **named)
             return
         known = image is None or digest is None or self.is_drawn(image, digest)
         expert = self._drawn if known else self._photographs
         raw = ""
-        for raw in expert.stream(image, digest, turns, question, options=options):
+        for raw in expert.stream(image, digest, turns, question, **named):
             yield raw
         if image is not None and expert_for(question, drawn=known) == BOTH:
-            others = deque(
-                self._photographs.stream(image, digest, turns, question, options=options), maxlen=1
-            )
+            others = deque(self._photographs.stream(image, digest, turns, question, **named), maxlen=1)
             yield together(raw, *others)
 
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
-        """Whether the picture is of the kind that its expert was trained on."""
+        """Return whether the picture is of the kind that its expert was trained on."""
         return self.is_drawn(image, digest) or self._photographs.in_distribution(image, digest)
 
     def is_drawn(self, image: Image.Image, digest: str) -> bool:
-        """Whether the picture is nearer to the drawn world than to photographs, and no stranger to it.
+        """Return whether the picture is nearer to the drawn world than to photographs, and no stranger to it.
 
         Of 100 drawn scenes 99 are taken for such, of 100 photographs 4; by either expert alone 95 and 9, or
         100 and 6.

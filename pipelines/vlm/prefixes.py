@@ -9,7 +9,6 @@ about one picture are kept beside one another. This module knows ids and tensors
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import takewhile
@@ -25,9 +24,11 @@ FREE_SHARE = 4  # prefixes take at most this fraction (1/4) of the memory that i
 CONTEXTS = 32  # full contexts; more are not kept, however large the memory
 MOST_BRANCHES = 32  # of one trunk
 
+Ids = tuple[int, ...]
 
-class Kept:
-    """A cache of things that are dear to compute, bounded by bytes, for several threads."""
+
+class LockedCache:
+    """A library's cache, bounded by bytes, that several threads may use."""
 
     def __init__(self, limit: int, size: Callable[[Any], int]) -> None:
         self._kept: LRUCache[Any, Any] = LRUCache(limit, size)
@@ -37,98 +38,86 @@ class Kept:
         return len(self._kept)
 
     def get(self, key: Any) -> Any:
-        """The thing, or None."""
+        """Return the value, or None."""
         with self._lock:
             return self._kept.get(key)
 
-    def put(self, key: Any, thing: Any) -> None:
-        """Keep a thing. One that is larger than the bound is not kept."""
+    def put(self, key: Any, value: Any) -> None:
+        """Keep a value. One that is larger than the bound is not kept."""
         with self._lock, suppress(ValueError):  # it is larger than the bound
-            self._kept[key] = thing
-
-
-class _Entry:
-    """A trunk and its branches, the least recently used first."""
-
-    def __init__(self, trunk: Trunk) -> None:
-        self.trunk = trunk
-        self.branches: OrderedDict[tuple[int, ...], KeysValues] = OrderedDict()
+            self._kept[key] = value
 
 
 class Prefixes:
-    """Trunks with their branches. Not safe for several threads: the batcher's worker alone uses it."""
+    """Trunks with their branches. Not safe for several threads: the batcher's worker alone uses it.
+
+    All lie in one cache: the trunk of a key as `(key, ())`, a branch as `(key, its tokens)`. Whoever uses a
+    branch uses its trunk after it, so that a trunk never goes before its branches.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.bytes = 0
-        self._entries: OrderedDict[Any, _Entry] = OrderedDict()
+        self._cache: LRUCache[tuple[Any, Ids], Any] = LRUCache(limit, _bytes)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all keys and values that are kept."""
+        return int(self._cache.currsize)
 
     def trunk(self, key: Any) -> Trunk | None:
-        """The trunk of that name."""
-        entry = self._entries.get(key)
-        if entry is None:
-            return None
-        self._entries.move_to_end(key)
-        return entry.trunk
+        """Return the trunk of that name."""
+        return self._cache.get((key, ()))
 
     def put_trunk(self, key: Any, trunk: Trunk) -> None:
         """Keep a trunk; one that is larger than the limit is not kept."""
-        size = keys_values_bytes(trunk.layers)
-        if size <= self.limit and key not in self._entries:
-            self._entries[key] = _Entry(trunk)
-            self.bytes += size
-            self._shrink()
+        if (key, ()) not in self._cache:
+            with suppress(ValueError):  # it is larger than the limit
+                self._cache[key, ()] = trunk
 
     def branch(self, key: Any, ids: Sequence[int]) -> tuple[int, KeysValues | None]:
-        """The branch that has the most tokens in common with the beginning of `ids`, and how many."""
-        entry = self._entries.get(key)
+        """Return how many first tokens the best branch has in common with `ids`, and the branch."""
         best, found = 0, None
-        for kept in entry.branches if entry else ():
+        for kept in self._branches(key):
             common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(kept, ids)))
             if common > best:
                 best, found = common, kept
-        if entry is None or found is None:
-            return 0, None
-        entry.branches.move_to_end(found)
-        return best, entry.branches[found]
+        return best, None if found is None else self._use(key, found)
 
     def put_branch(self, key: Any, ids: Sequence[int], layers: KeysValues) -> None:
         """Keep a copy of the first `len(ids)` tokens of `layers`, in place of branches that it continues."""
-        entry = self._entries.get(key)
-        given = tuple(ids)
+        trunk, given = self.trunk(key), tuple(ids)
         size = keys_values_bytes(tuple(layer[:, :, : len(given)] for layer in layers))
-        if entry is None or not given or size > self.limit:
+        if trunk is None or not given or size + _bytes(trunk) > self.limit:
             return
-        for kept in list(entry.branches):
+        for kept in self._branches(key):
             if kept[: len(given)] == given:
-                entry.branches.move_to_end(kept)
+                self._use(key, kept)
                 return
             if given[: len(kept)] == kept:
-                self._drop(entry, kept)
-        entry.branches[given] = tuple(layer[:, :, : len(given)].clone() for layer in layers)
-        self.bytes += size
-        if len(entry.branches) > MOST_BRANCHES:
-            self._drop(entry, next(iter(entry.branches)))
-        self._entries.move_to_end(key)
-        self._shrink()
+                del self._cache[key, kept]
+        self._cache[key, given] = tuple(layer[:, :, : len(given)].clone() for layer in layers)
+        self.trunk(key)
+        for surplus in self._branches(key)[:-MOST_BRANCHES]:
+            del self._cache[key, surplus]
 
     def clear(self) -> None:
         """Forget everything; a trunk that is being read lives until its last reader is done."""
-        self._entries.clear()
-        self.bytes = 0
+        self._cache.clear()
 
-    def _drop(self, entry: _Entry, ids: tuple[int, ...]) -> None:
-        self.bytes -= keys_values_bytes(entry.branches.pop(ids))
+    def _branches(self, key: Any) -> list[Ids]:
+        """Return the tokens of a trunk's branches, the least recently used first."""
+        return [ids for name, ids in self._cache if name == key and ids]
 
-    def _shrink(self) -> None:
-        """Drop what was not used for longest until the limit is kept: branches, then their trunk."""
-        while self.bytes > self.limit:
-            key, entry = next(iter(self._entries.items()))
-            if entry.branches:
-                self._drop(entry, next(iter(entry.branches)))
-            else:
-                del self._entries[key]
-                self.bytes -= keys_values_bytes(entry.trunk.layers)
+    def _use(self, key: Any, ids: Ids) -> KeysValues:
+        """Return a branch as the last but one that was used, before its trunk."""
+        self._cache[key, ids] = layers = self._cache.pop((key, ids))  # iteration follows this order, too
+        self.trunk(key)
+        return layers
+
+
+def _bytes(value: Trunk | KeysValues) -> int:
+    """Return the bytes of a trunk's or a branch's keys and values."""
+    return keys_values_bytes(value.layers if isinstance(value, Trunk) else value)
 
 
 def free_bytes(device: torch.device) -> int:

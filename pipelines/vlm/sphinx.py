@@ -18,12 +18,12 @@ from model import SphinxForConditionalGeneration, SphinxProcessor
 from model.familiarity import Familiarity, summary
 from model.generation_sphinx import Nucleus
 from model.mixing import differing, mix_models
-from pipelines.errors import DemoError, explained
+from pipelines.errors import DemoError, explain_shortage
 from pipelines.interfaces import GenerationOptions, Load, Replies
 from pipelines.vlm.batcher import PLACES, WAITING, Batcher, Request
 from pipelines.vlm.decoder import Decoder
 from pipelines.vlm.detokenizer import Detokenizer
-from pipelines.vlm.prefixes import Kept, Prefixes, free_bytes, prefix_bytes
+from pipelines.vlm.prefixes import LockedCache, Prefixes, free_bytes, prefix_bytes
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class SphinxVLM:
         self._processor = processor
         self._familiarity = familiarity
         self._views = views or model.config.num_views
-        self._pictures = Kept(picture_bytes, _features_bytes)
+        self._pictures = LockedCache(picture_bytes, _features_bytes)
         self._encoding = threading.Lock()  # pictures are encoded one after the other, and each once
         self._kept_bytes = kept_bytes
         self._limits: dict[str, Any] = {"places": places, "waiting": waiting, "chunk": chunk}
@@ -115,7 +115,7 @@ class SphinxVLM:
         return self._started.forward_passes if self._started else 0
 
     def load(self) -> Load:
-        """How busy the model is, and how long a question that is asked now would roughly wait."""
+        """Return how busy the model is, and how long a question that is asked now would roughly wait."""
         return self._batcher().load()
 
     def stream(
@@ -141,32 +141,32 @@ class SphinxVLM:
         batcher.require_room()
         views = options.views or self._views
         encoders = self._encoders(options)
-        with explained(self.name, "use fewer views, or a smaller checkpoint"):
+        with explain_shortage(self.name, "use fewer views, or a smaller checkpoint"):
             features = None if image is None else self._visual_tokens(image, digest, views, encoders)
             key = (digest, views, encoders) if image is not None else None
             yield from batcher.answer(self._request(key, turns, question, options, features))
 
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
-        """Whether the picture is of the kind that the checkpoint was trained on; True where not known."""
-        return self._familiarity is None or self._familiarity.is_familiar(self._tokens(image, digest))
+        """Return whether the picture is of a kind that the checkpoint was trained on; True if unknown."""
+        return self._familiarity is None or self._familiarity.in_distribution(self._tokens(image, digest))
 
     def is_drawn(self, image: Image.Image, digest: str) -> bool:
-        """Whether the picture looks like the embedded checkpoints' drawn world; False where not known."""
+        """Return whether the picture looks like the embedded checkpoints' drawn world; False if unknown."""
         return self._familiarity is not None and self._familiarity.is_drawn(self._tokens(image, digest))
 
     def distances(self, image: Image.Image, digest: str) -> tuple[float, ...]:
-        """How far the picture is from each source of the training, 1 is the edge; () where not known."""
+        """Return how far the picture is from each source of the training (1 is the edge); () if unknown."""
         if self._familiarity is None:
             return ()
         return tuple(self._familiarity.distances(summary(self._tokens(image, digest))).tolist())
 
     def _tokens(self, image: Image.Image, digest: str) -> torch.Tensor:
-        """The picture's visual tokens (N, D), as it is looked at by default."""
+        """Return the picture's visual tokens (N, D), as it is looked at by default."""
         tokens = self._visual_tokens(image, digest, self._views, self._model.config.encoders)
         return tokens[0].float().cpu()
 
     def _batcher(self) -> Batcher:
-        """The batcher, made when it is first needed: a GPU may be there only then."""
+        """Return the batcher, made when it is first needed: a GPU may be there only then."""
         with self._starting:
             if self._started is None:
                 decoder = Decoder(self._model)
@@ -199,14 +199,14 @@ class SphinxVLM:
             )
 
     def _encoders(self, options: GenerationOptions) -> tuple[str, ...]:
-        """The encoders in use, in the checkpoint's order, so that one choice has one name."""
+        """Return the encoders in use, in the checkpoint's order, so that one choice has one name."""
         there = self._model.config.encoders
         return there if options.encoders is None else tuple(n for n in there if n in options.encoders)
 
     def _visual_tokens(
         self, image: Image.Image, digest: str | None, views: int, encoders: tuple[str, ...]
     ) -> torch.Tensor:
-        """A picture's tokens (1, N, D), made once; those of fewer views are the first of those of more."""
+        """Return a picture's tokens (1, N, D), cached; fewer views have the first of the tokens of more."""
         config = self._model.config
         key = (digest, encoders, views) if config.skip_tokens else (digest, encoders)
         with self._encoding:
@@ -228,7 +228,7 @@ class SphinxVLM:
         return features
 
     def _common_words(self) -> list[int]:
-        """The ids that every prompt begins with, whatever is asked."""
+        """Return the ids that every prompt begins with, whatever is asked."""
         one, other = (self._processor.tokenizer(self._processor.prompt([(w, None)])).input_ids for w in "a?")
         return one[: _common(one, other)]
 
@@ -240,7 +240,7 @@ class SphinxVLM:
         options: GenerationOptions,
         features: torch.Tensor | None,
     ) -> Request:
-        """The request of a conversation, the picture's placeholders behind BOS; old turns go where needed.
+        """Return the request of a conversation, placeholders behind BOS, with old turns left out if needed.
 
         Raises:
             DemoError: the question alone is too long.
@@ -273,5 +273,5 @@ class SphinxVLM:
 
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many ids two sequences begin with in common."""
+    """Return how many ids two sequences begin with in common."""
     return next((i for i, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))

@@ -40,9 +40,9 @@ class SlowVLM(FakeVLM):
 
 def fakes(kind: str, settings: Settings) -> tuple[Any, About | None]:
     """A fake in place of each model."""
-    if kind == "outliner":
+    if kind == "segmenter":
         return FakeSegmenter(), None
-    if kind == "painter":
+    if kind == "inpainter":
         return FakeInpainter(), None
     return SlowVLM(), About(model="fake-sphinx", device="cpu", why="the tests need no more", most_views=5)
 

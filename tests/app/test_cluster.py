@@ -1,4 +1,4 @@
-"""The demo on Ray Serve: two speakers, one of which dies; and what is told about them."""
+"""The demo on Ray Serve: two replicas of SPHINX, one of which dies; and what is told about them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ QUESTION = "tell me a long story"
 
 @dataclass
 class Running:
-    """A cluster: the page's address, that of Serve, and where its speakers count their passes."""
+    """A cluster: the page's address, that of Serve, and where SPHINX's replicas count their passes."""
 
     page: str
     serve: str
@@ -59,7 +59,7 @@ def running(tmp_path_factory) -> Iterator[Running]:
         "- name: default\n"
         "  route_prefix: /\n"
         "  import_path: tests.app.fake_cluster:demo\n"
-        f'  args: {{speakers: "2", cpus: 0.1, port: {page}}}\n'
+        f'  args: {{vlm_replicas: "2", cpus: 0.1, port: {page}}}\n'
     )
     environment = {
         **os.environ,
@@ -163,7 +163,7 @@ def test_what_is_stopped_or_left_ends_within_a_token(running, visit, browser, dr
         assert running.count() == stopped, leave
 
 
-def test_a_speaker_that_dies_is_replaced_and_the_visitor_told(running, visit, drawing_file):
+def test_a_replica_that_dies_is_replaced_and_the_visitor_told(running, visit, drawing_file):
     page = visit(running.page)
     chat = page.locator("#chat")
     page.set_input_files(".canvas input.file", drawing_file)

@@ -21,9 +21,11 @@ PROMPT = 450  # tokens before them
 def rows() -> Iterator[Row]:
     """All rows of this module."""
     yield second_turn()
+    yield after_opening()
     yield after_another_question()
-    yield from decoding("sphinx-nano", nano()._model, TOKENS, rounds=7)
+    yield from decoding("sphinx-nano", nano()._model, TOKENS, rounds=5)
     yield through_the_batcher()
+    yield around_the_decoder()
     shape = f"Tiny's width, {DEPTH} of {TINY_LAYERS} layers, random weights"
     yield from decoding(shape, tiny(), 8, rounds=3)
     yield tiny_second_turn(shape)
@@ -54,7 +56,23 @@ def second_turn() -> Row:
         return first_word(f"fresh {next(numbers)}", turns, QUESTIONS[0])
 
     what = "first word of a second turn, sphinx-nano: from nothing against with what is kept"
-    return pair(what, fresh, kept, rounds=7)
+    return pair(what, fresh, kept, rounds=5)
+
+
+def after_opening() -> Row:
+    """The first question about a picture that was just opened, as the page opens it and asks."""
+    numbers = itertools.count()
+
+    def opened() -> Cost:
+        digest = f"opened {next(numbers)}"
+        nano().in_distribution(picture(), digest)
+        return first_word(digest, (), QUESTIONS[5])
+
+    def fresh() -> Cost:
+        return first_word(f"not opened {next(numbers)}", (), QUESTIONS[5])
+
+    what = "first word of a first question, sphinx-nano: from nothing against after opening"
+    return pair(what, fresh, opened, rounds=5)
 
 
 def after_another_question() -> Row:
@@ -153,9 +171,30 @@ def through_the_batcher() -> Row:
         return rest(vlm.stream(picture(), "batcher", (), question, options=options), "ours")
 
     what = "a token of an answer, sphinx-nano: the plain loop against `stream`"
-    row = pair(what, plain, ours, rounds=7, per=TOKENS)
+    row = pair(what, plain, ours, rounds=5, per=TOKENS)
     assert steps["plain"] == steps["ours"]
     return row
+
+
+def around_the_decoder() -> Row:
+    """A token of a real answer against a bare loop over the same weights."""
+    vlm, question = nano(), QUESTIONS[0]
+    decoder = Decoder(vlm._model)
+    steps = [1]
+
+    def answered() -> Cost:
+        options = GenerationOptions(max_new_tokens=TOKENS)
+        replies = vlm.stream(picture(), "around", (), question, options=options)
+        next(raw for raw in replies if raw)
+        with clock() as found:
+            steps[0] = sum(1 for _ in replies)
+        return Cost(found[0].wall / steps[0], found[0].cpu / steps[0])
+
+    def bare() -> Cost:
+        whole = decoded(vlm._model, decoder, TOKENS)
+        return Cost(whole.wall / TOKENS, whole.cpu / TOKENS)
+
+    return pair("a token of an answer, sphinx-nano: `stream` against a bare loop", answered, bare, rounds=5)
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import torch
 from PIL import Image
@@ -11,8 +12,8 @@ from transformers import LlamaConfig
 
 from model import SphinxConfig, SphinxForConditionalGeneration
 from pipelines.catalog import Settings, load_vlm
-from pipelines.interfaces import GenerationOptions
-from pipelines.vlm import SphinxVLM
+from pipelines.interfaces import GenerationOptions, VisionLanguageModel
+from pipelines.vlm import ExpertsVLM, SphinxVLM
 
 EXAMPLES = Path(__file__).parent.parent.parent / "assets" / "examples"
 FIRST = "How many people are in the image?"
@@ -32,11 +33,16 @@ DEPTH = 2  # layers that are measured
 
 
 @cache
+def served() -> VisionLanguageModel:
+    """The embedded checkpoints on the CPU, as visitors have them: two experts."""
+    return load_vlm(Settings().model, "cpu", "float32", "")[0]
+
+
+@cache
 def nano() -> SphinxVLM:
-    """The embedded checkpoint on the CPU."""
-    vlm, _ = load_vlm(Settings().model, "cpu", "float32", "")
-    assert isinstance(vlm, SphinxVLM)
-    return vlm
+    """The expert for drawn pictures alone."""
+    vlm = served()
+    return vlm._drawn if isinstance(vlm, ExpertsVLM) else cast(SphinxVLM, vlm)
 
 
 @cache
@@ -63,9 +69,15 @@ def tiny() -> SphinxForConditionalGeneration:
 
 
 def asked(
-    digest: str, question: str, turns: tuple[tuple[str, str], ...] = (), *, tokens: int = 48, number: int = 2
+    digest: str,
+    question: str,
+    turns: tuple[tuple[str, str], ...] = (),
+    *,
+    tokens: int = 48,
+    number: int = 2,
+    vlm: VisionLanguageModel | None = None,
 ) -> str:
-    """The whole reply of sphinx-nano."""
+    """The whole reply of sphinx-nano, as visitors have it where `vlm` is none."""
     options = GenerationOptions(max_new_tokens=tokens)
-    *_, raw = nano().stream(picture(number), digest, turns, question, options=options)
+    *_, raw = (vlm or served()).stream(picture(number), digest, turns, question, options=options)
     return raw

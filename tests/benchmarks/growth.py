@@ -9,14 +9,19 @@ import time
 from collections.abc import Iterator
 
 import psutil
+import torch
 
 from pipelines.interfaces import GenerationOptions
-from tests.benchmarks.checkpoint import ANSWER, FIRST, QUESTIONS, asked, nano, picture
+from pipelines.vlm.prefixes import prefix_bytes
+from tests.benchmarks.checkpoint import ANSWER, FIRST, QUESTIONS, asked, picture, served
 from tests.benchmarks.measure import Cost, Row, pair, timed
 
 PICTURES = 50
 TURNS = 8
 SIDES = (512, 2048)  # pixels
+BYTES_13B = 2 * 40 * 40 * 128 * 2  # keys and values, layers, heads, size of a head, bytes: of a token
+CONTEXT_13B = 4096  # tokens
+FIXED = 2 << 30  # bytes that were kept, whatever the model
 START = """
 import time; started = time.perf_counter()
 import pipelines
@@ -37,17 +42,18 @@ def rows() -> Iterator[Row]:
     def first(views: int | None = None, side: int | None = None) -> Cost:
         image = picture().resize((side, side)) if side else picture()
         options = GenerationOptions(max_new_tokens=4, views=views)
-        replies = nano().stream(image, f"growth {next(numbers)}", (), FIRST, options=options)
+        replies = served().stream(image, f"growth {next(numbers)}", (), FIRST, options=options)
         cost = timed(lambda: next((None for raw in replies if raw), None))
         replies.close()
         return cost
 
-    yield pair("first word of a new picture: 5 views against 1", lambda: first(5), lambda: first(1))
+    yield pair("first word of a new picture: 5 views against 1", lambda: first(5), lambda: first(1), rounds=3)
     for side in SIDES:
         yield pair(
             f"first word of a new picture: {side} pixels against 256",
             lambda side=side: first(side=side),
             lambda: first(side=256),
+            rounds=3,
         )
 
     def turn(count: int) -> Cost:
@@ -56,9 +62,20 @@ def rows() -> Iterator[Row]:
         asked(digest, FIRST, turns[:-1], tokens=16)
         return timed(lambda: asked(digest, QUESTIONS[0], turns, tokens=4))
 
-    yield pair(f"a short answer: turn {TURNS} against turn 2", lambda: turn(TURNS - 1), lambda: turn(1))
+    yield pair(
+        f"a short answer: turn {TURNS} against turn 2", lambda: turn(TURNS - 1), lambda: turn(1), rounds=3
+    )
+    yield kept_tokens()
     yield memory()
     yield start()
+
+
+def kept_tokens() -> Row:
+    """Tokens of conversations that this machine would keep for LLaMA2-13B in bfloat16."""
+    kept = prefix_bytes(BYTES_13B, CONTEXT_13B, torch.device("cpu")) // BYTES_13B
+    fixed = FIXED // BYTES_13B
+    what = "tokens of conversations that are kept at 13B: by free memory against 2 GiB"
+    return Row(what, kept / fixed, None, f"{kept} against {fixed} tokens")
 
 
 def memory() -> Row:

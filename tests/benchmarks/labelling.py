@@ -36,17 +36,18 @@ def together(works: Labeller, folder: Path, *, segment: bool) -> Row:
     jobs = [Job(f"class {kind}", Wanted(kind, (kind,)), segment) for kind in LABELLED]
     seeds = iter(range(FIRST_SEED, FIRST_SEED + 10**6, PICTURES))
 
-    def labelled(at_once: int) -> None:
+    def labelled(at_once: int, count: int = PICTURES) -> None:
         first = next(seeds)
         with tempfile.TemporaryDirectory(dir=folder) as place, tempfile.TemporaryDirectory() as to:
-            for number in range(PICTURES):
+            for number in range(count):
                 array, _ = draw(first + number, kind=SCENES[number % len(SCENES)])
                 Image.fromarray(array).save(Path(place) / f"{number:02}.png")
             with Manifest(Path(to)) as manifest:
                 manifest.update(scan(Path(place), Path(to)))
                 keep(manifest, in_threads(works, tasks(manifest, Path(place), jobs), at_once), _quiet)
 
-    one, many = in_turn(lambda: labelled(1), lambda: labelled(AT_ONCE), rounds=3)
+    labelled(AT_ONCE, AT_ONCE)
+    one, many = in_turn(lambda: labelled(1), lambda: labelled(AT_ONCE), rounds=2, warm=False)
     what = f"a folder, {len(jobs)} phrases{', outlined' if segment else ''}: {AT_ONCE} pictures together"
     figures = f"{60 * PICTURES / many.wall:.0f} against {60 * PICTURES / one.wall:.0f} pictures a minute"
     return Row(what, one.wall / many.wall, one.cpu / many.cpu, figures)

@@ -56,9 +56,9 @@ def timed(side: Side) -> Cost:
     return own if isinstance(own, Cost) else found[0]
 
 
-def in_turn(*sides: Side, rounds: int) -> list[Cost]:
-    """The median costs of the sides, each measured once a round, after a round that does not count."""
-    for side in sides:
+def in_turn(*sides: Side, rounds: int, warm: bool = True) -> list[Cost]:
+    """The median costs of the sides, each measured once a round; `warm`: after one that does not count."""
+    for side in sides if warm else ():
         side()
     costs = [[timed(side) for side in sides] for _ in range(rounds)]
     return [

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 from gradio_client import Client
@@ -19,7 +20,7 @@ from pipelines.catalog import Settings, load
 from pipelines.interfaces import ReplyOptions
 from pipelines.scene import Box, Timeline
 from tests.benchmarks.measure import Row, in_turn
-from tests.wire import Visitor
+from tests.wire import Message, Visitor
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = "street"
@@ -45,27 +46,25 @@ def answer() -> Iterator[Row]:
     """One answer over a picture with masks, as the page gets it and in process."""
     assistant = load(Settings(inpainter="opencv"))
     page = ui.build(Startup(lambda: assistant, "benchmark").run(), main.example_pictures())
-    visitor = Visitor(page, main.launch(page, wait=False))
-    visitor.send("welcome")
-    visitor.send("example", event={"name": EXAMPLE})
+    address = main.launch(page, wait=False)
+    visitor, plain = visit(page, address, boxes()), visit(page, address, [])
     timeline = actions.open_file(assistant, main.example_pictures()[EXAMPLE])(Timeline())
     for box in boxes():
-        visitor.send("box", event={"x1": box.x1, "y1": box.y1, "x2": box.x2 - 1, "y2": box.y2 - 1})
         timeline = actions.box(assistant, timeline, box)
     tokens, sizes = [0], [0]
 
     def over_the_wire() -> None:
         before = assistant.forward_passes
-        visitor.send("begin", None, WORDS, *OPTIONS)
-        messages = visitor.send("answer")
+        messages = asked(visitor)
         tokens[0], sizes[0] = assistant.forward_passes - before, sum(message.size for message in messages)
 
     def in_process() -> None:
         for _ in actions.ask(assistant, timeline, WORDS, ReplyOptions()):
             pass
 
-    page_cost, own = in_turn(over_the_wire, in_process, rounds=7)
+    page_cost, own, without = in_turn(over_the_wire, in_process, lambda: asked(plain), rounds=5)
     visitor.close()
+    plain.close()
     page.close(verbose=False)
     yield Row(
         f"an answer over {MASKS} masks: through the page against in process",
@@ -74,11 +73,33 @@ def answer() -> Iterator[Row]:
         f"{page_cost.wall * 1e3:.0f} against {own.wall * 1e3:.0f} ms for {tokens[0]} tokens",
     )
     yield Row(
+        f"an answer through the page: over {MASKS} masks against over none",
+        page_cost.wall / without.wall,
+        page_cost.cpu / without.cpu,
+        f"{page_cost.wall * 1e3:.0f} against {without.wall * 1e3:.0f} ms",
+    )
+    yield Row(
         f"bytes on the wire for a token of that answer against {MOST_BYTES}",
         sizes[0] / tokens[0] / MOST_BYTES,
         None,
         f"{sizes[0] / tokens[0]:.0f} against {MOST_BYTES} bytes",
     )
+
+
+def visit(page: Any, address: str, boxes: list[Box]) -> Visitor:
+    """A visitor who has opened the example and drawn boxes on it."""
+    visitor = Visitor(page, address)
+    visitor.send("welcome")
+    visitor.send("example", event={"name": EXAMPLE})
+    for box in boxes:
+        visitor.send("box", event={"x1": box.x1, "y1": box.y1, "x2": box.x2 - 1, "y2": box.y2 - 1})
+    return visitor
+
+
+def asked(visitor: Visitor) -> list[Message]:
+    """All that the server says to one question."""
+    visitor.send("begin", None, WORDS, *OPTIONS)
+    return visitor.send("answer")
 
 
 def opening() -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from model.image_processing_sphinx import pad_to_square, resize_padded
 from pipelines.catalog import Settings, load_segmenter
 from pipelines.inpainting.color import LEAST_KNOWN, MATCH_REACH, match_color
 from pipelines.mask_shapes import grow
+from pipelines.pictures import Pictures
 from pipelines.sam.crops import grid
 from pipelines.sam.segmenter import CLOSER_SHARES, SMALLEST_CROP
 from pipelines.scene import Box, Click, Mask, Point
@@ -23,6 +25,7 @@ from tests.benchmarks.measure import Row, pair
 MATCHED = 512  # pixels, side of the painting whose tone is matched
 LARGE = (6000, 4000)  # pixels
 GROWN = 60  # pixels
+OPENED = 4000  # pixels, the longer side of a photograph
 
 
 def rows() -> Iterator[Row]:
@@ -45,6 +48,7 @@ def rows() -> Iterator[Row]:
         lambda: grow(mask, GROWN, LARGE),
         rounds=1,
     )
+    yield _opening()
     photograph = Image.new("RGB", LARGE, "teal")
     yield pair(
         "SPHINX's picture of 24 megapixels: padded and resized against resized and padded",
@@ -52,6 +56,23 @@ def rows() -> Iterator[Row]:
         lambda: resize_padded(photograph, 256),
         rounds=3,
     )
+
+
+def _opening() -> Row:
+    """A photograph as a file, opened and kept."""
+
+    def file(side: int) -> bytes:
+        buffer = io.BytesIO()
+        picture().resize((side, side * 3 // 4), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=90)
+        return buffer.getvalue()
+
+    large, small = file(OPENED), file(256)
+
+    def opened(data: bytes) -> None:
+        Pictures().open(data)
+
+    what = f"opening a photograph: {OPENED} pixels wide against 256"
+    return pair(what, lambda: opened(large), lambda: opened(small), rounds=3)
 
 
 def _tone() -> Row:

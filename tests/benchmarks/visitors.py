@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from pipelines.interfaces import GenerationOptions
-from tests.benchmarks.checkpoint import QUESTIONS, asked, nano, picture
+from tests.benchmarks.checkpoint import QUESTIONS, asked, nano, picture, served
 from tests.benchmarks.measure import Cost, Row, clock, in_turn, timed
 
 VISITORS = (1, 2, 4, 8, 16)
@@ -20,29 +21,32 @@ def rows() -> Iterator[Row]:
     for same in (True, False):
         for count in VISITORS:
             yield answers(count, same=same)
+    yield answers(TOGETHER, same=True, alone=True)
     yield last_first_word("kept", lambda number: "known")
     numbers = itertools.count()
     yield last_first_word("new", lambda number: f"new {next(numbers) if number is None else number}")
 
 
-def answers(count: int, *, same: bool) -> Row:
-    """Answers a minute; every answer must be the one that is given alone."""
+def answers(count: int, *, same: bool, alone: bool = False) -> Row:
+    """Answers a minute; every answer must be the one that is given by itself. `alone`: by one expert only."""
+    ask = partial(asked, tokens=TOKENS, vlm=nano() if alone else None)
     digests = ["shared" if same else f"own {i}" for i in range(count)]
     questions = [QUESTIONS[i % len(QUESTIONS)] for i in range(count)]
     replies: dict[str, list[str]] = {}
 
     def one_by_one() -> None:
-        replies["alone"] = [asked(d, q, tokens=TOKENS) for d, q in zip(digests, questions)]
+        replies["alone"] = [ask(d, q) for d, q in zip(digests, questions)]
 
     def together() -> None:
         with ThreadPoolExecutor(count) as pool:
-            replies["together"] = list(pool.map(lambda d, q: asked(d, q, tokens=TOKENS), digests, questions))
+            replies["together"] = list(pool.map(ask, digests, questions))
 
-    alone, batch = in_turn(one_by_one, together, rounds=5)
+    single, batch = in_turn(one_by_one, together, rounds=3)
     assert replies["alone"] == replies["together"]
-    what = f"{count} visitors of {'one picture' if same else 'as many pictures'}: together against one by one"
-    figures = f"{60 * count / batch.wall:.0f} against {60 * count / alone.wall:.0f} answers a minute"
-    return Row(what, alone.wall / batch.wall, alone.cpu / batch.cpu, figures)
+    where = f"{'one picture' if same else 'as many pictures'}{', one expert' if alone else ''}"
+    what = f"{count} visitors of {where}: together against one by one"
+    figures = f"{60 * count / batch.wall:.0f} against {60 * count / single.wall:.0f} answers a minute"
+    return Row(what, single.wall / batch.wall, single.cpu / batch.cpu, figures)
 
 
 def last_first_word(state: str, digest: Callable[[int | None], str]) -> Row:
@@ -52,7 +56,7 @@ def last_first_word(state: str, digest: Callable[[int | None], str]) -> Row:
     short = QUESTIONS[5:7]
 
     def first(name: str, question: str) -> Cost:
-        replies = nano().stream(picture(), name, (), question, options=options)
+        replies = served().stream(picture(), name, (), question, options=options)
         cost = timed(lambda: next((None for raw in replies if raw), None))
         replies.close()
         return cost
@@ -67,6 +71,6 @@ def last_first_word(state: str, digest: Callable[[int | None], str]) -> Row:
             costs = list(pool.map(lambda question: first(name, question), said))
         return Cost(max(cost.wall for cost in costs), found[0].cpu)
 
-    last, lone = in_turn(worst, alone, rounds=7)
+    last, lone = in_turn(worst, alone, rounds=5)
     what = f"first word, {state} picture: the last of {TOGETHER} visitors against one alone"
     return Row(what, last.wall / lone.wall, None, f"{last.wall * 1e3:.0f} against {lone.wall * 1e3:.0f} ms")

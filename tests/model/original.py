@@ -22,6 +22,7 @@ ARCHITECTURE: dict[str, Any] = {
 _START = {  # the keys whose shapes the configuration is read from
     "llma.tok_embeddings.weight": (VOCABULARY, 16),
     "llma.layers.0.feed_forward.w1.weight": (24, 16),
+    "llma.layers.1.ffn_norm.weight": (16,),
     "llma.layers.0.feed_forward.w1": (4 * 24, 16),
     "llma.clip.visual.conv1.weight": (16, 3, 14, 14),
     "llma.clip.visual.transformer.resblocks.0.mlp.c_fc.weight": (24, 16),

@@ -86,6 +86,11 @@ CONVERTER: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a list as a shard": (lambda f: torch.save([1, 2], f / SHARD), "expected named tensors"),
     "nothing in the shard": (lambda f: torch.save({"model": {}}, f / SHARD), "expected named tensors"),
     "a number as a tensor": (state(lambda s: s.__setitem__(NORM, 3)), "expected named tensors"),
+    "a tensor without numbers": (
+        state(lambda s: s.__setitem__(WQ, torch.empty(16, 16, device="meta"))),
+        "expected named tensors",
+    ),
+    "complex numbers": (state(lambda s: s.__setitem__(WQ, s[WQ].cfloat())), "found torch.complex64"),
     "a sparse tensor": (state(lambda s: s.__setitem__(WQ, s[WQ].to_sparse())), "cannot be read"),
     "int8 norms": (state(lambda s: s.__setitem__(NORM, s[NORM].to(torch.int8))), "found torch.int8"),
     "float64 weights": (state(lambda s: s.__setitem__(WQ, s[WQ].double())), "found torch.float64"),
@@ -108,12 +113,15 @@ CONVERTER: dict[str, tuple[Callable[[Path], Any], str]] = {
     "other key-value heads than stored": (fields("config.json", n_kv_heads=4), "expected 16 rows"),
     "a width that is not stored": (fields("config.json", dim=32), "expected 32 rows"),
     "too many layers": (fields("config.json", n_layers=3), "layers.2"),
+    "a million layers": (fields("config.json", n_layers=10**6), "n_layers 1000000"),
+    "too few layers": (fields("config.json", n_layers=1), "no part of this model"),
     "a negative rope base": (fields("config.json", rope_theta=-1), "expected 'rope_theta'"),
     "unknown rope": (fields("config.json", rope_scaling={"type": "yarn"}), "found 'yarn'"),
     "experts in a dense model": (fields("config.json", moe={"num_experts": 4}), "no object 'moe'"),
     "no meta": (lambda f: (f / "meta.json").unlink(), "say it with --llama-type"),
     "damaged meta": (text("meta.json", "\x00"), "expected a JSON object"),
     "an unknown kind": (fields("meta.json", llama_type="llama_ens7"), "expected one of"),
+    "a list as kind": (fields("meta.json", llama_type=["llama_ens5"]), "unhashable"),
     "a light kind": (fields("meta.json", llama_type="llama_ens5_light"), "weights disagree"),
     "a sparse kind": (fields("meta.json", llama_type="mixtral_sparse_ens5"), "weights disagree"),
     "no tokenizer": (lambda f: (f / "tokenizer.model").unlink(), "expected a sentencepiece model"),
@@ -148,6 +156,24 @@ def test_the_converter_refuses(
     assert told in error
     assert "Traceback" not in error
     assert not output.exists()
+
+
+def test_a_full_disk_leaves_no_folder_behind(
+    source: Path,
+    two: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    full = shutil.disk_usage(tmp_path)._replace(free=1)
+    monkeypatch.setattr("model.conversion.writer.shutil.disk_usage", lambda place: full)
+    command = ["--input", str(source), "--architecture", str(source.parent / "architecture.json")]
+    output = tmp_path / "not" / "yet"
+    assert convert_main([*command, "--output", str(output)]) == 2
+    assert "of free disk" in capsys.readouterr().err.splitlines()[-1]
+    assert mix_main([str(two / "a"), str(two / "b"), "--beta", "0.5", "--output", str(output)]) == 2
+    assert "of free disk" in capsys.readouterr().err.splitlines()[-1]
+    assert not output.parent.exists()
 
 
 def test_nothing_that_is_not_the_converters_is_deleted(

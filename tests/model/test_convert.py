@@ -26,6 +26,7 @@ from model.conversion import (
     stored_shape,
 )
 from model.convert_sphinx_to_hf import main
+from model.generation_sphinx import stop_sequences
 from tests.model.original import ARCHITECTURE, original_state, write_original
 
 State = dict[str, torch.Tensor]
@@ -96,6 +97,9 @@ def test_other_families_load_strictly(llama_type: str, tmp_path: Path) -> None:
         assert torch.equal(block.experts.down_proj[2], w2[48:72].T)
     processor = SphinxProcessor.from_pretrained(tmp_path / "out")
     assert processor.image_tokens() == config.image_tokens()
+    generation: Any = model.generation_config
+    assert generation.pad_token_id == processor.tokenizer.pad_token_id != processor.image_token_id
+    assert generation.stop_sequences == stop_sequences(processor.tokenizer)
 
 
 def test_metas_own_names(state: State, converted: State, tmp_path: Path) -> None:
@@ -189,6 +193,20 @@ def internlm2(state: State) -> tuple[State, State]:
     return own, apart
 
 
+def check_dynamic_rope(folder: Path) -> None:
+    """Compare with InternLM2's own rotations: beyond the trained 64 positions the base grows."""
+    model: Any = SphinxForConditionalGeneration.from_pretrained(folder)
+    rotary = model.model.language_model.rotary_emb
+    for length in (40, 100, 200):
+        positions = torch.arange(length)[None]
+        cos, _ = rotary(torch.zeros(1, length, 16), positions)
+        base = 1e6
+        if length > 64:
+            base *= ((2.0 * length / 64) - (2.0 - 1)) ** (4 / (4 - 2))
+        angles = positions[0, :, None] / base ** (torch.arange(0, 4, 2) / 4)
+        assert torch.allclose(cos[0], torch.cat((angles, angles), dim=-1).cos(), atol=1e-5)
+
+
 @pytest.mark.parametrize("layout", ["its own", "shards"])
 def test_an_internlm2_is_a_backbone(layout: str, state: State, converted: State, tmp_path: Path) -> None:
     own, apart = internlm2(state)
@@ -206,13 +224,14 @@ def test_an_internlm2_is_a_backbone(layout: str, state: State, converted: State,
         rope = {"type": "dynamic", "factor": 2.0}
         arguments = {
             "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
-            "rms_norm_eps": 1e-5, "rope_theta": 1e6, "rope_scaling": rope, "max_position_embeddings": 8192,
+            "rms_norm_eps": 1e-5, "rope_theta": 1e6, "rope_scaling": rope, "max_position_embeddings": 64,
         }  # fmt: skip
         (folder / "config.json").write_text(json.dumps(arguments))
         config = convert([below, folder], tmp_path / "out", **options)
         parameters = config.text_config.rope_parameters
         assert (parameters["rope_type"], parameters["factor"]) == ("dynamic", 2.0)
-        assert (parameters["rope_theta"], config.text_config.max_position_embeddings) == (1e6, 8192)
+        assert (parameters["rope_theta"], config.text_config.max_position_embeddings) == (1e6, 64)
+        check_dynamic_rope(tmp_path / "out")
     else:
         shards = towers | {f"llma.{name.removeprefix('model.')}": value for name, value in own.items()}
         convert([write_original(tmp_path / "in", shards)], tmp_path / "out", **options)

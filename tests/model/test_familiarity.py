@@ -32,9 +32,9 @@ def test_pictures_of_every_source_are_familiar_and_others_are_not(two_sources):
 def test_only_what_is_like_the_first_source_is_drawn(two_sources):
     drawn = torch.zeros(2, WIDTH // 2)
     photograph = (30 + torch.tensor([[30.0], [-30.0]]) / 2**0.5).expand(2, WIDTH // 2)  # mean and spread: 30
-    assert two_sources.is_familiar(drawn)
+    assert two_sources.in_distribution(drawn)
     assert two_sources.is_drawn(drawn)
-    assert two_sources.is_familiar(photograph)
+    assert two_sources.in_distribution(photograph)
     assert not two_sources.is_drawn(photograph)
     assert not two_sources.is_drawn(drawn + 15)
 

@@ -1,4 +1,4 @@
-"""Where a reply ends, what of it is shown, and whose dice are thrown."""
+"""Where a reply ends, what of it is shown, and whose random numbers draw it."""
 
 from __future__ import annotations
 
@@ -130,13 +130,13 @@ def test_streaming_is_generate(parts: Any) -> None:
     assert list(stream(model, processor.tokenizer, dict(batch), max_new_tokens=8))[-1] == visible(words, True)
 
 
-def test_dice_are_the_requests_own(parts: Any) -> None:
+def test_random_numbers_are_the_requests_own(parts: Any) -> None:
     model, processor = parts
     batch = dict(processor(text="Hello there", return_tensors="pt"))
 
     def draw(seed: int) -> str:
-        dice = torch.Generator().manual_seed(seed)
-        options = {"max_new_tokens": 12, "temperature": 1.5, "top_p": 0.95, "generator": dice}
+        generator = torch.Generator().manual_seed(seed)
+        options = {"max_new_tokens": 12, "temperature": 1.5, "top_p": 0.95, "generator": generator}
         return list(stream(model, processor.tokenizer, dict(batch), **options))[-1]
 
     state = torch.get_rng_state()
@@ -167,17 +167,17 @@ def test_the_nucleus_is_the_originals() -> None:
         assert torch.isfinite(chosen).sum() == 1
     assert drawn == {0, 1}
     two = torch.cat((scores, scores))
-    dice = [torch.Generator().manual_seed(seed) for seed in (3, 4)]
-    rows = Nucleus(1.0, 1.0, dice)(torch.zeros(2, 1), two).argmax(-1).tolist()
+    generators = [torch.Generator().manual_seed(seed) for seed in (3, 4)]
+    rows = Nucleus(1.0, 1.0, generators)(torch.zeros(2, 1), two).argmax(-1).tolist()
     alone = [
         int(Nucleus(1.0, 1.0, torch.Generator().manual_seed(s))(torch.zeros(1, 1), scores).argmax())
         for s in (3, 4)
     ]
     assert rows == alone
     with pytest.raises(ValueError, match="as many generators"):
-        Nucleus(1.0, 1.0, dice)(torch.zeros(1, 1), scores)
+        Nucleus(1.0, 1.0, generators)(torch.zeros(1, 1), scores)
     with pytest.raises(ValueError, match="temperature > 0"):
-        Nucleus(0.0, 0.5, dice)
+        Nucleus(0.0, 0.5, generators)
 
 
 def test_a_tail_is_enough_to_see_the_stop(parts: Any, tmp_path: Path) -> None:

@@ -312,10 +312,11 @@ def test_a_reply_ends_by_itself_and_shows_nothing_of_the_stop(
     assert model.generate(**batch, max_new_tokens=50, stop_sequences=[]).shape[1] == start + 50
 
 
-def test_what_is_shipped_agrees_on_the_special_ids() -> None:
-    config = GenerationConfig.from_pretrained(NANO)
-    tokenizer = SphinxTokenizer.from_pretrained(NANO)
-    processor = SphinxProcessor.from_pretrained(NANO)
+@pytest.mark.parametrize("folder", [NANO, NANO / "photographs"], ids=lambda folder: folder.name)
+def test_what_is_shipped_agrees_on_the_special_ids(folder: Path) -> None:
+    config = GenerationConfig.from_pretrained(folder)
+    tokenizer = SphinxTokenizer.from_pretrained(folder)
+    processor = SphinxProcessor.from_pretrained(folder)
     assert config.pad_token_id == tokenizer.pad_token_id != processor.image_token_id
     assert (config.bos_token_id, config.eos_token_id) == (tokenizer.bos_token_id, tokenizer.eos_token_id)
     assert getattr(config, "stop_sequences") == stop_sequences(tokenizer)  # noqa: B009 (no declared field)

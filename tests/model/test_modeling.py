@@ -304,12 +304,20 @@ def test_the_geometry_of_the_embedded_checkpoint() -> None:
         ({"crops_per_side": 4}, "crops_per_side"),
         ({"qformer_vision_config": None}, "together"),
         ({"convnext_size": 24}, "must divide"),
+        ({"skip_tokens": -1}, "skip_tokens must be 0 or more, .* got -1"),
+        ({"skip_tokens": 2, "pool_crops": True}, "0 with pool_crops, got 2"),
         ({"view_size": 24, "pool_crops": True, "convnext_config": None}, "even patch grid"),
     ],
 )
 def test_impossible_geometry_is_refused(changes: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         tiny_config(**changes)
+
+
+def test_a_tensor_parallel_plan_covers_the_language_model_and_its_head(llama: Any) -> None:
+    plan = llama[0].tp_plan
+    assert plan["lm_head"] == "colwise_gather_output"
+    assert "model.language_model.layers.*.self_attn.q_proj" in plan
 
 
 def test_without_any_encoder_it_is_a_language_model(tmp_path: Path) -> None:

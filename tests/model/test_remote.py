@@ -198,7 +198,7 @@ def test_from_a_fresh_process(case: str, saved: Path, tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{server.server_address[1]}/long.png"
         done = subprocess.run(
             [sys.executable, str(script), str(saved), url],
-            capture_output=True, text=True, cwd=tmp_path, env=environment, check=False, timeout=280,
+            capture_output=True, text=True, cwd=tmp_path, env=environment, check=False, timeout=900,
         )  # fmt: skip
         server.shutdown()
     assert done.returncode == 0, done.stderr[-3000:]

@@ -69,9 +69,9 @@ def test_a_new_row_works_over_http(assistant, flags, drawing, tmp_path):
 
 
 def test_a_new_row_is_in_the_gallery_and_the_evaluation(assistant, flags):
-    picture, text = gallery.show(assistant, flags)
+    picture, text, correction = gallery.show(assistant, flags)
     assert picture.width == gallery.WIDTH
-    assert text == "red flag (#1)"
+    assert (text, correction) == ("red flag (#1)", "")
     assert evaluate.measures_of(["flags"]) == ("dense",)
     with pytest.raises(ValueError, match="no measure judges chart"):
         evaluate.measures_of(["chart"])

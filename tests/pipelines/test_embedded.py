@@ -57,7 +57,7 @@ def learned(*abilities: str) -> bool:
 
 
 def cases(kind: str, count: int):
-    """Fresh scenes: (picture, truth, dice)."""
+    """Fresh scenes: (picture, truth, draws)."""
     from model.training.world import draw
 
     for seed in range(FIRST_SEED, FIRST_SEED + count):

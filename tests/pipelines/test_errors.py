@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.errors import DemoError, MissingCapability, explained, fault, is_shortage, loading_failed
+from pipelines.errors import (
+    DemoError,
+    MissingCapability,
+    explain_shortage,
+    fault,
+    is_shortage,
+    loading_failed,
+)
 from pipelines.intake import open_photo
 from pipelines.scene import Click, Point, Timeline
 from pipelines.visit import Growing, serve
@@ -63,7 +70,7 @@ def test_shortages_are_told_from_other_errors(shortage):
     assert "does not suffice to load it" in str(loading_failed("it", error))
     with (
         pytest.raises(MissingCapability, match="does not suffice for me: close a window"),
-        explained("me", "close a window"),
+        explain_shortage("me", "close a window"),
     ):
         shortage()
 
@@ -73,7 +80,7 @@ def test_shortages_are_told_from_other_errors(shortage):
 )
 def test_other_errors_stay_what_they_are(error):
     assert not is_shortage(error)
-    with pytest.raises(type(error)), explained("me"):
+    with pytest.raises(type(error)), explain_shortage("me"):
         raise error
 
 

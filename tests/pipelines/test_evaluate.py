@@ -58,6 +58,13 @@ def test_who_knows_the_truth_scores_high(seeing):
     assert found["dense captions, F1"]["mean"] > 0.8
 
 
+def test_scenes_together_give_the_same_figures(seeing):
+    measures = ("phrases", "dense", "kinds")
+    assert chain.evaluate(seeing, count=4, measures=measures, at_once=3) == chain.evaluate(
+        seeing, count=4, measures=measures
+    )
+
+
 def test_who_knows_nothing_scores_low(assistant):
     found = chain.evaluate(assistant, count=4)
     assert found["phrase to mask, mean IoU"]["mean"] < 0.4

@@ -1,14 +1,18 @@
 """The three models must fit together, and what would fit is named, before anything is fetched."""
 
 import importlib.util
+import json
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from model import checkpoints
 from pipelines import catalog
 from pipelines.errors import MissingCapability
 from pipelines.room import bytes_of, require_room
 from pipelines.settings import Settings
+from tests.model.tiny import tiny_config, tiny_model
 
 LARGE = Settings("sphinx-v2-1k", "sam-vit-h", "stable-diffusion-v1-5")
 GIB = 1 << 30
@@ -38,14 +42,28 @@ def test_the_three_are_added_up():
     assert sum(bytes_of(Settings(), "cuda", "bfloat16").values()) == 0
 
 
-def test_a_checkpoint_in_a_folder_counts_as_its_files(tmp_path):
-    (tmp_path / "config.json").write_text("{}")
-    (tmp_path / "model-1.safetensors").write_bytes(b"0" * 600)
-    (tmp_path / "model-2.safetensors").write_bytes(b"0" * 400)
-    (tmp_path / "tokenizer.model").write_bytes(b"0" * 77)
-    counted = bytes_of(Settings(str(tmp_path)), "cpu", "bfloat16")
-    assert counted[tmp_path.name] == 1000
-    assert bytes_of(Settings(str(tmp_path)), "cpu", "float32")[tmp_path.name] == 2000
+def test_a_checkpoint_in_a_folder_counts_as_its_parameters(tmp_path):
+    model = tiny_model(tiny_config())
+    model.save_pretrained(tmp_path, max_shard_size="40KB")
+    save_file({"mean": torch.zeros(10**6)}, tmp_path / "familiarity.safetensors")  # beside the weights
+    language = [*model.model.language_model.named_parameters(), ("lm_head", model.lm_head.weight)]
+    linear = sum(p.numel() for name, p in language if p.ndim == 2 and "embed" not in name)
+    others = sum(p.numel() for p in model.parameters()) - linear
+    cache = 2 * 2 * 2 * 4  # keys and values of two layers, two heads of four channels
+    for dtype, small, large in (("bfloat16", 2, 2), ("float32", 4, 4), ("nf4", 0.516, 2)):
+        found = bytes_of(Settings(str(tmp_path)), "cpu", dtype)[tmp_path.name]
+        assert found == pytest.approx(1.05 * (linear * small + others * large) + cache * 4096 * large, abs=1)
+    next(tmp_path.glob("model-*")).write_bytes(b"damaged")
+    assert bytes_of(Settings(str(tmp_path)), "cpu", "nf4")[tmp_path.name] == 0
+
+
+def test_a_folder_needs_what_the_same_checkpoint_by_name_needs(tmp_path):
+    text = {"num_hidden_layers": 40, "num_attention_heads": 40, "hidden_size": 5120}
+    (tmp_path / "config.json").write_text(json.dumps({"text_config": text}))
+    save_file({"lm_head.weight": torch.zeros(2, 3)}, tmp_path / "model.safetensors")
+    cache = checkpoints.find("sphinx-v2-1k").cache_numbers
+    expected = checkpoints.running_bytes(6, 0, cache, "nf4")
+    assert bytes_of(Settings(str(tmp_path)), "cuda", "nf4")[tmp_path.name] == expected
 
 
 def test_a_gpu_of_24_gb_holds_four_bits_beside_a_small_segmenter(memory):

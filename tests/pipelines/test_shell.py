@@ -11,6 +11,8 @@ from pycocotools import mask as coco
 from pipelines import shell
 from pipelines.catalog import ASSETS
 from pipelines.draw import colour, draw
+from tests.pipelines.test_masks import SIZE as SIZE_OF_MASKS
+from tests.pipelines.test_masks import WRONG as WRONG_MASKS
 
 
 @pytest.fixture
@@ -216,6 +218,21 @@ def test_a_mask_is_a_region(shelled, park, capsys, tmp_path):
     assert Image.open(json.loads(out)["picture"]).getpixel((70, 100)) == (128, 128, 128)
     answer = json.loads(run(capsys, park, "--mask", tmp_path / "mask.png", "--invert", "--json")[1])
     assert coco.decode(answer["regions"][0]["mask"]).sum() == 200 * 200 - 40 * 40
+
+
+@pytest.mark.parametrize("number", range(len(WRONG_MASKS)))
+def test_a_wrong_mask_is_one_line_and_nothing_is_written(shelled, capsys, tmp_path, number):
+    place = tmp_path / "place"
+    place.mkdir()
+    Image.new("RGB", SIZE_OF_MASKS, "teal").save(place / "picture.png")
+    (place / "mask.png").write_bytes(WRONG_MASKS[number][0])
+    before = {path.name: path.read_bytes() for path in place.iterdir()}
+    status, out, err = run(
+        capsys, place / "picture.png", "remove #1", "--mask", place / "mask.png", "--save",
+        place / "drawn.png", "--session", place / "visit.zip",
+    )  # fmt: skip
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert {path.name: path.read_bytes() for path in place.iterdir()} == before
 
 
 def test_nothing_is_overwritten_and_nothing_fed_back(shelled, drawing, capsys, tmp_path):

@@ -34,18 +34,25 @@ def main(arguments: list[str] | None = None) -> None:
         "--size", type=size, default=(256, 256), help="pixels: one side, or WIDTHxHEIGHT; 768 at most"
     )
     parser.add_argument("--style", choices=STYLES)
-    parser.add_argument("--kind", choices=KINDS)
+    parser.add_argument(
+        "--kind", nargs="+", choices=KINDS, default=[None], help="of the pictures; several in turn"
+    )
     parser.add_argument(
         "--held-out", action="store_true", help="only pictures with what training never shows"
     )
     asked = parser.parse_args(arguments)
     asked.output.mkdir(parents=True, exist_ok=True)
     with (asked.output / "truth.jsonl").open("w", encoding="utf-8") as lines:
-        for seed in range(asked.seed, asked.seed + asked.count):
+        for number in range(asked.count):
+            kind = asked.kind[number % len(asked.kind)]
             image, truth = draw(
-                seed, kind=asked.kind, style=asked.style, size_wh=asked.size, held_out=asked.held_out
+                asked.seed + number,
+                kind=kind,
+                style=asked.style,
+                size_wh=asked.size,
+                held_out=asked.held_out,
             )
-            name = f"{truth.kind}-{seed}.png"
+            name = f"{truth.kind}-{truth.seed}.png"
             if not cv2.imwrite(str(asked.output / name), image[..., ::-1]):
                 raise OSError(f"could not write {asked.output / name}")
             row = {"file": name, "size": list(truth.size_wh), **truth.to_json()}

@@ -1,4 +1,4 @@
-"""Document pages, charts and screens: what is written and laid out on flat sheets, and where it came out."""
+"""Draw document pages: what is written and laid out on a sheet, and where each part lies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .lettering import text_width, write
 from .palette import COLOUR_RGB, FIXED_RGB, RGB, darker, mix
 from .phrases import Described, article, joined, name, sentence
 from .scenes import Stage, pick_colour, pick_pattern
-from .shapes import SHAPES, THING_KINDS, Look, draw_thing
+from .shapes import SHAPES, THING_KINDS, Appearance, draw_thing
 from .truth import XYXY, Block, Truth, Word
 from .vocabulary import BODY_WORDS, TITLES, allowed
 
@@ -35,7 +35,7 @@ def _around(*boxes: XYXY) -> XYXY:
 def write_words(
     image: np.ndarray, text: str, left: float, top: float, height: float, rgb: RGB, weight: float = 0.16
 ) -> list[Word]:
-    """Write `text` word by word and say where each came out."""
+    """Write `text` word by word; return where each word lies."""
     out = []
     for piece in text.split(" "):
         out.append(Word(piece, write(image, piece, left, top, height, rgb, weight=weight)))
@@ -81,7 +81,7 @@ def _figure(stage: Stage, x1: float, y1: float, x2: float, y2: float, ident: int
     colour = pick_colour(rng, kind, held_out=False)
     ex, ey = SHAPES[kind].extent
     side = 0.78 * min((x2 - x1) / ex, (y2 - y1) / ey)
-    look = Look(
+    look = Appearance(
         kind, colour, stage.shade(colour), pick_pattern(rng, kind), (x1 + x2) / 2, y1 + (y2 - y1) * 0.9, side
     )
     draw_thing(canvas, look, 0)

@@ -18,7 +18,7 @@ from .holdouts import HELD_OUT_PAIRS, HELD_OUT_RELATIONS, HELD_OUT_WORDS, is_hel
 from .palette import COLOUR_RGB, COLOURS, RGB
 from .phrases import Described, caption, phrases, relation, size_word
 from .pools import BULK, CHANCE, GROUND_KINDS, RIDERS, SKY_KINDS, SUPPORTS
-from .shapes import SHAPES, Look, draw_thing
+from .shapes import SHAPES, Appearance, draw_thing
 from .truth import XYXY, Thing, Truth, Word
 
 COMPOSED = ("park", "street", "room", "beach", "table")
@@ -221,9 +221,9 @@ def _order(items: list[Item]) -> list[int]:
     return sky + sorted(rest, key=depth)
 
 
-def look_of(stage: Stage, item: Item) -> Look:
+def appearance_of(stage: Stage, item: Item) -> Appearance:
     u = stage.canvas.unit
-    return Look(
+    return Appearance(
         item.kind, item.colour, stage.shade(item.colour), item.pattern, item.x, item.foot,
         item.side * u, item.stretch, item.turn, item.flip, stage.rng.random(),
             0.08 if stage.style == "synthetic" else 0.17,
@@ -290,7 +290,7 @@ def draw_items(stage: Stage, items: list[Item], shadows: bool = True) -> None:
                     item.x + 0.04 * bw, item.foot - 0.01 * bh, bw * 0.56, max(2.0, 0.07 * bw + 0.02 * bh), 0.3
                 )
             before = canvas.image.copy() if item.damaged else canvas.image
-            draw_thing(canvas, look_of(stage, item), ident)
+            draw_thing(canvas, appearance_of(stage, item), ident)
             if item.damaged:
                 _break(canvas, before, item, ident, stage.rng)
         pixels[i] = canvas.count(ident)

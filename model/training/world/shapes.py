@@ -403,7 +403,7 @@ def _pattern_layer(pattern: str, layer: np.ndarray, ink: np.ndarray, side: float
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Appearance:
     """How one thing is drawn: `x`, `foot` (the middle of its foot) and `side` in pixels, `turn` degrees."""
 
     kind: str
@@ -426,7 +426,7 @@ class Look:
         return w * self.side * self.stretch, h * self.side
 
 
-def draw_thing(canvas: Canvas, look: Look, ident: int) -> None:
+def draw_thing(canvas: Canvas, look: Appearance, ident: int) -> None:
     """Draw `look`, its pixels owned by `ident` (0: a mere decoration)."""
     shape = SHAPES[look.kind]
     paint = roles(look.colour, look.rgb)

@@ -14,9 +14,9 @@ from .pools import BULK, GROUND_KINDS
 from .scenes import (
     Item,
     Stage,
+    appearance_of,
     choose_kind,
     finish,
-    look_of,
     new_item,
     overlap,
     pick_colour,
@@ -133,7 +133,7 @@ def _beside(stage: Stage, place: str, ground: Ground, outlines: list[XYXY], *, h
         if y - bh > 2 and all(overlap(new.box(u), outline) <= 0.02 for outline in outlines):
             ident = len(outlines) + 1
             canvas.shadow(x, y, bw * 0.56, max(2.0, 0.07 * bw), 0.3)
-            draw_thing(canvas, look_of(stage, new), ident)
+            draw_thing(canvas, appearance_of(stage, new), ident)
             stage.drawn.append((new, canvas.count(ident)))
             break
 

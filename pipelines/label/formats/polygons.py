@@ -51,7 +51,7 @@ def joined(rings: list[np.ndarray]) -> np.ndarray:
 
 
 def _nearest(one: np.ndarray, other: np.ndarray) -> tuple[float, int, int]:
-    """The squared distance of two rings, and the indices of the points that it is between."""
+    """Return the squared distance of two rings, and the indices of the points that it is between."""
     steps = [max(1, -(-len(ring) // MOST_COMPARED)) for ring in (one, other)]
     a, b = one[:: steps[0]].astype(np.float32), other[:: steps[1]].astype(np.float32)
     squared = ((a[:, None] - b[None]) ** 2).sum(2)
@@ -60,7 +60,7 @@ def _nearest(one: np.ndarray, other: np.ndarray) -> tuple[float, int, int]:
 
 
 def _plain(ring: np.ndarray) -> np.ndarray:
-    """The polygon without points that lie on the way between their neighbours."""
+    """Return the polygon without points that lie on the way between their neighbours."""
     ahead, back = np.roll(ring, -1, 0) - ring, ring - np.roll(ring, 1, 0)
     cross = ahead[:, 0] * back[:, 1] - ahead[:, 1] * back[:, 0]
     onward = (ahead * back).sum(1) > 0

@@ -1,4 +1,4 @@
-"""The painter's training: wishes that fit their holes, a run that lowers its losses and resumes exactly."""
+"""The inpainter's training: wishes that fit their holes, a run that lowers its losses and resumes exactly."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import torch
 
 from model.training import diffusion, diffusion_networks, loop
 from model.training.diffusion import Recipe
-from model.training.diffusion_data import SIDE, sample_hole, vague, wishes
-from model.training.diffusion_networks import Painter
+from model.training.diffusion_data import SIDE, sample_hole, underspecify, wishes
+from model.training.diffusion_networks import InpaintingModel
 from model.training.world import COLOURS, THING_KINDS
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diffusion, "AUTOENCODER_BATCH", 4)
-    monkeypatch.setattr(diffusion, "PAINTER_BATCH", 8)
+    monkeypatch.setattr(diffusion, "INPAINTER_BATCH", 8)
     monkeypatch.setattr(loop, "WARM_UP", 3)
 
 
@@ -75,18 +75,19 @@ def test_the_tokenizer_is_the_same_every_time_and_knows_the_worlds_words() -> No
 
 
 def test_some_wishes_leave_the_kind_unsaid_and_some_all_but_a_thing() -> None:
-    painter = Painter(None, "cpu")
+    inpainter = InpaintingModel(None, "cpu")
     words = ["a striped blue cup", "a beach", ""]
-    assert [vague(wish) for wish in words] == ["a striped blue thing", "a beach", ""]
-    batch = {"ids": painter.ids(words), "vague": painter.ids([vague(wish) for wish in words])}
+    assert [underspecify(wish) for wish in words] == ["a striped blue thing", "a beach", ""]
+    shorter = [underspecify(wish) for wish in words]
+    batch = {"ids": inpainter.ids(words), "underspecified": inpainter.ids(shorter)}
 
     def told(left_out: float) -> list[str]:
-        ids = painter.said(batch, torch.full((3,), left_out))
-        return painter.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        ids = inpainter.said(batch, torch.full((3,), left_out))
+        return inpainter.tokenizer.batch_decode(ids, skip_special_tokens=True)
 
     assert told(0.0) == ["thing", "a beach", ""]
     assert told(diffusion_networks.BARE) == ["a striped blue thing", "a beach", ""]
-    assert told(diffusion_networks.BARE + diffusion_networks.VAGUE) == words
+    assert told(diffusion_networks.BARE + diffusion_networks.UNDERSPECIFIED) == words
 
 
 def curve(file: Path, figure: str) -> list[float]:
@@ -99,15 +100,15 @@ def test_a_run_lowers_its_losses_and_ships_a_pipeline(
 ) -> None:
     monkeypatch.setattr(loop, "AVERAGE", 0.5)
     diffusion.train(Recipe(steps=30, pictures=30, workers=0), tmp_path)
-    for stage, figure in (("autoencoder", "loss"), ("painter", "loss"), ("decoder", "off")):
+    for stage, figure in (("autoencoder", "loss"), ("inpainter", "loss"), ("decoder", "off")):
         losses = curve(tmp_path / f"{stage}.csv", figure)
         assert losses[-1] < 0.9 * losses[0], (stage, losses)
     size = sum(file.stat().st_size for file in (tmp_path / "checkpoint").rglob("*") if file.is_file())
     assert size < 9.3e6  # with sam-nano under 16 MB
-    painter = Painter(tmp_path / "checkpoint", "cpu")
-    assert painter.unet.config.in_channels == 9
-    kept = painter.averaged.module.state_dict()
-    for name, value in torch.load(tmp_path / "state.pt", weights_only=True)["painter"]["averaged"].items():
+    inpainter = InpaintingModel(tmp_path / "checkpoint", "cpu")
+    assert inpainter.unet.config.in_channels == 9
+    kept = inpainter.averaged.module.state_dict()
+    for name, value in torch.load(tmp_path / "state.pt", weights_only=True)["inpainter"]["averaged"].items():
         if name.startswith("module."):
             torch.testing.assert_close(kept[name.removeprefix("module.")], value.half().float(), msg=name)
 
@@ -117,9 +118,8 @@ def test_killed_and_resumed_it_ends_where_the_whole_run_ends(tmp_path: Path) -> 
     diffusion.train(recipe, tmp_path / "whole")
     diffusion.train(Recipe(steps=4, pictures=6, workers=0, halt=2), tmp_path / "broken")
     diffusion.train(recipe, tmp_path / "broken", resume=True)
-    one, other = (
-        torch.load(tmp_path / name / "state.pt", weights_only=True)["painter"] for name in ("whole", "broken")
-    )
+    states = (tmp_path / name / "state.pt" for name in ("whole", "broken"))
+    one, other = (torch.load(state, weights_only=True)["inpainter"] for state in states)
     for part in ("vae", "trained", "averaged"):
         for name, tensor in one[part].items():
             torch.testing.assert_close(tensor, other[part][name], rtol=0, atol=0, msg=name)
@@ -131,8 +131,8 @@ def test_a_warm_start_keeps_the_latents(tmp_path: Path) -> None:
         Recipe(steps=2, pictures=6, workers=0), tmp_path / "next", start=tmp_path / "first" / "checkpoint"
     )
     state = torch.load(tmp_path / "next" / "state.pt", weights_only=True)
-    assert state["rate"] == diffusion.WARM_RATE * diffusion.PAINTER_RATE  # what a resumed run goes on with
-    one, other = (Painter(tmp_path / name / "checkpoint", "cpu") for name in ("first", "next"))
+    assert state["rate"] == diffusion.WARM_RATE * diffusion.INPAINTER_RATE  # what a resumed run goes on with
+    one, other = (InpaintingModel(tmp_path / name / "checkpoint", "cpu") for name in ("first", "next"))
     for (name, before), after in zip(
         one.vae.state_dict().items(), other.vae.state_dict().values(), strict=True
     ):

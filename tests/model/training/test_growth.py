@@ -42,6 +42,16 @@ def test_a_larger_view_and_more_blocks_are_given_to_old_weights() -> None:
     assert len(grown[position]) == 1 + large.grid_size**2
 
 
+def test_skip_tokens_are_given_to_old_weights() -> None:
+    state = SphinxForConditionalGeneration(nano_config(300, 64)).state_dict()
+    model = SphinxForConditionalGeneration(nano_config(300, 64, crops_per_side=3, skip_tokens=2))
+    fresh = model.model.skip_tokens.detach().clone()
+    grown = grow(state, model.state_dict())
+    model.load_state_dict(grown)
+    assert set(grown) - set(state) == {"model.skip_tokens"}
+    assert torch.equal(model.model.skip_tokens, fresh)
+
+
 def test_other_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="expected"):
         grow({"a.weight": torch.zeros(3)}, {"a.weight": torch.zeros(4)})

@@ -224,8 +224,8 @@ def test_training_is_looser_than_the_exam() -> None:
     assert any(found != box for found in jitter_box)
     assert all(abs(a - b) < 0.03 for found in jitter_box for a, b in zip(found, box))
     assert {plain.jitter_box(box) for _ in range(20)} == {box}
-    assert {plain.loosen("Is it?") for _ in range(20)} == {"Is it?"}
-    assert {varied.loosen("Is it?") for _ in range(80)} == {"Is it?", "is it?", "Is it", "is it"}
+    assert {plain.vary_spelling("Is it?") for _ in range(20)} == {"Is it?"}
+    assert {varied.vary_spelling("Is it?") for _ in range(80)} == {"Is it?", "is it?", "Is it", "is it"}
     assert plain.mark_numbers(3) == [1, 2, 3]
     assert all(numbers == sorted(set(numbers)) for numbers in (varied.mark_numbers(3) for _ in range(20)))
 

@@ -135,7 +135,7 @@ def test_killed_and_resumed_it_ends_where_the_whole_run_ends(tmp_path: Path, poo
 
 
 class Perfect:
-    """An outliner that knows the answer."""
+    """A segmenter that knows the answer."""
 
     def __init__(self, target: np.ndarray) -> None:
         self.target = target

@@ -6,14 +6,17 @@ import csv
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from model import SphinxForConditionalGeneration
+from model import STOP, SphinxForConditionalGeneration, SphinxProcessor, turn_end
 from model.training import sphinx
 from model.training.data import Batches, DataMixture
+from model.training.evaluate import SHORT, EvalQuestion, EvalSet, answer
 from model.training.nano import nano_config
+from model.training.questions import QA
 from model.training.recipe import Plan
 
 
@@ -148,6 +151,75 @@ def test_a_nano_with_nine_crops_replaces_the_empty_ones_by_skip_tokens(
         lengths[size] = int((batch["input_ids"] == config.image_token_id).sum())
     # of the nine crops of a picture four times as wide as high, six are empty
     assert lengths[120, 120] - lengths[120, 30] == 6 * (config.view_tokens(1) - (2 + 2))
+
+
+def test_skipped_views_are_trained_as_the_model_reads_them(tmp_path: Path, tokenizer: Path) -> None:
+    folder = started(tmp_path / "skipped", tokenizer)
+    nano = sphinx.Nano(
+        SphinxForConditionalGeneration(sphinx.new_config(folder, VIEW, crops_per_side=3, skip_tokens=2))
+    )
+    nano.eval()
+    processor = sphinx.new_processor(folder, nano.model.config)
+    mixture = DataMixture(2, single_view=0.0, drop_encoder=0.0, panoramas=1.0)
+    batch = Batches(mixture, processor, base=0, grid=4)[0]
+    assert (batch["skipped"].sum(1) == 6).all()
+    loss, _ = nano(batch)
+    loss.backward()
+    assert nano.model.model.skip_tokens.grad.abs().sum() > 0  # type: ignore[union-attr]
+    mean, std = nano.mean, nano.std
+    pixels = (batch["pixels"].float() - mean) / std  # type: ignore[operator]
+    with torch.no_grad():
+        features = nano.model.get_image_features(pixels, skipped_views=batch["skipped"])
+        expected = features.pooler_output
+        assert expected is not None
+        packed, _, _ = nano.language_loss(expected, batch["rows"])
+        seen = ~batch["skipped"].flatten()
+        views = {name: value[seen] for name, value in nano.views(batch["pixels"], 10).items()}
+        core = nano.model.model
+        filled, there = nano.fill_skipped(core.enclose(core.project(core.encode_views(views))), seen)
+        tokens, there = (value.unflatten(0, (2, 10)).flatten(1, 2) for value in (filled, there))
+        spread_out, _, _ = nano.language_loss(tokens, batch["rows"], there)
+        every, _, _ = nano.language_loss(tokens, batch["rows"])
+    assert torch.allclose(tokens[there].unflatten(0, (2, -1)), expected, atol=1e-5)
+    assert spread_out.item() == pytest.approx(packed.item(), abs=1e-4)
+    assert every.item() != pytest.approx(packed.item(), abs=1e-4)  # what fills a view up would be read
+
+
+def test_the_trainer_makes_a_checkpoint_with_skip_tokens(
+    tmp_path: Path, tokenizer: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sphinx, "BATCH_LIMIT", 2)
+    folder = started(tmp_path / "skipping", tokenizer)
+    run(folder, "--crops", "3", "--skip-tokens", "2", "--steps", "2", "--stages", "encoders", "two-high")
+    model = SphinxForConditionalGeneration.from_pretrained(folder / "checkpoint")
+    assert (model.config.crops_per_side, model.config.skip_tokens) == (3, 2)
+    assert SphinxProcessor.from_pretrained(folder / "checkpoint").skip_tokens == 2
+    with pytest.raises(SystemExit):
+        run(folder, "--skip-tokens", "2", "--steps", "1")
+    assert "--skip-tokens needs --crops 3" in capsys.readouterr().err
+
+
+def test_evaluation_answers_about_pictures_of_different_lengths(tmp_path: Path, tokenizer: Path) -> None:
+    folder = started(tmp_path / "asking", tokenizer)
+    model = SphinxForConditionalGeneration(
+        sphinx.new_config(folder, VIEW, crops_per_side=3, skip_tokens=2)
+    ).eval()
+    processor = sphinx.new_processor(folder, model.config)
+    pictures = [np.full((h, w, 3), 90, np.uint8) for w, h in ((120, 120), (120, 30))]
+    asked = [EvalQuestion(QA("short", f"What is {n}?", "a", "kind"), n, "real") for n in (0, 1, 0)]
+    answer(model, processor, EvalSet(pictures, asked))
+    for e in asked:
+        shown = Image.fromarray(pictures[e.picture])
+        batch = processor(text=processor.prompt([(e.qa.question, None)]), images=shown, return_tensors="pt")
+        start = batch["input_ids"].shape[1]
+        made = model.generate(
+            **batch,
+            max_new_tokens=SHORT,
+            do_sample=False,
+            stopping_criteria=turn_end(processor.tokenizer, start),
+        )
+        said = str(processor.tokenizer.decode(made[0, start:], skip_special_tokens=True)).split(STOP)[0]
+        assert e.reply == said.strip()
 
 
 def test_a_blind_batch_shows_the_language_model_sub_images_only(

@@ -313,6 +313,13 @@ def test_wrong_arguments_are_refused(wrong: dict) -> None:
         draw(-1)
 
 
+def test_the_command_draws_kinds_in_turn(tmp_path: Path) -> None:
+    main(["--count", "5", "--kind", "park", "table", "--output", str(tmp_path)])
+    rows = [json.loads(line) for line in (tmp_path / "truth.jsonl").read_text().splitlines()]
+    assert [row["kind"] for row in rows] == ["park", "table", "park", "table", "park"]
+    assert [row["seed"] for row in rows] == list(range(1_000_000, 1_000_005))
+
+
 def test_the_command_writes_pictures_and_truth(tmp_path: Path) -> None:
     main(
         [

@@ -1,6 +1,6 @@
-"""What other tools read of a COCO data set; run by their own interpreter, which has none of this project.
+"""What other tools read of a data set; run by their own interpreter, which has none of this project.
 
-    .venv-readers/bin/python readers.py datumaro|fiftyone FOLDER
+    .venv-readers/bin/python readers.py datumaro|datumaro_voc|fiftyone FOLDER
 
 FOLDER is laid out as each wants it. Prints what was read as JSON: labels, boxes, areas of masks, joints.
 """
@@ -31,6 +31,24 @@ def datumaro(folder: Path) -> dict[str, Any]:
     return found
 
 
+def datumaro_voc(folder: Path) -> dict[str, Any]:
+    """What datumaro reads of a VOC data set: for each picture boxes, and masks as indices of their pixels."""
+    from datumaro import Dataset  # pyright: ignore[reportMissingImports]
+
+    data = Dataset.import_from(str(folder), "voc")
+    labels = data.categories()[next(iter(data.categories()))]
+    found: dict[str, Any] = {}
+    for item in data:
+        told = found.setdefault(item.id, {"boxes": [], "masks": []})
+        for one in item.annotations:
+            if one.type.name == "bbox":
+                x, y, width, height = one.get_bbox()
+                told["boxes"].append([labels[one.label].name, x, y, x + width, y + height])
+            if one.type.name == "mask":
+                told["masks"].append([labels[one.label].name, one.image.ravel().nonzero()[0].tolist()])
+    return found
+
+
 def fiftyone(folder: Path) -> dict[str, Any]:
     """What FiftyOne's reader of COCO files makes of ours; without its database."""
     from fiftyone.utils.coco import load_coco_detection_annotations  # pyright: ignore[reportMissingImports]
@@ -50,4 +68,5 @@ def fiftyone(folder: Path) -> dict[str, Any]:
 
 if __name__ == "__main__":
     tool, place = sys.argv[1:]
-    sys.stdout.write(json.dumps({"datumaro": datumaro, "fiftyone": fiftyone}[tool](Path(place))))
+    tools = {"datumaro": datumaro, "datumaro_voc": datumaro_voc, "fiftyone": fiftyone}
+    sys.stdout.write(json.dumps(tools[tool](Path(place))))

@@ -33,8 +33,8 @@ def test_they_come_back_as_they_went():
 
 @pytest.mark.parametrize("seed", range(20))
 def test_run_lengths_are_read_as_pycocotools_reads_them(seed):
-    dice = np.random.default_rng(seed)
-    plane = dice.random((int(dice.integers(1, 300)), int(dice.integers(1, 300)))) > dice.random()
+    draws = np.random.default_rng(seed)
+    plane = draws.random((int(draws.integers(1, 300)), int(draws.integers(1, 300)))) > draws.random()
     plane[0, 0] = True
     rle: Any = coco.encode(np.asfortranarray(plane.astype(np.uint8)))
     written = {"size": list(plane.shape), "counts": rle["counts"].decode()}

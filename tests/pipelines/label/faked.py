@@ -1,6 +1,7 @@
 """An assistant that finds something else on each picture, so that a mixed-up answer is seen.
 
-The variable LABEL_PAUSE says how many seconds an answer takes.
+The variable LABEL_PAUSE says how many seconds an answer takes, LABEL_ASKED names a file that gets a byte for
+each question.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ class LookingVLM(FakeVLM):
     def stream(self, image, digest, turns, question, *, options):
         time.sleep(float(os.environ.get("LABEL_PAUSE", "0")))
         self.asked.append(question)
+        if "LABEL_ASKED" in os.environ:
+            with open(os.environ["LABEL_ASKED"], "ab") as file:
+                file.write(b".")
         assert image is not None
         green = int(np.asarray(image)[0, 0, 1])
         kind = sum(map(ord, question)) % 7

@@ -20,6 +20,7 @@ from pipelines.label.formats.polygons import parts_of, polygon_of
 from pipelines.label.manifest import Manifest
 from pipelines.label.work import CAPTION, Job
 from pipelines.scene import COCO_JOINTS, Keypoint, Mask, Picture, Point, Region, Scene
+from tests.pipelines.export.test_coco import read_by
 
 SIZE = (120, 90)
 
@@ -173,6 +174,36 @@ def test_voc_is_read_by_supervision(written):
     )
     for picture in dataset:
         compare(by_stem(read)[picture.flat], read.classes, picture, dataset.outlined)
+
+
+def test_voc_is_read_by_datumaro(written):
+    to, _, dataset = written
+    read = read_by("datumaro_voc", to / "voc")
+    for picture in dataset:
+        told = read[picture.flat]
+        assert len(told["boxes"]) == len(picture.regions)
+        for region in picture.regions:
+            boxes = [box for label, *box in told["boxes"] if label == region.label]
+            assert min(np.abs(np.subtract(box, region.box)).max() for box in boxes) <= 1
+            if region.mask:
+                planes = [flat_plane(pixels) for label, pixels in told["masks"] if label == region.label]
+                assert max(iou(plane, on_top(region, picture.regions)) for plane in planes) >= 0.99
+
+
+def flat_plane(pixels: list[int]) -> np.ndarray:
+    plane = np.zeros(SIZE[0] * SIZE[1], bool)
+    plane[pixels] = True
+    return plane.reshape(SIZE[1], SIZE[0])
+
+
+def on_top(region: Region, regions) -> np.ndarray:
+    """What VOC's flat masks show of a region: smaller ones lie on top."""
+    assert region.mask
+    plane = region.mask.array(SIZE)
+    for other in regions:
+        if other.mask.area < region.mask.area:
+            plane &= ~other.mask.array(SIZE)
+    return plane
 
 
 def test_voc_masks_have_the_class_and_the_thing(written):

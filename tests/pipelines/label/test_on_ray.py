@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import signal
 import time
 from functools import partial
 
+import numpy as np
 import pytest
 
 pytest.importorskip("ray.data", reason="pip install -r requirements-cluster.txt")
@@ -16,8 +18,8 @@ import ray
 
 from pipelines.label.classes import Wanted
 from pipelines.label.manifest import Manifest
-from pipelines.label.on_ray import in_actors
-from pipelines.label.run import in_threads, keep, scan, tasks
+from pipelines.label.on_ray import Worker, in_actors
+from pipelines.label.run import Finished, Opened, Task, in_threads, keep, scan, tasks
 from pipelines.label.work import CAPTION, Job, Labeller
 from tests.pipelines.label.conftest import picture
 from tests.pipelines.label.faked import faked
@@ -65,6 +67,24 @@ def done(photos, to, work):
         return [
             (entry, *(manifest.found(entry.name, job.digest) for job in JOBS)) for entry in manifest.entries()
         ]
+
+
+class Slower(Labeller):
+    """A labeller that takes the longer the earlier a picture comes."""
+
+    def label(self, picture, job):
+        green = np.asarray(self._engine.pictures.photo(picture).image)[0, 0, 1]
+        time.sleep(0.1 if green == 0 else 0)
+        return super().label(picture, job)
+
+
+def test_an_actor_tells_of_each_picture_by_itself_and_in_order(photos):
+    names = [path.name for path in sorted(photos.iterdir())][:6]
+    given = [pickle.dumps(Task(name, photos / name, None, (), JOBS)) for name in names]
+    worker = Worker(lambda: Slower(faked()), at_once=3)
+    rows = [pickle.loads(data) for row in worker({"task": given}) for data in row["news"]]
+    assert [[one.name for one in row] for row in rows] == [[name] * 4 for name in names]
+    assert all(isinstance(row[0], Opened) and isinstance(row[-1], Finished) for row in rows)
 
 
 def test_two_actors_give_what_threads_give_also_when_one_is_killed(cluster, photos, tmp_path):

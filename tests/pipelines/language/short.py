@@ -29,7 +29,7 @@ def request_text(request: Request) -> str:
             return f"ask {family}".strip() + f": {question}{said}"
         case req.Check(question, targets):
             return f"check {question}: " + " | ".join(map(target_text, targets))
-        case req.Look(ability):
+        case req.WholePicture(ability):
             return f"look {ability}"
         case req.Find(phrase, ability, target):
             name = {"detect": "find-all", "screen": "find-screen", "relation": "find-relation"}.get(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from model.prompts import PROMPTS
 from pipelines.language import Target, Vocabulary, resolve, understand
-from pipelines.language.requests import Ask, Describe, Find, Look, NotUnderstood, Pose, UnknownWord
+from pipelines.language.requests import Ask, Describe, Find, NotUnderstood, Pose, UnknownWord, WholePicture
 from pipelines.scene import Box, Scene
 from tests.pipelines.language.score import SCENES, VOCABULARIES, fault, rows
 from tests.pipelines.language.short import requests_text
@@ -57,7 +57,7 @@ OWN = {
 def test_sphinx_own_sentences_mean_themselves(name):
     """A question keeps its line for short answers, and marks are written by the program: neither is typed."""
     words = PROMPTS[name].fill(phrase="red ball", box=GIVEN_BOX, question="What is the man doing?")
-    assert understand(words, SCENES["-"], OPEN).requests == (OWN.get(name) or Look(name),)
+    assert understand(words, SCENES["-"], OPEN).requests == (OWN.get(name) or WholePicture(name),)
 
 
 WORDS = """

@@ -289,7 +289,7 @@ def test_the_fit_finds_the_weights_that_made_the_iou() -> None:
         features = np.column_stack([np.ones(9), rng.random((9, 5))])
         clicked.append(fit_ranking.Clicked(features, features @ weights, np.zeros(9)))
     assert np.allclose(fit_ranking.fit(clicked), weights)
-    assert fit_ranking.explained(clicked, weights) == pytest.approx(1)
+    assert fit_ranking.explained_variance(clicked, weights) == pytest.approx(1)
     assert clicked[0].chosen_iou(list(weights)) == clicked[0].iou.max()
 
 

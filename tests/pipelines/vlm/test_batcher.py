@@ -77,12 +77,12 @@ def settled(batcher: Batcher) -> None:
 
 def test_requests_that_join_and_leave_at_random_are_answered_as_alone(new_batcher, new_request):
     def settings(number: int) -> dict:
-        dice = random.Random(number)
+        rng = random.Random(number)
         return {
-            "limit": dice.randint(1, 30),
-            "length": dice.choice((1, 3, 20, 150)),
-            "kind": dice.randrange(4),
-            "temperature": dice.choice((0.0, 0.0, 1.2)),
+            "limit": rng.randint(1, 30),
+            "length": rng.choice((1, 3, 20, 150)),
+            "kind": rng.randrange(4),
+            "temperature": rng.choice((0.0, 0.0, 1.2)),
         }
 
     numbers = range(48)
@@ -94,12 +94,12 @@ def test_requests_that_join_and_leave_at_random_are_answered_as_alone(new_batche
     batcher._forward = lambda pieces: rows.append(len(pieces)) or forward(pieces)
 
     def visit(number: int) -> list[int] | None:
-        dice = random.Random(number)
-        time.sleep(dice.random() * 0.3)
+        rng = random.Random(number)
+        time.sleep(rng.random() * 0.3)
         request = new_request(number, **settings(number))
         if number % 5 == 4:  # leaves in the middle
             replies = batcher.answer(request)
-            for _ in range(dice.randint(1, 3)):
+            for _ in range(rng.randint(1, 3)):
                 next(replies, None)
             replies.close()
             return None

@@ -4,7 +4,7 @@ import torch
 
 from pipelines.vlm import prefixes as module
 from pipelines.vlm.decoder import Trunk
-from pipelines.vlm.prefixes import Kept, Prefixes, prefix_bytes
+from pipelines.vlm.prefixes import LockedCache, Prefixes, prefix_bytes
 
 TOKEN = 2 * 1 * 2 * 4 * 2  # bytes: keys and values, one head of two, float32, two layers
 
@@ -14,7 +14,7 @@ def layers(count: int, value: float = 0.0) -> tuple[torch.Tensor, ...]:
 
 
 def test_what_is_kept_is_bounded():
-    kept = Kept(10, len)
+    kept = LockedCache(10, len)
     for name in "abc":
         kept.put(name, "1234")
     assert len(kept) == 2
@@ -58,14 +58,21 @@ def test_what_was_not_used_for_longest_goes_first():
         prefixes.put_trunk(key, Trunk(layers(4), 4))
         prefixes.put_branch(key, [1, 2], layers(2))
     trunk = prefixes.trunk("a")
-    prefixes.put_trunk("c", Trunk(layers(3), 3))
-    assert prefixes.branch("b", [1, 2]) == (0, None)  # first what hangs on it, then the trunk
-    assert prefixes.trunk("b") is None
+    assert prefixes.branch("a", [1, 2])[0] == 2
+    prefixes.put_trunk("c", Trunk(layers(1), 1))
+    assert prefixes.branch("b", [1, 2]) == (0, None)  # first what hangs on it
+    prefixes.put_branch("c", [5, 6], layers(2))
+    assert prefixes.trunk("b") is None  # then the trunk
     assert prefixes.trunk("a") is trunk
     assert prefixes.branch("a", [1, 2])[0] == 2
     prefixes.put_trunk("large", Trunk(layers(13), 13))
     assert prefixes.trunk("large") is None
     assert prefixes.bytes == 9 * TOKEN
+    prefixes.put_branch("c", [5, 6, 7], layers(12))  # copied whole it would not fit beside its own trunk
+    assert prefixes.branch("c", [5, 6, 7])[0] == 3
+    prefixes.put_branch("c", range(12), layers(12))
+    assert prefixes.trunk("c") is not None
+    assert prefixes.branch("c", [0, 1]) == (0, None)
     prefixes.clear()
     assert prefixes.trunk("a") is None
     assert prefixes.bytes == 0
@@ -77,7 +84,11 @@ def test_branches_of_a_trunk_are_bounded():
     for number in range(module.MOST_BRANCHES + 5):
         prefixes.put_branch("p", [number], layers(1))
     assert prefixes.bytes == (module.MOST_BRANCHES + 1) * TOKEN
-    assert prefixes.branch("p", [0]) == (0, None)
+    assert prefixes.branch("p", [4]) == (0, None)
+    assert prefixes.branch("p", [5])[0] == 1  # which is the newest now
+    prefixes.put_branch("p", [99], layers(1))
+    assert prefixes.branch("p", [6]) == (0, None)
+    assert prefixes.branch("p", [5])[0] == 1
 
 
 def test_bytes_suit_the_model_and_the_memory(monkeypatch):
