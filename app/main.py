@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pipelines
-from app.limits import Limits, add_limits, from_environment, limits_of
+from app.limits import Limits, add_limits, from_environment, limits_of, may_switch
 from app.startup import Startup
 from pipelines import heap
 from pipelines.errors import DemoError
@@ -109,7 +109,7 @@ def launch(
     """
     from starlette.middleware import Middleware
 
-    from app import mcp_tools, scripts, serving, ui
+    from app import mcp_tools, models, scripts, serving, ui
     from app.doors import Doors
     from app.leftovers import Fetching, keep_little
     from app.refusals import HANDLERS, limit_places
@@ -127,7 +127,7 @@ def launch(
         ssr_mode=False,
         mcp_server=True,
         app_kwargs={
-            "routes": [scripts.route()],
+            "routes": [scripts.route(), models.route(page)],
             "middleware": [
                 Middleware(Doors, limits=limits),
                 Middleware(Fetching, page=page),
@@ -176,12 +176,15 @@ def _refuse(error: Exception) -> int:
 
 def _serve(chosen: Settings, port: int | None, limits: Limits, gpu: Callable[..., Any] | None) -> None:
     from app import ui
+    from pipelines.choices import Others
 
     def load() -> Assistant:
         quieten_bars()
-        return pipelines.load(chosen, gpu=gpu)
+        return pipelines.load(chosen, gpu=gpu, tell=startup.tell)
 
-    startup = Startup(load, chosen.model)
+    # Where a GPU is lent, the weights must be there before it is
+    others = Others(chosen) if may_switch(limits) and not gpu else None
+    startup = Startup(load, chosen.model, others=others)
     if gpu:
         startup.run()
     page = ui.build(startup, example_pictures(), limits)

@@ -59,17 +59,22 @@ class Page:
 
         The options whose choices depend on the checkpoint (views, encoders) come with them.
         """
-        unknown = (gr.skip(),) * 4
+        unknown = (gr.skip(),) * 6
         while not self._startup.ready:
-            waiting = render.waiting(self._startup.what, self._startup.seconds, spoken())
+            on = self._startup
+            waiting = render.waiting(on.what, on.seconds, on.stage, spoken())
             yield waiting, gr.skip(), gr.skip(), *unknown
             await asyncio.sleep(POLL)
         if self._startup.failure:
             reason = str(self._startup.failure)
             yield render.failed(reason), gr.skip(), reason, *unknown
             return
+        yield self.told()
+
+    def told(self) -> tuple[Any, ...]:
+        """Return what the visitor reads about the models that are loaded now, and their options."""
         about, language = self._startup.assistant().about, spoken()
-        yield (
+        return (
             render.ready(about),
             gr.Chatbot(placeholder=render.greeting(about, self._examples, language)),
             render.understands(about, language),
@@ -79,6 +84,8 @@ class Page:
                 render.encoders(about), value=list(about.encoders), visible=len(about.encoders) > 1
             ),
             lab.choices(about),
+            lab.dial(about),
+            lab.table(about),
         )
 
     def intake(self, visit: Visit, event: gr.EventData, request: gr.Request) -> Drawn:

@@ -22,6 +22,7 @@ from pipelines.caching import LockedCache
 from pipelines.conversation import whole_picture_phrases
 from pipelines.draw import PALETTE
 from pipelines.engine import About
+from pipelines.progress import Stage
 from pipelines.scene import Keypoint, Mask, Picture, Region, Scene, Span, Turn
 
 NAME = "SPHINX, live"
@@ -109,17 +110,17 @@ def _message(turn: Turn, known: set[int], language: str, *, live: bool) -> str:
     if live:
         return body
     body += _suggested(turn.suggestions, language)
-    record = _record(turn, language)
+    how = _record(turn, language)
     if turn.raw and turn.raw.strip() != turn.text.strip():
         raw = word("chat.raw", language)
-        summary = f"{record} · {raw}" if record else raw
+        summary = f"{how} · {raw}" if how else raw
         asked = dict(turn.record.details).get("question", "") if turn.record else ""
         body += (
             f'<details class="raw"><summary>{summary}</summary>'
             f"<code>{escape(asked)}</code><code>{escape(turn.raw)}</code></details>"
         )
-    elif record:
-        body += f'<span class="record">{record}</span>'
+    elif how:
+        body += f'<span class="record">{how}</span>'
     return body or "&nbsp;"
 
 
@@ -162,24 +163,41 @@ def _say(words: str, language: str, *, name: str = "") -> str:
     return f"<span {marks}>{escape(shown)}</span>"
 
 
-def _record(turn: Turn, language: str) -> str:
-    """Return how the turn came about, in a few words; "" where that is not known."""
+def record_words(turn: Turn, language: str = ENGLISH) -> tuple[str, ...]:
+    """Return how the turn came about, in a few plain words each; () where that is not known."""
     if turn.record is None or not turn.record.model:
-        return ""
+        return ()
     details = dict(turn.record.details)
     parts = [turn.record.ability.replace("_", " "), f"{turn.record.seconds:.1f} s"]
     if turn.record.seed:
         parts.append(word("chat.seed", language, number=turn.record.seed))
     if int(details.get("views", "1")) > 1:
         parts.append(word("chat.views", language, count=details["views"]))
-    encoders = [ENCODER_NAMES.get(name, name) for name in details.get("encoders", "").split(", ") if name]
-    if encoders:
+    if encoders := _encoders(turn):
         count = word("chat.encoders", language, count=len(encoders))
         parts.append(" + ".join(encoders) if len(encoders) < 3 else count)
-    record = escape(" · ".join(parts))
+    if beta := details.get("beta"):
+        parts.append(f"β {beta}")
+    elif expert := details.get("expert"):
+        parts.append(word("chat.expert", language, name=expert))
+    return tuple(parts)
+
+
+def _encoders(turn: Turn) -> list[str]:
+    """Return the encoders that were looked through, by their names."""
+    used = dict(turn.record.details).get("encoders", "") if turn.record else ""
+    return [ENCODER_NAMES.get(name, name) for name in used.split(", ") if name]
+
+
+def _record(turn: Turn, language: str) -> str:
+    """Return how the turn came about, as markup; "" where that is not known."""
+    words = record_words(turn, language)
+    if not words or turn.record is None:
+        return ""
+    record, encoders = escape(" · ".join(words)), _encoders(turn)
     if len(encoders) > 2:
         record = f'<span title="{escape(" + ".join(encoders))}">{record}</span>'
-    if why := details.get("guess"):
+    if why := dict(turn.record.details).get("guess"):
         guess = word("chat.guess", language)
         record = f'<span class="guess" title="{escape(why)}">{guess}</span> {record}'
     return record
@@ -336,10 +354,14 @@ def _traced(mask: Mask) -> str:
     return "".join(parts)
 
 
-def waiting(what: str, seconds: float, language: str = ENGLISH) -> str:
-    """Return the page's state while models are being loaded."""
-    loading = word("top.loading", language, what=f"<b>{html.escape(what)}</b>", seconds=f"{seconds:.0f}")
-    return f'<span class="state waiting" role="status">{loading}</span>'
+def waiting(what: str, seconds: float, stage: Stage | None = None, language: str = ENGLISH) -> str:
+    """Return the page's state while models are being loaded; `stage`: how far that has come."""
+    if stage is None:
+        doing = word("top.loading", language, what=f"<b>{html.escape(what)}</b>", seconds=f"{seconds:.0f}")
+        return f'<span class="state waiting" role="status">{doing}</span>'
+    bar = f'<progress value="{stage.share:.3f}"></progress> ' if stage.total else ""
+    doing = f"{html.escape(str(stage))} {seconds:.0f} s"
+    return f'<span class="state waiting" role="status">{bar}{doing}</span>'
 
 
 def failed(reason: str) -> str:

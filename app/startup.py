@@ -1,4 +1,4 @@
-"""The assistant while it is still being made ready: the page opens at once, the models come after.
+"""The assistant while it is still being made ready, or exchanged for another: the page opens at once.
 
 This module knows threads and seconds; which models are loaded, and how, is the business of who starts it.
 """
@@ -8,25 +8,46 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from pipelines.errors import DemoError, MissingCapability, loading_failed
+from pipelines.progress import Stage, Tell
 
 if TYPE_CHECKING:
     from pipelines.assistant import Assistant
+    from pipelines.choices import Choice
 
 log = logging.getLogger(__name__)
 
 
-class Startup:
-    """Makes an assistant in a thread of its own. `what`: the name the visitor reads meanwhile."""
+class Others(Protocol):
+    """The checkpoints that the page may go over to; see `pipelines.choices.Others`."""
 
-    def __init__(self, load: Callable[[], Assistant], what: str) -> None:
+    def choices(self) -> Sequence[Choice]: ...
+
+    def load(self, assistant: Assistant, name: str, tell: Tell) -> Assistant: ...
+
+
+class Startup:
+    """Makes an assistant in a thread of its own.
+
+    `what`: the name the visitor reads meanwhile. `others`: what the host lets visitors go over to.
+    """
+
+    def __init__(self, load: Callable[[], Assistant], what: str, *, others: Others | None = None) -> None:
         self.what = what
+        self.others = others
+        self.stage: Stage | None = None
+        """What is being done now; None where nothing is loaded."""
+        self.generation = 0
+        """How often another checkpoint took over."""
+        self.refusal = ""
+        """Why the last exchange failed; "" where it did not."""
         self._load = load
         self._began = time.monotonic()
         self._done = threading.Event()
+        self._exchanging = threading.Lock()
         self._assistant: Assistant | None = None
         self._failure: DemoError | None = None
         self._waiting: list[Callable[[Assistant], None]] = []
@@ -42,6 +63,10 @@ class Startup:
         threading.Thread(target=self.run, name="startup", daemon=True).start()
         return self
 
+    def tell(self, stage: Stage) -> None:
+        """Take note of what is being done. May be called from any thread."""
+        self.stage = stage
+
     def run(self) -> Startup:
         """Load here and now; a failure is kept for the visitor to read."""
         try:
@@ -50,19 +75,43 @@ class Startup:
                 tell(assistant)
             self._assistant = assistant
             log.info("%s is ready after %.1f s", self.what, self.seconds)
-        except DemoError as error:
-            self._failure = error
-            log.error("%s cannot be loaded: %s", self.what, error)
         except Exception as error:
-            # The reason may name files of this computer, which are no visitor's business.
-            self._failure = MissingCapability(
-                f"{self.what} could not be loaded; the reason is in the terminal where the page was started."
-            )
-            log.error("%s", loading_failed(self.what, error))
-            log.debug("%s cannot be loaded", self.what, exc_info=True)
+            self._failure = _said(self.what, error)
         finally:
+            self.stage = None
             self._done.set()
         return self
+
+    def exchange(self, name: str) -> bool:
+        """Start to load another checkpoint and return; visits go on with the old one until it is there.
+
+        Returns: False where another one is being loaded already.
+        Raises:
+            DemoError: the host does not allow it, or nothing was loaded in the first place.
+        """
+        if self.others is None:
+            raise MissingCapability("The host of this page does not let visitors change the checkpoint.")
+        assistant = self.assistant()
+        if not self._exchanging.acquire(blocking=False):
+            return False
+        self.refusal, self.stage, self._began = "", Stage(f"loading {name}"), time.monotonic()
+        threading.Thread(target=self._exchange, args=(assistant, name), name="exchange", daemon=True).start()
+        return True
+
+    def _exchange(self, assistant: Assistant, name: str) -> None:
+        assert self.others
+        try:
+            other = self.others.load(assistant, name, self.tell)
+            for tell in self._waiting:
+                tell(other)
+            self._assistant, self.what = other, other.about.model
+            self.generation += 1
+            log.info("%s took over after %.1f s", name, self.seconds)
+        except Exception as error:
+            self.refusal = str(_said(name, error))
+        finally:
+            self.stage = None
+            self._exchanging.release()
 
     @property
     def seconds(self) -> float:
@@ -89,3 +138,16 @@ class Startup:
             raise self._failure
         assert self._assistant is not None
         return self._assistant
+
+
+def _said(what: str, error: Exception) -> DemoError:
+    """Return a failure as a visitor may read it, and log its reason."""
+    if isinstance(error, DemoError):
+        log.error("%s cannot be loaded: %s", what, error)
+        return error
+    log.error("%s", loading_failed(what, error))
+    log.debug("%s cannot be loaded", what, exc_info=error)
+    # The reason may name files of this computer, which are no visitor's business.
+    return MissingCapability(
+        f"{what} could not be loaded; the reason is in the terminal where the page was started."
+    )

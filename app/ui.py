@@ -21,6 +21,7 @@ from app.downloads import Downloads, export_state
 from app.lab import Lab
 from app.labels import Labels
 from app.limits import Limits, from_environment
+from app.models import Models
 from app.page import Page, draw
 from app.refusals import Answering
 from app.returning import Returning
@@ -137,20 +138,23 @@ def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None 
                 buttons = _buttons(labels)
                 exported = _export_drawer()
                 options = _options_drawer(labels)
-                understands, keeper = _about_drawer()
+                models, understands, keeper = _about_drawer(startup)
         compared = Lab(startup, buttons.lab, visit, HEAVY)
         drawn = [visit, talk.chat, canvas.picture, buttons.undo, buttons.redo]
 
         _wire_drawers(buttons)
+        lab = [compared.ways, compared.beta, compared.table]
+        told = [top, talk.chat, understands, talk.chips, options.views, options.encoders, *lab]
         page.load(
             on.welcome,
             None,
-            [top, talk.chat, understands, talk.chips, options.views, options.encoders, compared.ways],
+            told,
             concurrency_limit=None,
             show_progress="hidden",
             api_visibility="private",
         )
         page.load(labels.speak, None, labels.components, **LIGHT)
+        models.wire(page, on.told, told, LIGHT)
         api.declare(
             startup, CALLS, limits or from_environment()
         )  # first, since no event may take their names
@@ -246,7 +250,7 @@ def _buttons(labels: Labels) -> Buttons:
             export=button("acts.export", elem_classes="right"),
             lab=button("acts.lab"),
             options=button("acts.options"),
-            about=button("acts.about"),
+            about=button("acts.about", elem_id="about-button"),
         )
 
 
@@ -280,14 +284,18 @@ def _options_drawer(labels: Labels) -> Options:
     return Options(inputs, views, encoders)
 
 
-def _about_drawer() -> tuple[gr.Markdown, Any]:
-    """Return what the models understand, and what is kept of a visit."""
+def _about_drawer(startup: Startup) -> tuple[Models, gr.Markdown, Any]:
+    """Which models are loaded, what they understand, and what is kept of a visit."""
     with gr.Column(elem_id="about", elem_classes="drawer"):
-        return gr.Markdown(), gr.HTML(
-            {"kept": False},
-            html_template=_file("visit.html"),
-            js_on_load=_file("visit.js"),
-            apply_default_css=False,
+        return (
+            Models(startup),
+            gr.Markdown(),
+            gr.HTML(
+                {"kept": False},
+                html_template=_file("visit.html"),
+                js_on_load=_file("visit.js"),
+                apply_default_css=False,
+            ),
         )
 
 

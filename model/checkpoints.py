@@ -9,6 +9,7 @@ result. This module knows files and sizes; the table is what the page and the RE
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import logging
@@ -235,6 +236,15 @@ def free_memory(device: str) -> int | None:
     return there
 
 
+def digest_of_weights(*folders: Path) -> str:
+    """Return SHA-256 of the weights in the folders of converted checkpoints, in their order."""
+    digest = hashlib.sha256()
+    for path in (path for folder in folders for path in sorted(folder.glob("model*.safetensors"))):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
 def require_memory(checkpoint: Checkpoint, dtype: str, device: str) -> None:
     """Refuse a checkpoint that the device cannot hold.
 
@@ -314,6 +324,7 @@ def fetch(
     endpoint: str | None = None,
     architecture: dict[str, Any] | None = None,
     say: Callable[[str], object] = log.info,
+    step: Callable[[str, int, int], object] | None = None,
 ) -> Path:
     """Return the folder of a released checkpoint, downloaded and converted when it is first asked for.
 
@@ -325,6 +336,8 @@ def fetch(
         endpoint: of the Hub; None is huggingface_hub's own.
         architecture: for widths other than the released ones (see convert_sphinx_to_hf).
         say: is told what is needed and what is done.
+        step: is told what is being done ("downloading", "converting"), how many bytes of it, and of how many;
+            from any thread. Zeros where that is not known.
 
     Raises:
         ValueError: an unknown name, or one that is embedded.
@@ -342,14 +355,31 @@ def fetch(
     if is_converted(folder):
         return folder
 
-    from huggingface_hub import HfApi
-
     from .conversion import convert
 
     say(needs(checkpoint, dtype))
+    originals: Path | None = root / "originals" if cache is not None else None
+    snapshot = _download(checkpoint, root, originals, endpoint, say, step)
+    say(f"Converting into {folder}")
+    if step:
+        step("converting", 0, 0)
+    convert([snapshot / str(checkpoint.subfolder)], folder, architecture=architecture)
+    return folder
+
+
+def _download(
+    checkpoint: Checkpoint,
+    root: Path,
+    originals: Path | None,
+    endpoint: str | None,
+    say: Callable[[str], object],
+    step: Callable[[str, int, int], object] | None,
+) -> Path:
+    """Return the folder of the original's files, downloaded where they are not here. See `fetch`."""
+    from huggingface_hub import HfApi
+
     hub = HfApi(endpoint=endpoint)
     pattern = f"{checkpoint.subfolder}/*"
-    originals: Path | None = root / "originals" if cache is not None else None
     wanted = hub.snapshot_download(REPOSITORY, allow_patterns=pattern, cache_dir=originals, dry_run=True)
     missing = sum(file.file_size or 0 for file in wanted if file.will_download)
     total = sum(file.file_size or 0 for file in wanted)
@@ -357,10 +387,35 @@ def fetch(
         raise OSError(f"{REPOSITORY} has nothing in {checkpoint.subfolder}")
     require_disk(root, missing + total)
     say(f"Downloading {gigabytes(missing)} from {REPOSITORY}")
-    snapshot = hub.snapshot_download(REPOSITORY, allow_patterns=pattern, cache_dir=originals)
-    say(f"Converting into {folder}")
-    convert([Path(snapshot) / checkpoint.subfolder], folder, architecture=architecture)
-    return folder
+    bars = _counting_bars(step, total - missing, total) if step else None
+    return Path(
+        hub.snapshot_download(REPOSITORY, allow_patterns=pattern, cache_dir=originals, tqdm_class=bars)
+    )
+
+
+def _counting_bars(step: Callable[[str, int, int], object], before: int, total: int) -> type[Any]:
+    """Return the Hub's progress bar, drawn or not, which tells how many bytes are here.
+
+    Args:
+        before: bytes that were here when the download began.
+        total: bytes that there will be.
+    """
+    from huggingface_hub.utils import tqdm
+
+    class Counting(tqdm):  # a download has one bar for what is received, and one for what is written
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self._bytes = options.get("unit") == "B"
+            self._count = 0.0
+
+        def update(self, n: float | None = 1) -> bool | None:
+            if self._bytes:
+                self._count += n or 0
+                step("downloading", min(total, before + int(self._count)), total)
+            return super().update(n)
+
+    step("downloading", before, total)
+    return Counting
 
 
 # Loading

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from .conversion import ConversionError, plan_files, require_disk, write_index, write_safetensors
 from .conversion.checkpoint import read_object
 from .familiarity import FILE as FAMILIARITY
+from .mixing import INCIDENTAL, mix, plain
 
 SHARD = 5 * 10**9  # bytes, a written file's largest size
 LANGUAGE = ("model.language_model.", "lm_head.")  # names that are always mixed; all others are the eyes'
@@ -41,8 +42,6 @@ COPIED = (  # what belongs to the weights; figures and a card of A would not be 
     "tokenizer_config.json",
     "*.py",
 )
-INCIDENTAL = ("_name_or_path", "architectures", "auto_map", "dtype", "torch_dtype", "transformers_version")
-"""Fields of config.json that may differ between two checkpoints of one architecture."""
 DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
@@ -112,7 +111,7 @@ def _check_alike(a: Path, b: Path) -> None:
     """
     left, right = (read_object(folder / "config.json") for folder in _with_config(a, b))
     for key in sorted(set(left) | set(right)):
-        if key not in INCIDENTAL and _plain(left.get(key)) != _plain(right.get(key)):
+        if key not in INCIDENTAL and plain(left.get(key)) != plain(right.get(key)):
             told = [json.dumps(config.get(key))[:60] for config in (left, right)]
             raise ConversionError(f"config.json: expected one {key} in both, found {told[0]} and {told[1]}")
     tokenizers = [folder / "tokenizer.model" for folder in (a, b)]
@@ -127,20 +126,6 @@ def _with_config(*folders: Path) -> tuple[Path, ...]:
         if not (folder / "config.json").is_file():
             raise ConversionError(f"{folder}: expected a converted checkpoint with config.json, found none")
     return folders
-
-
-def _plain(value: Any) -> Any:
-    """Return a value of config.json without what may differ between two of one architecture."""
-    if not isinstance(value, dict):
-        return value
-    return {key: _plain(inner) for key, inner in value.items() if key not in INCIDENTAL}
-
-
-def mix(a: torch.Tensor, b: torch.Tensor, beta: float) -> torch.Tensor:
-    """Return beta * a + (1 - beta) * b, computed in float32, in the dtype of `a`; exact at 0 and 1."""
-    if beta in (0.0, 1.0):
-        return a if beta == 1.0 else b.to(a.dtype)
-    return (beta * a.float() + (1.0 - beta) * b.float()).to(a.dtype)
 
 
 def mix_checkpoints(

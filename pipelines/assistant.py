@@ -103,6 +103,12 @@ class Assistant:
     ) -> None:
         self.engine = Engine(vlm, segmenter, inpainter, about, pictures or Pictures())
 
+    def with_vlm(self, vlm: VisionLanguageModel, about: About) -> Assistant:
+        """Return an assistant with another SPHINX, and the same other models, line and pictures."""
+        other = Assistant(vlm, self.engine.segmenter, self.engine.inpainter, about, self.pictures)
+        other.engine = replace(self.engine, vlm=vlm, about=about)
+        return other
+
     @property
     def about(self) -> About:
         """What is known of the loaded models."""

@@ -20,6 +20,7 @@ from pipelines.engine import REMEMBERED_TURNS, About
 from pipelines.errors import MissingCapability, is_shortage
 from pipelines.interfaces import GUIDANCE, Inpainter, Segmenter, VisionLanguageModel
 from pipelines.language.vocabulary import Vocabulary
+from pipelines.progress import Stage, Tell, unheard
 from pipelines.room import require_room
 from pipelines.settings import Settings
 from pipelines.zero_gpu import GpuDecorator, run_on_zero_gpu
@@ -32,7 +33,9 @@ log = logging.getLogger(__name__)
 
 ASSETS = Path(__file__).parent.parent / "assets"
 ABILITIES_FILE = "abilities.json"
+MEASURED_FILE = "switches.json"
 EXPERT = "photographs"  # the folder, in a checkpoint's own, of its expert for photographs
+DRAWN_ALONE = "/drawn"  # how a name ends that asks for a checkpoint without its expert for photographs
 STABLE_DIFFUSION = {
     "stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-inpainting",
     "stable-diffusion-2": "sd2-community/stable-diffusion-2-inpainting",
@@ -44,12 +47,15 @@ PAINTED_WITHOUT_A_MODEL = (
 DTYPES = ("float32", "bfloat16", "float16", "int8", "nf4")
 
 
-def load(settings: Settings | str | None = None, *, gpu: GpuDecorator | None = None) -> Assistant:
+def load(
+    settings: Settings | str | None = None, *, gpu: GpuDecorator | None = None, tell: Tell = unheard
+) -> Assistant:
     """Put an assistant together.
 
     Args:
         settings: what is loaded; a string is the name of the vision-language model alone.
         gpu: a decorator that lends a GPU to each call (`spaces.GPU` on ZeroGPU); None computes here.
+        tell: is told what is being loaded or downloaded, from any thread.
     Raises:
         MissingCapability: something is not there: weights, memory, a device; with what would work.
     """
@@ -57,12 +63,35 @@ def load(settings: Settings | str | None = None, *, gpu: GpuDecorator | None = N
     device, why = find_device(settings.device)
     dtype, because = find_dtype(settings.dtype, device, released=is_released(settings.model))
     require_room(settings, device, dtype)
-    vlm, about = load_vlm(settings.model, device, dtype, f"{why}; {because}")
+
+    def begin(part: int, name: str) -> None:
+        tell(Stage("loading" if name == "auto" else f"loading {Path(name).name}", part=part, parts=3))
+
+    begin(1, settings.model)
+    vlm, about = load_vlm(settings.model, device, dtype, f"{why}; {because}", tell)
+    begin(2, settings.segmenter)
     segmenter = load_segmenter(settings.segmenter, device)
+    begin(3, settings.inpainter)
     inpainter = load_inpainter(settings.inpainter, device)
     if gpu:
         vlm, segmenter, inpainter = run_on_zero_gpu(gpu, vlm, segmenter, inpainter)
     return put_together(vlm, segmenter, inpainter, about)
+
+
+def load_beside(assistant: Assistant, settings: Settings, *, tell: Tell = unheard) -> Assistant:
+    """An assistant with another SPHINX; the segmenter, the inpainter and the pictures are the old one's.
+
+    The old one goes on, and whoever has an answer from it under way gets the rest of it.
+
+    Raises:
+        MissingCapability: the checkpoint cannot be had here, with the reason.
+    """
+    device, why = find_device(settings.device)
+    dtype, because = find_dtype(settings.dtype, device, released=is_released(settings.model))
+    tell(Stage(f"loading {settings.model}"))
+    vlm, about = load_vlm(settings.model, device, dtype, f"{why}; {because}", tell)
+    log.info("%s on %s: %s", about.model, about.device, about.why)
+    return assistant.with_vlm(vlm, replace(about, paints=assistant.about.paints))
 
 
 def put_together(
@@ -118,23 +147,32 @@ def is_released(model: str) -> bool:
     return model in checkpoints.CHECKPOINTS and checkpoints.CHECKPOINTS[model].subfolder is not None
 
 
-def load_vlm(model: str, device: str, dtype: str, why: str) -> tuple[VisionLanguageModel, About]:
-    """SPHINX and what is to be said of it. `why`: the reasons of the device and the dtype."""
+def load_vlm(
+    model: str, device: str, dtype: str, why: str, tell: Tell = unheard
+) -> tuple[VisionLanguageModel, About]:
+    """SPHINX and what is to be said of it. `why`: the reasons of the device and the dtype.
+
+    A checkpoint that has an expert for photographs answers each picture with its expert; "NAME/drawn" is the
+    same without it, "NAME/photographs" the expert alone.
+    """
     from pipelines.vlm import ExpertsVLM
 
-    folder = model_folder(model, device, dtype)
-    name = Path(model).name
+    folder = model_folder(model, device, dtype, tell)
+    embedded = folder.is_relative_to(ASSETS)
+    name = model.strip("/") if embedded and not Path(model).is_absolute() else Path(model).name
     vlm, config = _load_network(folder, name, device, dtype, several_gpus=is_released(model))
+    alone = model.endswith(DRAWN_ALONE) or not (folder / EXPERT / "config.json").exists()
     about = replace(
-        read_about(folder, name, device, why),
+        read_about(folder, name, device, why, alone=alone),
         encoders=config.encoders,
         views=read_said(folder).get("views") or config.num_views,
         most_views=config.num_views,
     )
-    if (folder / EXPERT / "config.json").exists():
-        expert, _ = _load_network(folder / EXPERT, name, device, dtype)
-        return ExpertsVLM(vlm, expert), about
-    return vlm, about
+    if alone:
+        return vlm, about
+    expert, _ = _load_network(folder / EXPERT, name, device, dtype)
+    both = ExpertsVLM(vlm, expert)
+    return both, replace(about, experts=True, mixes=both.can_mix, measured=_read_measured(folder))
 
 
 def _load_network(
@@ -172,15 +210,19 @@ def _load_network(
     return SphinxVLM(network, processor, name=name, familiarity=familiarity, views=views), network.config
 
 
-def model_folder(model: str, device: str = "cpu", dtype: str = "float32") -> Path:
-    """Return the folder of a checkpoint: embedded, local, or released (fetched and converted at first).
+def model_folder(model: str, device: str = "cpu", dtype: str = "float32", tell: Tell = unheard) -> Path:
+    """The folder of a checkpoint: embedded, local, or released (fetched and converted at first).
 
     Raises:
         MissingCapability: there is none of that name, or it does not fit this machine.
     """
     from model import checkpoints
 
-    for folder in (ASSETS / model, Path(model)):
+    for folder in (
+        ASSETS / model.removesuffix(DRAWN_ALONE),
+        Path(model),
+        Path(model.removesuffix(DRAWN_ALONE)),
+    ):
         if (folder / "config.json").exists():
             return folder
     known = checkpoints.CHECKPOINTS.get(model)
@@ -190,7 +232,12 @@ def model_folder(model: str, device: str = "cpu", dtype: str = "float32") -> Pat
             f"There is no checkpoint {model}: give one of {names}, or a folder that holds a converted one."
         )
     try:
-        return checkpoints.fetch(model, dtype=dtype, device=device)
+        return checkpoints.fetch(
+            model,
+            dtype=dtype,
+            device=device,
+            step=lambda doing, done, total: tell(Stage(f"{doing} {model}", done, total)),
+        )
     except (ValueError, OSError, ImportError) as error:
         raise MissingCapability(f"{model} cannot be fetched. {error}") from error
 
@@ -233,6 +280,17 @@ def read_said(folder: Path) -> dict[str, Any]:
     return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
+def _read_measured(folder: Path) -> dict[str, Any]:
+    """What the switches of a checkpoint with two experts cost; "older": its weights changed since."""
+    from model.checkpoints import digest_of_weights
+
+    path = folder / MEASURED_FILE
+    if not path.exists():
+        return {}
+    measured = json.loads(path.read_text("utf-8"))
+    return {**measured, "older": measured.get("weights") != digest_of_weights(folder, folder / EXPERT)}
+
+
 def read_painted(name: str) -> str:
     """Return what an inpainter's `abilities.json` says it can paint; of OpenCV it is said here."""
     from pipelines.inpainting.opencv import OpenCVInpainter
@@ -247,13 +305,14 @@ def _known_there(kinds: list[str] | None) -> str:
     return f"In **photographs** it knows {', '.join(kinds)}." if kinds else ""
 
 
-def read_about(folder: Path, name: str, device: str, why: str) -> About:
-    """Return what a checkpoint's `abilities.json` says; a checkpoint without one is taken at SPHINX's word.
+def read_about(folder: Path, name: str, device: str, why: str, *, alone: bool = False) -> About:
+    """What a checkpoint's `abilities.json` says; a checkpoint without one is taken at SPHINX's word.
 
-    Of photographs, its expert for them has the say where it has one.
+    Of photographs, its expert for them has the say where it has one and is not left out (`alone`).
     """
     said = read_said(folder)
-    of_photographs = read_said(folder / EXPERT) or said
+    of_photographs = {} if alone else read_said(folder / EXPERT)
+    of_photographs = of_photographs or said
     if kinds := of_photographs.get("kinds", {}).get("photographs"):
         said = {**said, "kinds": {**said["kinds"], "photographs": kinds}}
     abilities: dict[str, Any] = said.get("abilities", {})

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from PIL import Image
 
@@ -59,6 +60,12 @@ class About:
     """The whole picture and its sub-images."""
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     """The words that the checkpoint knows."""
+    experts: bool = False
+    """It has an expert for drawn pictures and one for photographs."""
+    mixes: bool = False
+    """The two can be mixed."""
+    measured: Mapping[str, Any] = field(default_factory=dict)
+    """What its switches cost, as `model.training.switches` measured it; empty where nobody did."""
 
 
 @dataclass(frozen=True, slots=True)

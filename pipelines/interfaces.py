@@ -23,7 +23,10 @@ GUIDANCE = 7.5  # how closely diffusion follows the words where an inpainter say
 
 @dataclass(frozen=True, slots=True)
 class GenerationOptions:
-    """How one reply is generated. `views` and `encoders` leave parts of SPHINX's sight out; None is all."""
+    """How one reply is generated. `views` and `encoders` leave parts of SPHINX's sight out; None is all.
+
+    `beta`: the share of the expert for photographs in a mixture of both; None is each picture's expert.
+    """
 
     seed: int = 0
     temperature: float = 0.0
@@ -31,6 +34,7 @@ class GenerationOptions:
     max_new_tokens: int = MAX_NEW_TOKENS
     views: int | None = None
     encoders: tuple[str, ...] | None = None
+    beta: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ function stage({ picture, size, columns }) {
   return node;
 }
 
-function column({ title, hue, over, pieces, boxes, seconds }) {
+function column({ title, hue, over, pieces, boxes, seconds, record, measured }) {
   const node = make("section", "lab-column hue-" + hue), words = make("p", over ? "" : "growing");
   for (const [piece, own] of pieces) words.append(own ? make("mark", "", piece) : piece);
   if (!pieces.length) words.textContent = over ? "(nothing)" : "…";
@@ -43,6 +43,8 @@ function column({ title, hue, over, pieces, boxes, seconds }) {
     over ? seconds.toFixed(1) + " s" : "",
   ];
   node.append(make("h3", "", title), words, make("small", "", facts.filter(Boolean).join(" · ")));
+  if (record) node.append(make("small", "lab-record", record));
+  if (measured) node.append(make("small", "lab-measured", "Measured for this switch: " + measured));
   return node;
 }
 

@@ -10,7 +10,8 @@ from pipelines.abilities import Ability
 from pipelines.engine import Engine
 from pipelines.interfaces import CutReply, ReplyOptions
 from pipelines.readings import Reading, read_without_picture
-from pipelines.scene import Record, Scene
+from pipelines.routing import expert_for
+from pipelines.scene import Picture, Record, Scene
 from pipelines.tasks.regions import merge
 from pipelines.tasks.results import Queued, Reply, Results, TaskResult
 
@@ -31,7 +32,8 @@ def converse(
         phrase: what was asked for; names the boxes that come without words.
         history: earlier questions with their raw answers, oldest first.
     """
-    details = (("question", question), *((("phrase", phrase),) if phrase else ()), *looked(engine, options))
+    named = (("phrase", phrase),) if phrase else ()
+    details = (("question", question), *named, *looked(engine, options, scene.picture, question))
     record = Record(ability.name, engine.about.model, options.seed, details=details)
     raw, tokens = "", 0
     with closing(engine.stream(scene.picture, question, options, history)) as replies:
@@ -48,11 +50,19 @@ def converse(
     yield replace(result, repeated=isinstance(raw, CutReply))
 
 
-def looked(engine: Engine, options: ReplyOptions) -> tuple[tuple[str, str], ...]:
-    """Return the views and encoders that were used, as far as they are known, for the record."""
+def looked(
+    engine: Engine, options: ReplyOptions, picture: Picture | None, question: str
+) -> tuple[tuple[str, str], ...]:
+    """What of SPHINX was used, for the record: views, encoders, and which of its experts where it has two."""
     encoders = options.encoders or engine.about.encoders
-    views = ("views", str(options.views or engine.about.views))
-    return (views, ("encoders", ", ".join(encoders))) if encoders else (views,)
+    found = [("views", str(options.views or engine.about.views))]
+    if encoders:
+        found.append(("encoders", ", ".join(encoders)))
+    if options.beta is not None:
+        found.append(("beta", f"{options.beta:.2f}"))
+    elif engine.about.experts and picture is not None:
+        found.append(("expert", expert_for(question, drawn=engine.is_drawn(picture))))
+    return tuple(found)
 
 
 def _read(

@@ -2,6 +2,7 @@
 
 sphinx.py       what one question needs: visual tokens, ids, options; gives the growing reply
 experts.py      two checkpoints, one for drawn pictures and one for photographs
+mixtures.py     mixtures of the two at any beta
 batcher.py      which requests are computed in the next forward pass, and who waits
 decoder.py      that forward pass: the tokens of several sequences through the language model together
 prefixes.py     keys and values that later requests read again

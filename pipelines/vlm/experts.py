@@ -1,15 +1,15 @@
 """Two checkpoints of one SPHINX: one for drawn pictures, one for photographs; each picture has its expert.
 
 The pictures are told apart by what the experts' encoders make of them (`model.familiarity`). All of a kind in
-a drawing is asked of both, and their boxes are put together: only the photographs' expert was trained on as
-many twos, threes and fours as ones. This module knows which expert is asked; how a question is answered is
-`sphinx`'s business.
+a drawing is asked of both, and their boxes are put together (`pipelines.routing` knows these questions).
+Where a call names a beta, the mixture of the two answers. This module knows which expert is asked; how a
+question is answered is `sphinx`'s business.
 """
 
 from __future__ import annotations
 
-import re
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 from PIL import Image
@@ -18,9 +18,10 @@ from model.familiarity import DRAWN
 from model.prompts import PROMPTS, Found
 from pipelines.geometry import Box
 from pipelines.interfaces import Load, Replies
+from pipelines.routing import BOTH, expert_for
+from pipelines.vlm.mixtures import Mixtures
 from pipelines.vlm.sphinx import SphinxVLM
 
-ALL_OF_A_KIND = re.compile(r"\s*Detect all (?!regions\b)")  # SPHINX's sentence that asks for every one
 SAME = 0.4  # intersection over union from which the experts' boxes are of one thing
 LENIENT = 1.2  # of the drawn expert's own threshold, where the other expert says that a picture is drawn
 
@@ -31,11 +32,17 @@ class ExpertsVLM:
     def __init__(self, drawn: SphinxVLM, photographs: SphinxVLM) -> None:
         self.name = drawn.name
         self._drawn, self._photographs = drawn, photographs
+        self.mixtures = Mixtures(photographs, drawn)
+
+    @property
+    def can_mix(self) -> bool:
+        """Whether the two are of one architecture."""
+        return self._photographs.can_be_mixed(self._drawn)
 
     @property
     def forward_passes(self) -> int:
-        """Calls of both language models."""
-        return self._drawn.forward_passes + self._photographs.forward_passes
+        """Calls of both language models, and of their mixtures'."""
+        return sum(one.forward_passes for one in (self._drawn, self._photographs, self.mixtures))
 
     def load(self) -> Load:
         """Return how busy the busier of the two is."""
@@ -46,14 +53,20 @@ class ExpertsVLM:
     ) -> Replies:
         """Answer with the picture's expert; with both, where all of a kind in a drawing is asked for.
 
-        Takes what `VisionLanguageModel.stream` takes.
+        With the mixture of both, where the options ask for one.
         """
+        options = named["options"]
+        if options.beta is not None:
+            mixture = self.mixtures.at(options.beta)
+            named = {**named, "options": replace(options, beta=None)}
+            yield from mixture.stream(image, digest, turns, question, **named)
+            return
         known = image is None or digest is None or self.is_drawn(image, digest)
         expert = self._drawn if known else self._photographs
         raw = ""
         for raw in expert.stream(image, digest, turns, question, **named):
             yield raw
-        if image is not None and known and ALL_OF_A_KIND.match(question):
+        if image is not None and expert_for(question, drawn=known) == BOTH:
             others = deque(self._photographs.stream(image, digest, turns, question, **named), maxlen=1)
             yield together(raw, *others)
 

@@ -17,6 +17,7 @@ from PIL import Image
 from model import SphinxForConditionalGeneration, SphinxProcessor
 from model.familiarity import Familiarity, summary
 from model.generation_sphinx import Nucleus
+from model.mixing import differing, mix_models
 from pipelines.caching import LockedCache
 from pipelines.errors import DemoError, explain_shortage
 from pipelines.interfaces import GenerationOptions, Load, Replies
@@ -28,6 +29,7 @@ from pipelines.vlm.prefixes import Prefixes, free_bytes, prefix_bytes
 log = logging.getLogger(__name__)
 
 KEPT_PICTURES = 128 << 20  # bytes of visual tokens
+KEPT_BY_A_MIXTURE = 32 << 20  # bytes of visual tokens, and as much of keys and values
 ANSWER_SHARE = 4  # the prompt leaves at least this fraction (1/4) of the context to the answer
 RUNNING_SHARE = 2  # the requests of a batch take at most this fraction (1/2) of the memory that is free
 
@@ -81,6 +83,32 @@ class SphinxVLM:
     def context(self) -> int:
         """Tokens that a prompt and its answer may have together."""
         return self._model.config.get_text_config().max_position_embeddings
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the weights."""
+        return sum(p.numel() * p.element_size() for p in self._model.parameters())
+
+    def can_be_mixed(self, other: SphinxVLM) -> bool:
+        """Whether two checkpoints are of one architecture and know the same words."""
+        alike = self._processor.tokenizer.get_vocab() == other._processor.tokenizer.get_vocab()
+        return alike and not differing(self._model.config, other._model.config)
+
+    def mixed(self, other: SphinxVLM, beta: float) -> SphinxVLM:
+        """Return a new one: beta of this checkpoint's weights, the rest of another's.
+
+        Raises:
+            ValueError: they are of two architectures.
+        """
+        return SphinxVLM(
+            mix_models(self._model, other._model, beta),
+            self._processor,
+            name=self.name,
+            views=self._views,
+            picture_bytes=KEPT_BY_A_MIXTURE,
+            kept_bytes=KEPT_BY_A_MIXTURE,
+            **self._limits,
+        )
 
     @property
     def forward_passes(self) -> int:
@@ -159,6 +187,8 @@ class SphinxVLM:
 
     def _check(self, options: GenerationOptions) -> None:
         config = self._model.config
+        if options.beta is not None:
+            raise DemoError(f"{self.name} is one checkpoint: there is nothing to mix it with.")
         if options.views is not None and not 1 <= options.views <= config.num_views:
             raise DemoError(f"{self.name} looks with 1 to {config.num_views} views, not {options.views}.")
         unknown = set(options.encoders or ()) - set(config.encoders)

@@ -125,14 +125,20 @@ def visit(browser):
     """Open an address as a new visitor. A fault in the page's scripts fails the test."""
     contexts, faults = [], []
 
-    def visit(address: str, *, phone: bool = False, locale: str = "en-US") -> Page:
+    def visit(
+        address: str,
+        *,
+        phone: bool = False,
+        locale: str = "en-US",
+        until: str = ".top .state:not(.waiting)",
+    ) -> Page:
         context = browser.new_context(viewport=PHONE if phone else DESKTOP, has_touch=phone, locale=locale)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda request: _outside(request.url, address, faults))
         page.goto(address)
-        page.wait_for_selector(".top .state:not(.waiting)")
+        page.wait_for_selector(until)
         return page
 
     yield visit

@@ -202,7 +202,7 @@ def test_a_gpu_is_borrowed_where_one_is_lent(monkeypatch, lent):
 
 def test_a_lent_gpu_wants_the_models_loaded_before_the_page_is_served(monkeypatch, assistant):
     order = []
-    monkeypatch.setattr(main.pipelines, "load", lambda *_, gpu: order.append(gpu) or assistant)
+    monkeypatch.setattr(main.pipelines, "load", lambda *_, gpu, tell: order.append(gpu) or assistant)
     monkeypatch.setattr(main, "launch", lambda page, port, limits: order.append("launched"))
     gpu = lambda **terms: lambda served: served  # noqa: E731
     monkeypatch.setenv("GRADIO_TEMP_DIR", "/tmp/gradio")

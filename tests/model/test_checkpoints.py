@@ -204,11 +204,22 @@ def test_what_quantises_must_be_there_before_anything_is_downloaded(
     assert not list(tmp_path.iterdir())
 
 
+def _originals(cache: Path) -> list[Path]:
+    """The files that were downloaded, without what the Hub's client keeps about them."""
+    return [path for path in (cache / "cache" / "originals").rglob("snapshots/**/*") if path.is_file()]
+
+
 def test_fetching_downloads_converts_once_and_keeps(hub: StandIn, tmp_path: Path) -> None:
     said: list[str] = []
     options = {"cache": tmp_path / "cache", "endpoint": hub.endpoint, "architecture": ARCHITECTURE}
-    folder = fetch("sphinx-tiny-1k", say=said.append, **options)
+    steps: list[tuple[str, int, int]] = []
+    folder = fetch("sphinx-tiny-1k", say=said.append, step=lambda *one: steps.append(one), **options)
     assert said[0].startswith("sphinx-tiny-1k (TinyLlama-1.1B) needs a download of 6.2 GB")
+    loaded = [done for doing, done, _ in steps if doing == "downloading"]
+    total = steps[0][2]
+    assert steps[0] == ("downloading", 0, total)
+    assert max(loaded) == total == sum(path.stat().st_size for path in _originals(tmp_path))
+    assert steps[-1] == ("converting", 0, 0)
     assert [name for name, _ in hub.sent if not name.startswith("finetune/mm/SPHINX/SPHINX-Tiny-1k/")] == []
     model = SphinxForConditionalGeneration.from_pretrained(folder)
     assert model.config.image_tokens() == 5 * 259

@@ -18,7 +18,7 @@ from model.training.question_generator import element_name
 from pipelines import evaluate as chain
 from pipelines.assistant import Assistant
 from pipelines.catalog import ABILITIES_FILE, ASSETS, Settings, load
-from pipelines.interfaces import InpaintOptions
+from pipelines.interfaces import InpaintOptions, ReplyOptions
 from pipelines.scene import Box, Click, Point, Scene
 
 NANO = ASSETS / "sphinx-nano"
@@ -33,6 +33,20 @@ def loaded() -> Assistant:
 @pytest.fixture(scope="module")
 def assistant() -> Assistant:
     return loaded()
+
+
+def test_the_shipped_experts_can_be_mixed(assistant):
+    scene = assistant.open(ASSETS / "examples" / "05-table.png")
+    assert assistant.about.mixes
+    said = {}
+    for beta in (None, 0.0, 0.4):
+        answered = assistant.answer(scene, "what is in this picture?", options=ReplyOptions(beta=beta))
+        turn = next(turn for turn in answered.turns if turn.role == "assistant")
+        said[beta] = turn.raw
+        assert turn.record
+        assert dict(turn.record.details).get("beta") == (None if beta is None else f"{beta:.2f}")
+    assert said[None] == said[0.0]  # the expert for drawn pictures itself
+    assert said[0.4]
 
 
 def learned(*abilities: str) -> bool:

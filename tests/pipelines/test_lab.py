@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pipelines import lab
@@ -28,6 +30,48 @@ def test_each_way_answers_the_same_question_from_the_bare_picture(assistant, vlm
     # what was used is in the record of each answer
     records = [dict(turn.record.details)["encoders"] for c in grown[-1] for turn in c.turns if turn.record]
     assert records == ["clip, dinov2", "clip"]
+
+
+def test_two_experts_can_be_asked_alone_and_mixed_at_a_beta(about):
+    about = replace(about, experts=True, mixes=True, encoders=("clip", "convnext", "dinov2"))
+    found = lab.ways(about, 0.3)
+    assert found[-3:] == (Way(None, 1, 0.0), Way(None, 1, 1.0), Way(None, 1, 0.3))
+    assert Way(("convnext", "dinov2"), 1) in found  # CLIP left out
+    assert lab.ways(about)[-1] == Way(None, 1, 1.0)
+    assert lab.ways(about, 1.0) == lab.ways(about)  # the end of the dial is the expert itself
+    assert not any(way.beta for way in lab.ways(replace(about, mixes=False), 0.3))
+
+
+def test_turning_beta_asks_the_other_ways_no_second_time(assistant, vlm, drawing):
+    assistant.engine = replace(assistant.engine, about=replace(assistant.about, experts=True, mixes=True))
+    picture = assistant.open(drawing).picture
+    answers = lab.Answers()
+
+    def compared(beta: float) -> tuple[Column, ...]:
+        chosen = (Way(None, 1), Way(None, 1, beta))
+        *_, columns = lab.compare(assistant, picture, "find the red ball", chosen, ReplyOptions(), answers)
+        return columns
+
+    first = compared(0.25)
+    assert [asked.beta for asked in vlm.options] == [None, 0.25]
+    second = compared(0.5)
+    assert [asked.beta for asked in vlm.options] == [None, 0.25, 0.5]
+    assert second[0] is first[0]
+    # what was used is in the record of each answer
+    details = [dict(turn.record.details) for column in second for turn in column.turns if turn.record]
+    assert (details[0]["expert"], details[1]["beta"]) == ("drawn pictures", "0.50")
+    assert "beta" not in details[0]
+
+
+def test_a_refusal_is_asked_again(assistant, vlm, drawing, monkeypatch):
+    picture, answers = assistant.open(drawing).picture, lab.Answers()
+    chosen = (Way(None, 1), Way(None, 5))
+    with monkeypatch.context() as broken:
+        broken.setattr(vlm, "stream", lambda *_, **options: (_ for _ in ()).throw(DemoError("no room")))
+        *_, columns = lab.compare(assistant, picture, "what is this?", chosen, ReplyOptions(), answers)
+        assert [column.text for column in columns] == ["no room"] * 2
+    *_, columns = lab.compare(assistant, picture, "what is this?", chosen, ReplyOptions(), answers)
+    assert all(not column.refused for column in columns)
 
 
 def test_one_way_is_nothing_to_compare(assistant, drawing):

@@ -1,5 +1,8 @@
 """Painters: nothing outside the mask changes, inside it does; a tiny pipeline in the official layout."""
 
+import threading
+from contextlib import closing
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,13 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from app.screen import Screen, paced
 from pipelines.errors import DemoError, MissingCapability
 from pipelines.inpainting.choosing import inpainter_for
 from pipelines.inpainting.color import recolor
 from pipelines.inpainting.cropping import context_crop, paste
 from pipelines.inpainting.diffusion import LARGEST_ENLARGEMENT, DiffusionInpainter
 from pipelines.inpainting.opencv import OpenCVInpainter
-from pipelines.interfaces import InpaintOptions
+from pipelines.interfaces import InpaintOptions, ReplyOptions
+from pipelines.scene import Box
 
 STEPS = InpaintOptions(steps=6)
 
@@ -165,6 +170,35 @@ def test_closing_cancels(inpainter, monkeypatch):
     next(steps)
     steps.close()
     assert len(calls) < 20
+
+
+def test_stop_ends_a_painting_of_24_megapixels_within_a_step_and_its_threads_are_gone(
+    inpainter, assistant, monkeypatch
+):
+    calls = []
+    forward = type(inpainter._pipeline.unet).forward
+    monkeypatch.setattr(
+        type(inpainter._pipeline.unet), "forward", lambda *a, **k: calls.append(1) or forward(*a, **k)
+    )
+    assistant.engine = replace(assistant.engine, inpainter=inpainter)
+    scene = assistant.box(assistant.open(Image.new("RGB", (6000, 4000), "teal")), Box(800, 600, 4200, 3300))
+    before = set(threading.enumerate())
+
+    def growing():
+        with closing(assistant.respond(scene, "remove #1", options=ReplyOptions(steps=100))) as events:
+            for event in events:
+                yield event.shown, event.hole
+
+    with closing(paced(growing(), Screen())) as shown:
+        next(one for one, _ in shown if one.picture != scene.picture)  # the first preview
+        stopped = len(calls)
+        began = set(threading.enumerate()) - before
+    assert began
+    for thread in began:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in began)
+    assert len(calls) - stopped <= 2
+    assert stopped < 60
 
 
 def test_paintings_take_turns_and_who_waits_can_leave(inpainter, monkeypatch):

@@ -5,8 +5,10 @@ from typing import Any, cast
 import pytest
 from PIL import Image
 
+from pipelines.errors import DemoError
 from pipelines.interfaces import GenerationOptions, Load
 from pipelines.vlm.experts import ExpertsVLM, together
+from pipelines.vlm.mixtures import Mixtures
 
 PICTURE = Image.new("RGB", (8, 8))
 
@@ -20,7 +22,13 @@ class Expert:
 
     def stream(self, image, digest, turns, question, *, options):
         self.forward_passes += 1
+        self.options = options
         yield self.name
+
+    weight_bytes = 10
+
+    def mixed(self, other, beta):
+        return Expert(f"{beta:g} of {self.name}, the rest {other.name}", {})
 
     def in_distribution(self, image, digest):
         return digest in self.known
@@ -47,6 +55,39 @@ def vlm():
 def test_a_picture_is_answered_by_its_expert(vlm, digest, expert):
     assert list(vlm.stream(PICTURE, digest, (), "?", options=GenerationOptions())) == [expert]
     assert vlm.forward_passes == 3
+
+
+def test_a_beta_asks_the_mixture_whatever_the_picture_is(vlm):
+    def said(beta):
+        return next(vlm.stream(PICTURE, "park", (), "?", options=GenerationOptions(beta=beta)))
+
+    assert said(0.4) == said(0.4004) == "0.4 of photographs, the rest drawn"
+    assert vlm.mixtures.at(0.4).options.beta is None
+    assert (said(0.0), said(1.0)) == ("drawn", "photographs")
+    assert vlm.mixtures.kept == (0.4,)
+    assert vlm.forward_passes == 2 + 2 + 1 + 2  # of the experts, and of the mixture
+    with pytest.raises(DemoError, match="0 to 1"):
+        said(1.5)
+
+
+def test_mixtures_are_kept_within_a_bound_of_memory_and_their_passes_are_counted(vlm):
+    mixtures = Mixtures(vlm._photographs, vlm._drawn, most_bytes=25)
+    first = mixtures.at(0.2)
+    assert mixtures.at(0.2) is first
+    mixtures.at(0.4)
+    mixtures.at(0.2)
+    mixtures.at(0.6)
+    assert mixtures.kept == (0.2, 0.6)
+    assert mixtures.forward_passes == 3
+
+
+def test_two_that_cannot_be_mixed_are_refused_in_words(vlm, monkeypatch):
+    def refuse(*_):
+        raise ValueError("the two differ in view_size")
+
+    monkeypatch.setattr(vlm._photographs, "mixed", refuse)
+    with pytest.raises(DemoError, match="cannot be mixed: the two differ in view_size"):
+        vlm.mixtures.at(0.5)
 
 
 def test_talk_without_a_picture_is_the_drawn_expert_s(vlm):
