@@ -17,7 +17,7 @@ DOCUMENTS = (
 )
 ELSEWHERE = ("/gradio_api/mcp/", "runs/", "images/*.jpg", "outlines/*.txt", "Annotations/*.xml")
 """Paths in backticks that are addresses, or lie in a user's own folders."""
-BASES = (ROOT, ROOT / "model" / "training")
+BASES = (ROOT, ROOT / "app", ROOT / "model" / "training")
 
 
 def walk() -> list[str]:
