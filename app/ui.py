@@ -55,7 +55,12 @@ SENT = """(visit, words, ...chosen) => {
 DRAWER = """() => {
   for (const drawer of document.querySelectorAll(".drawer")) {
     const open = drawer.classList.toggle("open", drawer.id === "NAME" && !drawer.classList.contains("open"));
-    if (open) drawer.scrollIntoView({block: "nearest"});
+    if (!open) continue;
+    const see = () => drawer.scrollIntoView({block: "nearest"});
+    const growing = new ResizeObserver(see);  // the models are listed in it once the server has told them
+    growing.observe(drawer);
+    setTimeout(() => growing.disconnect(), 2000);
+    see();
   }
 }"""
 

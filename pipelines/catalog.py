@@ -35,6 +35,7 @@ ASSETS = Path(__file__).parent.parent / "assets"
 ABILITIES_FILE = "abilities.json"
 MEASURED_FILE = "switches.json"
 EXPERT = "photographs"  # the folder, in a checkpoint's own, of its expert for photographs
+COUNTING = "counting"  # the same of its expert for counting and finding all of a kind in drawings
 DRAWN_ALONE = "/drawn"  # how a name ends that asks for a checkpoint without its expert for photographs
 STABLE_DIFFUSION = {
     "stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-inpainting",
@@ -171,7 +172,10 @@ def load_vlm(
     if alone:
         return vlm, about
     expert, _ = _load_network(folder / EXPERT, name, device, dtype)
-    both = ExpertsVLM(vlm, expert)
+    counting = None
+    if (folder / COUNTING / "config.json").exists():
+        counting, _ = _load_network(folder / COUNTING, name, device, dtype)
+    both = ExpertsVLM(vlm, expert, counting)
     return both, replace(about, experts=True, mixes=both.can_mix, measured=_read_measured(folder))
 
 

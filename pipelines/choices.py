@@ -140,15 +140,15 @@ def _disk_left(folder: Path) -> int:
 
 
 def _bytes_of_folder(name: str, dtype: str) -> int:
-    """What the weights of a converted checkpoint take in memory, its expert's included."""
+    """What the weights of a converted checkpoint take in memory, its experts' included."""
     from model import checkpoints
-    from pipelines.catalog import DRAWN_ALONE, EXPERT, model_folder
+    from pipelines.catalog import COUNTING, DRAWN_ALONE, EXPERT, model_folder
 
     try:
         folder = model_folder(name)
     except MissingCapability:
         return 0  # which is said where it is loaded
-    folders = [folder] if name.endswith(DRAWN_ALONE) else [folder, folder / EXPERT]
+    folders = [folder] if name.endswith(DRAWN_ALONE) else [folder, folder / EXPERT, folder / COUNTING]
     stored = sum(file.stat().st_size for one in folders for file in one.glob("model*.safetensors"))
     return int(stored * checkpoints.BYTES[dtype] / checkpoints.BYTES["bfloat16"] * (1 + checkpoints.ROOM))
 

@@ -1,7 +1,7 @@
-"""Which of two experts a question is for: that for drawn pictures, that for photographs, or both.
+"""Which expert a question is for: that for drawn pictures, also that for counting, or that for photographs.
 
-All of a kind in a drawing is asked of both, since only the photographs' expert was trained on as many twos,
-threes and fours as ones. This module knows SPHINX's sentences and no pictures.
+All of a kind in a drawing is asked of two, since the expert for drawn pictures was hardly shown three or four
+alike. This module knows SPHINX's sentences and no pictures.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 DRAWN_PICTURES, PHOTOGRAPHS = "drawn pictures", "photographs"
-BOTH = f"{DRAWN_PICTURES} and {PHOTOGRAPHS}"
+BOTH = f"{DRAWN_PICTURES} and counting"
 ALL_OF_A_KIND = re.compile(r"\s*Detect all (?!regions\b)")  # SPHINX's sentence that asks for every one
 
 

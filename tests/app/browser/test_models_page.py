@@ -73,7 +73,8 @@ def test_the_page_is_there_before_the_weights_and_says_how_far_they_have_come(as
         assert gate.wait(60)
         return assistant
 
-    startup = Startup(load, "sphinx-tiny").begin()
+    startup = Startup(load, "sphinx-tiny")
+    startup.begin()
     page_ = ui.build(startup, {})
     address = main.launch(page_, wait=False)
     try:

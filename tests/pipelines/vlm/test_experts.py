@@ -120,3 +120,15 @@ def test_all_of_a_kind_in_a_drawing_is_asked_of_both(vlm):
     assert asked("dog.jpg", "Detect all cats shown in the image.") == [vlm._photographs.name]
     assert together("There are no cats in the image.", "[0.10,0.10,0.30,0.30]") == "[0.10,0.10,0.30,0.30]"
     assert together("[0.10,0.10,0.30,0.30]", "There are no cats in the image.") == "[0.10,0.10,0.30,0.30]"
+
+
+def test_who_counts_is_asked_in_place_of_the_photographs_expert(vlm):
+    vlm._drawn.name, vlm._photographs.name = "[0.10,0.10,0.30,0.30]", "[0.60,0.60,0.90,0.90]"
+    counting = Expert("[0.50,0.10,0.90,0.30]", {}, wait_s=5.0)
+    three = ExpertsVLM(vlm._drawn, vlm._photographs, cast(Any, counting))
+    asked = three.stream(
+        PICTURE, "park", (), "Detect all cats shown in the image.", options=GenerationOptions()
+    )
+    assert list(asked)[-1] == "[0.10,0.10,0.30,0.30;0.50,0.10,0.90,0.30]"
+    assert three.load().wait_s == 5.0
+    assert three.forward_passes == vlm.forward_passes + counting.forward_passes
