@@ -450,7 +450,7 @@ def test_what_does_not_wait_is_never_refused(assistant, serve):
         next(fn._id for fn in page.fns.values() if fn.name == name) for name in ("answer", "stop")
     )
     request = Request({"type": "http", "client": ("1.2.3.4", 1)})
-    page._queue.active_jobs = [[SimpleNamespace(request=request, progress_pending=False)]]
+    page._queue.active_jobs = [[SimpleNamespace(request=request, progress_pending=False, session_hash="t")]]
 
     def refused(index: int) -> bool:
         try:
