@@ -6,10 +6,12 @@ export function regionsOf(node) {
   return region ? [...region.classList].filter((name) => /^region-\d+$/.test(name)).map((name) => name.slice(7)) : [];
 }
 
+const AFTER_TOUCH = 700; // milliseconds in which a tap's own mouse events come; later ones a browser makes up
+
 /** Light up whatever the pointer or the focus is on. */
 export function createLight(root) {
   let lit = [];
-  let touched = false; // by a finger, which hovers over nothing once it is up
+  let touched = 0; // when a finger came down, which hovers over nothing once it is up; 0: a mouse is used
 
   function light(ids) {
     lit = ids;
@@ -21,12 +23,13 @@ export function createLight(root) {
   }
 
   function lightFrom(event) {
-    if (event.target.closest?.(".tour-card")) return; // what the tour lights up stays so under its own card
+    const madeUp = touched && event.type === "mouseover" && event.timeStamp - touched > AFTER_TOUCH;
+    if (madeUp || event.target.closest?.(".tour-card")) return; // what the tour lights up stays so under its own card
     const ids = regionsOf(event.target);
     if (String(ids) !== String(lit)) light(ids);
   }
 
-  document.addEventListener("pointerdown", (event) => { touched = event.pointerType === "touch"; }, true);
+  document.addEventListener("pointerdown", (event) => { touched = event.pointerType === "touch" ? event.timeStamp : 0; }, true);
   document.addEventListener("mouseover", lightFrom, true);
   document.addEventListener("focusin", lightFrom, true);
   return { again: () => light(touched ? [] : lit) };

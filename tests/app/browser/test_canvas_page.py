@@ -200,7 +200,7 @@ def press_long(page: Page, x: float, y: float) -> None:
     touch = page.context.new_cdp_session(page)
     point = [{"x": x, "y": y}]
     touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": point})
-    page.wait_for_timeout(700)
+    page.wait_for_timeout(1500)  # a busy page hears its own clock late
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
