@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -231,9 +232,9 @@ def test_a_blind_batch_shows_the_language_model_sub_images_only(
     shown: list[torch.Tensor] = []
     language_loss = nano.language_loss
 
-    def look(image_tokens: torch.Tensor, rows: dict[str, torch.Tensor]) -> object:
+    def look(image_tokens: torch.Tensor, *others: Any) -> object:
         shown.append(image_tokens)
-        return language_loss(image_tokens, rows)
+        return language_loss(image_tokens, *others)
 
     monkeypatch.setattr(nano, "language_loss", look)
     for blind in (0.0, 1.0):
