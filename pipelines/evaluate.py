@@ -181,7 +181,7 @@ def phrase_to_mask(assistant: Assistant, case: Case, scores: Scores) -> None:
 
 
 def absent(assistant: Assistant, case: Case, scores: Scores) -> None:
-    """ "segment the X" for a thing that is not there."""
+    """ "segment the X" for a thing that is not there: is anything lit up under that name?"""
     from model.training.world import THING_KINDS
 
     if not case.truth.things:
@@ -189,7 +189,8 @@ def absent(assistant: Assistant, case: Case, scores: Scores) -> None:
     kinds = {thing.kind for thing in case.truth.things}
     kind = case.generator.choice([kind for kind in THING_KINDS if kind not in kinds])
     scene = assistant.answer(assistant.open(case.image), f"segment the {kind}")
-    scores["absent thing gets a box"].append(float(bool(scene.regions)))
+    called = any(kind in region.label.lower() for region in scene.regions)
+    scores["absent thing gets a box"].append(float(called))
 
 
 def pose(assistant: Assistant, case: Case, scores: Scores) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pipelines.abilities import ABILITIES
 from pipelines.conversation import say
 from pipelines.engine import About
-from pipelines.language.nouns import plural
+from pipelines.language.nouns import plural, with_article
 from pipelines.language.requests import CutOut, Extend, Move, Obscure, Resize, Target
 from pipelines.readings import Reading
 from pipelines.scene import Scene, Span, Turn
@@ -313,6 +313,8 @@ def _verdict(report: EditReport, verification: Verification) -> str:
     tried = f", after {report.paintings} paintings" if report.paintings > 1 else ""
     if satisfied:
         return f"{seen}: the wish came true{tried}."
+    if verification.left:
+        return f"{seen}{tried}, but I still find {with_article(verification.left)} in the picture."
     if verification.doubts:
         return f"{seen}. By its pixels {' and '.join(verification.doubts)}{tried}: try a larger mask."
     if report.action == "remove":

@@ -29,7 +29,16 @@ from pipelines.scene import Mask, Picture, Record, Region, Scene
 from pipelines.tasks.changing import outline_foreground, outline_targets
 from pipelines.tasks.naming import describe_region, name_of
 from pipelines.tasks.regions import need_picture, need_region, without_regions
-from pipelines.tasks.results import EditReport, Progress, Queued, Results, TaskResult, Verification
+from pipelines.tasks.results import (
+    EditReport,
+    Progress,
+    Queued,
+    Results,
+    TaskResult,
+    Unmet,
+    Verification,
+)
+from pipelines.tasks.targets import locate
 
 MOST_CANDIDATES = 4  # paintings of one edit
 MOST_PARTS = 8  # of a replaced region, the largest, that are outlined anew
@@ -118,6 +127,8 @@ def _paint(job: EditJob) -> Results:
             best, report, verification = result, new_report, found
     assert best
     assert report
+    if verification and verification.satisfied and job.request.action == "remove":
+        verification = _look_again(job, best.scene, verification)
     shown = best.scene.picture
     offered = tuple(sorted(paintings, key=lambda one: one != shown)) if len(paintings) > 1 else ()
     report = replace(report, verification=verification, paintings=len(paintings))
@@ -249,6 +260,20 @@ def _verify_removal(job: EditJob, scene: Scene, painted: Image.Image) -> Verific
         said.append(seen)
     doubts = verify_removal(job.engine.image(picture), painted, job.hole).reasons
     return Verification(", ".join(dict.fromkeys(filter(None, said))), gone and not doubts, doubts)
+
+
+def _look_again(job: EditJob, scene: Scene, verification: Verification) -> Verification:
+    """Look in the whole painted scene for what was to be removed: gone from its place is not gone.
+
+    A number, a click or "it" means that region alone; a phrase means what it names, wherever it is.
+    """
+    target = job.request.target
+    if not target.phrase or target.but or target.pick or target.near:
+        return verification
+    *_, found = locate(job.engine, replace(scene, regions=()), target, job.options, known=False)
+    if isinstance(found.outcome, Unmet) or not found.region_ids:
+        return verification
+    return replace(verification, satisfied=False, left=target.phrase)
 
 
 def _says(said: str, word: str) -> bool:

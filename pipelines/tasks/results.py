@@ -139,11 +139,14 @@ class Verification:
     `judged`: whether SPHINX was asked at all; it is not about a picture of a kind that it does not know.
 
     `doubts`: what the pixels say against a removal, see `pipelines.inpainting.verification`.
+
+    `left`: what was to be removed and is found in the picture still, in words; empty where nothing is.
     """
 
     said: str
     satisfied: bool | None = None
     doubts: tuple[str, ...] = ()
+    left: str = ""
     judged: bool = True
 
 

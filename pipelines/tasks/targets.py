@@ -66,7 +66,7 @@ def _of_phrase(engine: Engine, scene: Scene, target: Target, options: ReplyOptio
             return (yield from _named(engine, result, target, options))
         if _denied(engine, scene, target, options):
             return _unmet(engine, scene, target)
-        return (yield from _of_colour(engine, scene, result, target, options))
+        return (yield from _agreed(engine, scene, result, target, options))
     if target.pick == "largest" and is_generic(target):
         main = yield from _main_thing(engine, scene, target, options)
         if main and main.region_ids:
@@ -98,28 +98,39 @@ def _all_of(engine: Engine, scene: Scene, target: Target, options: ReplyOptions)
     if result.region_ids:
         return _without_others(engine, scene, result, target, options)
     result = yield from relay(_ask(engine, scene, Target(target.phrase), options))
-    return result if result.region_ids else (yield from _named(engine, result, target, options))
+    if not result.region_ids:
+        return (yield from _named(engine, result, target, options))
+    return _without_others(engine, scene, result, target, options)
 
 
-def _of_colour(
+def _agreed(
     engine: Engine, scene: Scene, found: TaskResult, target: Target, options: ReplyOptions
 ) -> Located:
-    """Return the thing of the colour that was asked for, where a small checkpoint boxed one of another.
+    """Return what was boxed for a phrase, where SPHINX calls it so too when it is asked what is in the box.
 
-    Asked what is in the box it boxed, SPHINX names the colour more often rightly than it heeds it.
+    A small checkpoint boxes one thing for any phrase, and what it calls that is right more often than the
+    phrase was heeded. Where the two disagree, all of the kind are looked for; where none of these agrees,
+    the visitor is told what was boxed instead, by its own name.
+
+    Args: scene: before anything was found.
     """
+    if _without_others(engine, scene, found, target, options).region_ids:
+        return found
     colour = _first_of(engine.about.vocabulary.colours, target.phrase)
-    right = _without_others(engine, scene, found, target, options) if colour else found
-    if right.region_ids:
-        return right
     words = [word for word in target.phrase.split() if word != colour]
     kind = Target(" ".join(words).removesuffix(" in"), every=True)
     result = yield from relay(_ask(engine, scene, kind, options))
     others = _without_others(engine, scene, result, target, options)
-    if len(others.region_ids) != 1:
-        return found
-    region = replace(need_region(others.scene, others.region_ids[0]), label=target.phrase)
-    return replace(others, scene=others.scene.with_region(region))
+    if others.region_ids:
+        region = replace(need_region(others.scene, others.region_ids[0]), label=target.phrase)
+        return _found(engine, *_only(scene, others.scene.with_region(region), (region.id,)))
+    named = yield from _named(engine, replace(result, scene=scene, region_ids=()), target, options)
+    if named.region_ids:
+        return named
+    doubted = need_region(found.scene, found.region_ids[0])
+    name = describe_region(engine, found.scene, replace(doubted, label=""), options)
+    scene, ids = _only(scene, found.scene.with_region(replace(doubted, label=name)), (doubted.id,))
+    return _unmet(engine, scene, target, ids)
 
 
 def _without_others(

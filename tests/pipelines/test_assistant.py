@@ -385,6 +385,15 @@ def test_on_an_unknown_kind_of_picture_the_pixels_alone_judge(assistant, vlm, dr
     assert "came true" not in after.turns[-1].text
 
 
+def test_a_phrase_is_gone_only_when_it_is_nowhere(assistant, vlm, drawing):
+    vlm.replies["short description for this region"] = "nothing"
+    opened = assistant.open(drawing)
+    after = last(assistant, opened, "remove the red ball", tries=1)  # the fake boxes it for ever
+    assert said(after).endswith("SPHINX sees nothing there now, but I still find a red ball in the picture.")
+    after = last(assistant, last(assistant, opened, "find the red ball"), "remove it", tries=1)
+    assert said(after).endswith("SPHINX sees nothing there now: the wish came true.")
+
+
 def test_several_paintings_are_offered(assistant, drawing):
     scene = last(assistant, assistant.open(drawing), "segment the red ball")
     scene = last(assistant, scene, "replace it with a star", candidates=3)

@@ -313,6 +313,17 @@ def test_what_was_not_found_stops_the_changes_after_it(at):
     assert (visit.pixels == before).all()
 
 
+def test_nothing_is_changed_that_sphinx_itself_calls_something_else(at):
+    visit = at("02-beach")
+    before = visit.pixels
+    text = visit.say("find the hat and remove it")
+    assert "came true" not in text
+    assert (visit.pixels == before).all()
+    assert "was not carried out" in visit.notices
+    for region in visit.scene.regions:
+        assert "hat" not in region.label, "the boat was called so"
+
+
 def test_things_are_cut_out_moved_and_the_picture_extended(at):
     visit = at("05-table")
     size = visit.scene.picture.size_wh
