@@ -112,7 +112,7 @@ def test_a_phrase_is_found_and_outlined(assistant):
         middle = Box(image.width // 4, image.height // 4, 3 * image.width // 4, 3 * image.height // 4)
         constant.append(middle.iou(chain.box_of(thing)))
         boxes.append(max((region.box.iou(chain.box_of(thing)) for region in scene.regions), default=0.0))
-        if "I find no" in said(scene):  # what was boxed instead is called what SPHINX calls it
+        if "i find no" in said(scene):  # what was boxed instead is called what SPHINX calls it
             assert all(region.label != thing.phrase for region in scene.regions)
             continue
         assert all(region.mask and region.score is not None for region in scene.regions)
