@@ -79,7 +79,9 @@ class Page:
             gr.Chatbot(placeholder=render.greeting(about, self._examples, language)),
             render.understands(about, language),
             render.chips(suggestions(), about.untrained, language),
-            gr.Radio(render.views(about, language), value=about.views, visible=about.most_views > 1),
+            gr.Radio(
+                render.views(about, language), value=render.usual_views(about), visible=about.most_views > 1
+            ),
             gr.CheckboxGroup(
                 render.encoders(about), value=list(about.encoders), visible=len(about.encoders) > 1
             ),
@@ -238,7 +240,7 @@ class Page:
             seed=int(seed or 0),
             temperature=float(temperature or 0),
             max_new_tokens=int(length or 1),
-            views=views,
+            views=views or None,
             encoders=self._left(encoders),
             steps=int(steps or 1),
             guidance=float(guidance or 0) or None,

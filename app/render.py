@@ -443,11 +443,18 @@ def understands(about: About, language: str = ENGLISH) -> str:
 
 
 def views(about: About, language: str = ENGLISH) -> list[tuple[str, int]]:
-    """Return what SPHINX may look at, in words, with the number of views."""
-    whole, parts = [(word("options.whole", language), 1)], about.most_views - 1
-    if not parts:
-        return whole
-    return [*whole, (word("options.parts", language, count=parts), about.most_views)]
+    """Return what SPHINX may look at, in words, with the number of views; 0 where the picture decides."""
+    choices, parts = [(word("options.whole", language), 1)], about.most_views - 1
+    if parts:
+        choices.append((word("options.parts", language, count=parts), about.most_views))
+    if not usual_views(about):
+        choices.insert(0, (word("options.suited", language), 0))
+    return choices
+
+
+def usual_views(about: About) -> int:
+    """Return the views where nobody chooses; 0 where photographs are looked at with others than drawings."""
+    return 0 if about.photo_views not in (None, about.views) else about.views
 
 
 def encoders(about: About) -> list[tuple[str, str]]:

@@ -176,7 +176,8 @@ def load_vlm(
     if (folder / COUNTING / "config.json").exists():
         counting, _ = _load_network(folder / COUNTING, name, device, dtype)
     both = ExpertsVLM(vlm, expert, counting)
-    return both, replace(about, experts=True, mixes=both.can_mix, measured=_read_measured(folder))
+    about = replace(about, experts=True, mixes=both.can_mix, measured=_read_measured(folder))
+    return both, replace(about, photo_views=read_said(folder / EXPERT).get("views") or config.num_views)
 
 
 def _load_network(

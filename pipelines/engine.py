@@ -58,6 +58,8 @@ class About:
     """The views it looks with where a visitor does not choose: 1 is the whole picture."""
     most_views: int = 1
     """The whole picture and its sub-images."""
+    photo_views: int | None = None
+    """The views that an expert for photographs looks with; None where there is none of its own."""
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     """The words that the checkpoint knows."""
     experts: bool = False
@@ -128,6 +130,13 @@ class Engine:
     def is_sure(self, picture: Picture) -> bool:
         """Return whether SPHINX can be relied on: it knows such pictures, and knows them well."""
         return self.in_distribution(picture) and (not self.about.photographs or self.is_drawn(picture))
+
+    def views_of(self, picture: Picture | None) -> int:
+        """Return the views that a picture is looked at with where a visitor does not choose."""
+        about = self.about
+        if picture is None or about.photo_views is None or self.is_drawn(picture):
+            return about.views
+        return about.photo_views
 
     def is_drawn(self, picture: Picture) -> bool:
         """Return whether the picture looks like the drawn world of the embedded inpainter's training."""

@@ -55,7 +55,7 @@ def looked(
 ) -> tuple[tuple[str, str], ...]:
     """What of SPHINX was used, for the record: views, encoders, and which of its experts where it has two."""
     encoders = options.encoders or engine.about.encoders
-    found = [("views", str(options.views or engine.about.views))]
+    found = [("views", str(options.views or engine.views_of(picture)))]
     if encoders:
         found.append(("encoders", ", ".join(encoders)))
     if options.beta is not None:

@@ -151,6 +151,13 @@ def test_suggestions_are_escaped_and_doubts_are_said():
     assert made.count('class="doubt"') == 1
 
 
+def test_where_photographs_are_looked_at_with_other_views_the_picture_decides(about):
+    nano = replace(about, views=5, most_views=5, photo_views=1)
+    assert render.views(nano)[0] == ("what suits the picture", render.usual_views(nano))
+    assert render.usual_views(nano) == 0
+    assert render.usual_views(replace(nano, photo_views=5)) == 5
+
+
 @pytest.mark.parametrize(
     ("most_views", "said"),
     [

@@ -394,6 +394,18 @@ def test_a_phrase_is_gone_only_when_it_is_nowhere(assistant, vlm, drawing):
     assert said(after).endswith("SPHINX sees nothing there now: the wish came true.")
 
 
+@pytest.mark.parametrize(("drawn", "chosen", "views"), [(True, None, 5), (False, None, 1), (False, 5, 5)])
+def test_a_record_tells_with_how_many_views_a_picture_was_looked_at(
+    assistant, vlm, drawing, drawn, chosen, views
+):
+    about = replace(assistant.about, views=5, photo_views=1)
+    assistant.engine = replace(assistant.engine, about=about)
+    vlm.is_drawn = lambda image, digest: drawn
+    record = last(assistant, assistant.open(drawing), "tell me a story", views=chosen).turns[-1].record
+    assert record
+    assert dict(record.details)["views"] == str(views)
+
+
 def test_several_paintings_are_offered(assistant, drawing):
     scene = last(assistant, assistant.open(drawing), "segment the red ball")
     scene = last(assistant, scene, "replace it with a star", candidates=3)
