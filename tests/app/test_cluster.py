@@ -157,10 +157,26 @@ def test_what_is_stopped_or_left_ends_within_a_token(running, visit, browser, dr
             page.locator("#words button.stop-button").click()
         else:
             page.close()
-        time.sleep(LEFT)
-        stopped = running.count()
-        time.sleep(LEFT)
-        assert running.count() == stopped, leave
+        assert_quiet(running)
+
+
+def test_a_call_that_is_dropped_ends_within_a_token(running):
+    before = sum(running.count().values())
+    with httpx.Client(timeout=60) as caller:
+        given = caller.get(f"{running.page}/gradio_api/info").json()["named_endpoints"]["/ask"]["parameters"]
+        data = [QUESTION if one["parameter_name"] == "words" else one["parameter_default"] for one in given]
+        joined = caller.post(f"{running.page}/gradio_api/call/ask", json={"data": data}).json()
+        with caller.stream("GET", f"{running.page}/gradio_api/call/ask/{joined['event_id']}"):
+            wait_until(lambda: sum(running.count().values()) >= before + 3)
+    assert_quiet(running)
+
+
+def assert_quiet(running: Running) -> None:
+    """Hold that no replica computes, a moment from now."""
+    time.sleep(LEFT)
+    stopped = running.count()
+    time.sleep(LEFT)
+    assert running.count() == stopped
 
 
 def test_a_replica_that_dies_is_replaced_and_the_visitor_told(running, visit, drawing_file):
