@@ -8,25 +8,29 @@ that was given up is out of the next pass. This module decides who is computed w
 
 from __future__ import annotations
 
+import bisect
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from model.generation_sphinx import Nucleus
 from pipelines.errors import DemoError, is_shortage
 from pipelines.interfaces import Load, Replies
-from pipelines.vlm.decoder import Decoder, SequenceCache, Trunk
+from pipelines.vlm.decoder import Decoder, Lanes, SequenceCache, Trunk
 from pipelines.vlm.detokenizer import Detokenizer
 from pipelines.vlm.prefixes import Prefixes
 
 PLACES = 16  # requests that are answered together
 WAITING = 64  # requests that may wait for a place; more are refused
+LANE = 1024  # tokens of a request that share one tensor with others'; longer ones have a buffer of their own
+LANES_BYTES = 256 << 20  # that this tensor may take at most: with larger models a call is not what costs
 AHEAD = 2  # tokens that are computed before a reader has taken those before
 CHUNK = {"cpu": 64}  # tokens of prompts read in one forward pass while others are answered
 OTHER_CHUNK = 512  # the same on a GPU
@@ -150,6 +154,11 @@ class Batcher:
         self._waiting: deque[Request] = deque()
         self._running: list[Request] = []
         self._readings: dict[Any, _Reading] = {}
+        self._lanes: Lanes | None = None
+        self._free_lanes: list[int] = []
+        if places * LANE * decoder.bytes_per_token <= LANES_BYTES and decoder.device.type == "cpu":
+            self._lanes = decoder.allocate_lanes(places, LANE)
+            self._free_lanes = list(range(places))
         self._worker: threading.Thread | None = None
         self._typical_s = TYPICAL_S
 
@@ -219,7 +228,14 @@ class Batcher:
 
     @torch.no_grad()
     def _run(self) -> None:
-        """Compute while there are requests; end after a while without any."""
+        """Compute while there are requests; end after a while without any.
+
+        A small model's calls are too short to be shared: waking another thread takes as long as they do.
+        """
+        with nullcontext() if self._lanes is None else threadpool_limits(1, user_api="openmp"):
+            self._work_on()
+
+    def _work_on(self) -> None:
         while True:
             with self._lock:
                 pieces = self._plan()
@@ -295,12 +311,20 @@ class Batcher:
         """Give a request its buffer, with what of its prompt was read before already in it."""
         words = request.ids[request.trunk_length : request.prompt_length - 1]  # the last one is read again
         common, branch = self._prefixes.branch(request.trunk_key, words)
-        own = self._decoder.allocate(request.room)
+        cache = self._buffer(request.room)
+        cache.trunk, cache.length = request.trunk, common
         if branch is not None:
-            for into, kept in zip(own, branch):
+            for into, kept in zip(cache.layers, branch):
                 into[:, :, :common] = kept[:, :, :common]
-        request.cache = SequenceCache(own, request.trunk, common)
-        return request.cache
+        request.cache = cache
+        return cache
+
+    def _buffer(self, tokens: int) -> SequenceCache:
+        """Return a lane, where one is free and long enough, or a buffer of its own."""
+        if self._lanes is None or not self._free_lanes or tokens > self._lanes.tokens:
+            return SequenceCache(self._decoder.allocate(tokens))
+        lane = self._free_lanes.pop(0)
+        return SequenceCache(self._lanes.lane(lane), lanes=self._lanes, lane=lane)
 
     def _compute(self, pieces: Sequence[_Piece]) -> list[int]:
         """One forward pass: the next token of each request whose prompt has been read, in order."""
@@ -385,6 +409,8 @@ class Batcher:
             length = request.cache.length
             ids = request.ids[request.trunk_length : request.trunk_length + length]
             self._prefixes.put_branch(request.trunk_key, ids, request.cache.layers)
+        if request.cache is not None and request.cache.lanes is not None:
+            bisect.insort(self._free_lanes, request.cache.lane)
         request.cache = None
         if not request.given_up and request.error is None:
             taken = time.monotonic() - request.started

@@ -4,7 +4,9 @@ The tokens of all sequences lie one after another in one (N, D) tensor: the line
 once for all of them, and nothing is padded. A sequence's keys and values lie in two places: in a trunk, which
 it may share with others (a picture and the words before every question), and in a buffer of its own that is
 allocated once. Attention to each is computed apart, to a trunk for all of its readers at once, and joined by
-the log-sum-exp, which is exact. The weights are those of the transformers model; this module knows no text.
+the log-sum-exp, which is exact. Buffers that are lanes of one tensor are attended to in one call by all that
+get a single token: a small model's step costs as many calls as it has layers, however many answers it gives.
+The weights are those of the transformers model; this module knows no text.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+PACKED_BYTES = 16 << 20  # of a weight: what is larger is not held twice
 
 Linear = Callable[[torch.Tensor], torch.Tensor]
 KeysValues = tuple[torch.Tensor, ...]
@@ -35,13 +39,34 @@ class Trunk:
         object.__setattr__(self, "parts", parts)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Lanes:
+    """Room for own tokens of several sequences: for each layer (lanes, 2, kv heads, tokens, head size)."""
+
+    layers: tuple[torch.Tensor, ...]
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that a lane holds."""
+        return self.layers[0].shape[3]
+
+    def lane(self, number: int) -> KeysValues:
+        """Return the buffer of one sequence."""
+        return tuple(layer[number] for layer in self.layers)
+
+
 @dataclass(slots=True, eq=False)
 class SequenceCache:
-    """A sequence being computed: `length` tokens of its own are in `layers`, behind those of the trunk."""
+    """A sequence being computed: `length` tokens of its own are in `layers`, behind those of the trunk.
+
+    Where these are a lane, `lanes` and `lane` say of what.
+    """
 
     layers: KeysValues
     trunk: Trunk | None = None
     length: int = 0
+    lanes: Lanes | None = None
+    lane: int = 0
 
     @property
     def position(self) -> int:
@@ -96,7 +121,7 @@ def _joined(linears: Sequence[nn.Module]) -> Linear:
     parts: Any = linears
     if len(linears) == 1:
         (part,) = parts
-        return (lambda x: F.linear(x, part.weight, part.bias)) if plain else part
+        return _linear(part.weight, part.bias) if plain else part
     if not plain:
         return lambda x: torch.cat([linear(x) for linear in linears], dim=-1)
     weight = torch.cat([part.weight for part in parts])
@@ -106,7 +131,22 @@ def _joined(linears: Sequence[nn.Module]) -> Linear:
         end = start + part.out_features
         part.weight.data = weight[start:end]
         start = end
-    return lambda x: F.linear(x, weight, bias)
+    return _linear(weight, bias)
+
+
+def _linear(weight: torch.Tensor, bias: torch.Tensor | None) -> Linear:
+    """A linear layer, (N, in) -> (N, out). A small float32 weight on a CPU is packed for oneDNN, as a copy.
+
+    Torch gives float32 matrices to MKL, which on AMD takes 1.5 to 2.5 times as long as oneDNN with a packed
+    weight, and hands no weight to oneDNN itself; torch.compile calls it as it is called here.
+    """
+    packs = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    small = weight.numel() * weight.element_size() <= PACKED_BYTES
+    if not packs or not small or weight.device.type != "cpu" or weight.dtype is not torch.float32:
+        return lambda x: F.linear(x, weight, bias)
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach())
+    multiply = torch.ops.mkldnn._linear_pointwise.default
+    return lambda x: multiply(x, packed, bias, "none", [], "")
 
 
 class _Layer:
@@ -179,6 +219,13 @@ class Decoder:
         shape = (2, self._kv_heads, tokens, self._size)
         return tuple(torch.empty(shape, dtype=self.dtype, device=layer.device) for layer in self._layers)
 
+    def allocate_lanes(self, count: int, tokens: int) -> Lanes:
+        """Room for so many sequences of so many tokens each; memory is taken as it is written to."""
+        shape = (count, 2, self._kv_heads, tokens, self._size)
+        return Lanes(
+            tuple(torch.empty(shape, dtype=self.dtype, device=layer.device) for layer in self._layers)
+        )
+
     def words(self, ids: Sequence[int]) -> torch.Tensor:
         """Embeddings (N, D) of ids."""
         return self._embed(torch.tensor(ids, device=self.device))
@@ -221,17 +268,10 @@ class Decoder:
         # The query heads that share a key head are further queries of it.
         query = heads[:, : self._heads].view(count, kv_heads, group, size).permute(1, 0, 2, 3)
         new = heads[:, self._heads :].view(count, 2, kv_heads, size).permute(1, 2, 0, 3)
-        outs, totals = [], []
-        for (sequence, n), (start, end), mask in zip(plan.pieces, plan.rows, plan.masks):
-            length = sequence.length + n
-            own = sequence.layers[index]
-            own[:, :, sequence.length : length] = new[:, :, start:end]
-            queries = query[:, start:end].reshape(1, kv_heads, n * group, size)
-            out, total = attend(queries, own[0:1, :, :length], own[1:2, :, :length], mask)
-            outs.append(out)
-            totals.append(total)
-        out = outs[0] if len(outs) == 1 else torch.cat(outs, dim=2)
-        total = totals[0] if len(totals) == 1 else torch.cat(totals, dim=2)
+        if plan.lanes is not None:
+            out, total = plan.lanes.attend(index, query, new)
+        else:
+            out, total = self._own(index, query, new, plan)
         for trunk, start, end in plan.trunks:
             queries = query[:, start:end].reshape(1, kv_heads, (end - start) * group, size)
             shared, shared_total = attend(queries, *trunk.parts[index])
@@ -247,6 +287,69 @@ class Decoder:
             return out[0].transpose(0, 1).reshape(count, -1)
         return out.view(kv_heads, count, group, size).transpose(0, 1).reshape(count, -1)
 
+    def _own(
+        self, index: int, query: torch.Tensor, new: torch.Tensor, plan: _Plan
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Attention to each sequence's own tokens, the new ones among them, which are put into its buffer.
+
+        Args: query (kv heads, N, group, head size); new (2, kv heads, N, head size).
+        Returns: (1, kv heads, N * group, head size), and (1, kv heads, N * group).
+        """
+        kv_heads, _, group, size = query.shape
+        outs, totals = [], []
+        for number, ((sequence, n), (start, end)) in enumerate(zip(plan.pieces, plan.rows)):
+            length = sequence.length + n
+            own = sequence.layers[index]
+            own[:, :, sequence.length : length] = new[:, :, start:end]
+            queries = query[:, start:end].reshape(1, kv_heads, n * group, size)
+            out, total = attend(queries, own[0:1, :, :length], own[1:2, :, :length], plan.masks[number])
+            outs.append(out)
+            totals.append(total)
+        if len(outs) == 1:
+            return outs[0], totals[0]
+        return torch.cat(outs, dim=2), torch.cat(totals, dim=2)
+
+
+class _TogetherInLanes:
+    """Sequences that get one token each and whose buffers are lanes of one tensor."""
+
+    def __init__(self, sequences: Sequence[SequenceCache], lanes: Lanes, dtype: torch.dtype) -> None:
+        self._layers = lanes.layers
+        taken = [sequence.lane for sequence in sequences]
+        self._first, last = min(taken), max(taken) + 1
+        self._all = taken == list(range(self._first, last))
+        device = lanes.layers[0].device
+        self._lanes = torch.tensor(taken, device=device)
+        self._ends = torch.tensor([sequence.length for sequence in sequences], device=device)
+        self._most = max(sequence.length for sequence in sequences) + 1
+        self._span = slice(self._first, last)
+        self._places = self._lanes - self._first
+        ends = torch.zeros(last - self._first, dtype=torch.long, device=device)
+        ends[self._places] = self._ends
+        later = torch.arange(self._most, device=device) > ends[:, None]
+        mask = torch.zeros(later.shape, dtype=dtype, device=device).masked_fill_(later, float("-inf"))
+        self._mask = mask[:, None, None, :]
+
+    def attend(self, index: int, query: torch.Tensor, new: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `Decoder._own`; lanes in between that are not among these are computed, and not looked at."""
+        kv_heads, count, group, size = query.shape
+        lanes = self._layers[index]
+        lanes[self._lanes, :, :, self._ends] = new.permute(2, 0, 1, 3)
+        own = lanes[self._span, :, :, : self._most]
+        queries = query.transpose(0, 1)
+        if not self._all:
+            spread = queries.new_zeros(len(own), kv_heads, group, size)
+            spread[self._places] = queries
+            queries = spread
+        mask = self._mask.expand(-1, 1, group, -1)
+        out, total = attend(queries, own[:, 0], own[:, 1], mask)
+        if not self._all:
+            out, total = out[self._places], total[self._places]
+        return (
+            out.transpose(0, 1).reshape(1, kv_heads, count * group, size),
+            total.transpose(0, 1).reshape(1, kv_heads, count * group),
+        )
+
 
 class _Plan:
     """What is the same in all layers of one forward pass."""
@@ -256,6 +359,7 @@ class _Plan:
         self.rows: list[tuple[int, int]] = []
         self.masks: list[torch.Tensor | None] = []
         self.trunks: list[tuple[Trunk, int, int]] = []
+        self.lanes = _in_lanes(pieces, dtype)
         self._positions: list[int] = []
         self._device: torch.device | None = None
         start = 0
@@ -287,6 +391,16 @@ class _Plan:
             places = torch.tensor(self._positions, device=device)
             self.cos, self.sin = cos[places], sin[places]
         self.masks = [None if mask is None else mask.to(device) for mask in self.masks]
+
+
+def _in_lanes(pieces: Sequence[tuple[SequenceCache, int]], dtype: torch.dtype) -> _TogetherInLanes | None:
+    """Return the pieces as one call, where each is a single token and all have lanes of one tensor."""
+    lanes = pieces[0][0].lanes
+    if lanes is None or len(pieces) < 2:
+        return None
+    if any(count > 1 or sequence.lanes is not lanes for sequence, count in pieces):
+        return None
+    return _TogetherInLanes([sequence for sequence, _ in pieces], lanes, dtype)
 
 
 def _causal(before: int, count: int, group: int, dtype: torch.dtype) -> torch.Tensor:

@@ -29,6 +29,7 @@ from pipelines.vlm.prefixes import Prefixes, free_bytes, prefix_bytes
 log = logging.getLogger(__name__)
 
 KEPT_PICTURES = 128 << 20  # bytes of visual tokens
+KEPT_DISTANCES = 4096  # pictures whose distances from the training's sources are kept
 KEPT_BY_A_MIXTURE = 32 << 20  # bytes of visual tokens, and as much of keys and values
 ANSWER_SHARE = 4  # the prompt leaves at least this fraction (1/4) of the context to the answer
 RUNNING_SHARE = 2  # the requests of a batch take at most this fraction (1/2) of the memory that is free
@@ -72,6 +73,7 @@ class SphinxVLM:
         self._familiarity = familiarity
         self._views = views or model.config.num_views
         self._pictures = LockedCache(picture_bytes, _features_bytes)
+        self._distances = LockedCache(KEPT_DISTANCES, lambda _: 1)  # asked for several times an answer
         self._encoding = threading.Lock()  # pictures are encoded one after the other, and each once
         self._kept_bytes = kept_bytes
         self._limits: dict[str, Any] = {"places": places, "waiting": waiting, "chunk": chunk}
@@ -159,7 +161,11 @@ class SphinxVLM:
         """Return how far the picture is from each source of the training (1 is the edge); () if unknown."""
         if self._familiarity is None:
             return ()
-        return tuple(self._familiarity.distances(summary(self._tokens(image, digest))).tolist())
+        kept: tuple[float, ...] | None = self._distances.get(digest)
+        if kept is None:
+            kept = tuple(self._familiarity.distances(summary(self._tokens(image, digest))).tolist())
+            self._distances.put(digest, kept)
+        return kept
 
     def _tokens(self, image: Image.Image, digest: str) -> torch.Tensor:
         """Return the picture's visual tokens (N, D), as it is looked at by default."""

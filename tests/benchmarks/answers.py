@@ -106,13 +106,15 @@ def generated(model: Any, tokens: int) -> Cost:
     def run(count: int) -> Cost:
         options = {"max_new_tokens": count, "min_new_tokens": count, "do_sample": False}
         with clock() as found:
-            model.generate(
+            found_ids = model.generate(
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),
                 eos_token_id=None,
                 pad_token_id=0,
+                stop_sequences=[],
                 **options,
             )
+        assert found_ids.shape[1] == ids.shape[1] + count, "it stopped before its end"
         return found[0]
 
     short, whole = run(1), run(tokens + 1)

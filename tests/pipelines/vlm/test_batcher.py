@@ -112,6 +112,7 @@ def test_requests_that_join_and_leave_at_random_are_answered_as_alone(new_batche
     assert max(rows) > 2  # they were computed together
     settled(batcher)
     assert batcher.load().answering == batcher.load().waiting == 0
+    assert batcher._free_lanes == list(range(6))  # each came back, once
 
 
 def test_a_shared_trunk_is_read_once_and_by_all_at_once(new_batcher, new_request):

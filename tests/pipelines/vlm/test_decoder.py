@@ -31,8 +31,9 @@ def drawn(generator: torch.Generator, count: int) -> list[int]:
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("lanes", [False, True])
 @pytest.mark.parametrize("generic", [False, True])
-def test_ragged_sequences_are_what_each_is_alone(model, generic, monkeypatch):
+def test_ragged_sequences_are_what_each_is_alone(model, generic, lanes, monkeypatch):
     if generic:  # what devices without a kernel of their own compute
         monkeypatch.setattr(module, "_has_kernel", lambda device: False)
     generator = torch.Generator().manual_seed(1)
@@ -48,9 +49,13 @@ def test_ragged_sequences_are_what_each_is_alone(model, generic, monkeypatch):
     tails = [drawn(generator, count) for count in (12, 5, 8, 10)]
     prefixes = [shared, shared, other, []]
     caches = [SequenceCache(decoder.allocate(12), trunk) for trunk in (trunks[0], trunks[0], trunks[1], None)]
+    if lanes:  # of one tensor, with others in between that are nobody's
+        room = decoder.allocate_lanes(7, 12)
+        for cache, lane in zip(caches, (4, 0, 3, 6)):
+            cache.layers, cache.lanes, cache.lane = room.lane(lane), room, lane
     wanted = [alone(model, prefix + tail)[len(prefix) :] for prefix, tail in zip(prefixes, tails)]
     found: list[list[torch.Tensor]] = [[], [], [], []]
-    for counts in ((3, 1, 4, 1), (1, 2, 0, 5), (6, 0, 1, 1), (1, 1, 1, 1), (1, 1, 2, 2)):
+    for counts in ((3, 1, 4, 1), (1, 2, 0, 5), (5, 0, 0, 1), (1, 0, 1, 0), (1, 1, 1, 1), (1, 1, 2, 2)):
         pieces, ids = [], []
         for cache, tail, count in zip(caches, tails, counts):
             if count:
@@ -72,6 +77,17 @@ def test_the_transformers_model_shares_the_joined_weights(model):
     attention = model.model.language_model.layers[0].self_attn
     storage = attention.q_proj.weight.untyped_storage()
     assert storage.data_ptr() == attention.v_proj.weight.untyped_storage().data_ptr()
+
+
+def test_a_packed_weight_multiplies_as_the_weight(monkeypatch):
+    generator = torch.Generator().manual_seed(3)
+    linear = torch.nn.Linear(24, 40)
+    x = torch.randn(5, 24, generator=generator)
+    packed = module._joined([linear])
+    monkeypatch.setattr(module, "PACKED_BYTES", 0)
+    with torch.no_grad():
+        torch.testing.assert_close(packed(x), module._joined([linear])(x))
+        torch.testing.assert_close(packed(x), linear(x))
 
 
 def test_attention_to_parts_joins_to_attention_to_all():
