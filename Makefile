@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench readers format clean
+.PHONY: run test check bench readers datumaro format clean
 
 run: $(VENV)/.run-ready
 	$(BIN)/python app.py $(ARGS)
@@ -22,13 +22,17 @@ check: $(VENV)/.test-ready
 bench: $(VENV)/.test-ready
 	OMP_WAIT_POLICY=passive $(BIN)/python -m tests.benchmarks $(ARGS)
 
-readers: .venv-readers/.ready
+# Other tools' readers of data sets, which want OpenCV below 5: datumaro (about 560 MB, what CI installs),
+# and with it FiftyOne (1.2 GB in all).
+readers: .venv-readers/.fiftyone-ready
+datumaro: .venv-readers/.datumaro-ready
 
-# About 2 GB: other tools' readers of COCO files, which want OpenCV below 5.
-.venv-readers/.ready: requirements-readers.txt
+.venv-readers/.%-ready: requirements-%.txt
 	$(PYTHON) -m venv .venv-readers
-	.venv-readers/bin/python -m pip install --quiet -r requirements-readers.txt
+	.venv-readers/bin/python -m pip install --quiet -r $<
 	@touch $@
+
+.venv-readers/.fiftyone-ready: requirements-datumaro.txt
 
 format: $(VENV)/.test-ready
 	$(BIN)/ruff format .

@@ -125,7 +125,7 @@ class Prompt:
             "{phrase}": None if phrase is None else clean_phrase(phrase),
             "{box}": None if box is None else write_box(box),
             "{marks}": None if marks is None else write_marks(marks),
-            "{question}": None if question is None else question.replace("###", " ").strip(),
+            "{question}": None if question is None else clean_question(question),
         }
         message = wording or self.sentence
         for place in _PLACE.findall(message):
@@ -140,6 +140,11 @@ _PLACE = re.compile(r"\{phrase\}|\{box\}|\{marks\}|\{question\}")
 def clean_phrase(phrase: str) -> str:
     """Return the phrase on one line, without the format's signs and without a final `.`, `?`, `!`, `,`."""
     return " ".join(_MARKUP.sub(" ", phrase).split()).rstrip(" .?!,;:")
+
+
+def clean_question(question: str) -> str:
+    """Return the question without the sign that ends a turn."""
+    return question.replace("###", " ").strip()
 
 
 def write_marks(marks: Sequence[tuple[int, Point]]) -> str:

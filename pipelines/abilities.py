@@ -13,7 +13,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from model.prompts import PROMPTS, Prompt
+from model.prompts import PROMPTS, Prompt, clean_phrase, clean_question
+from pipelines.errors import DemoError
 from pipelines.readings import (
     Reader,
     read_chart,
@@ -57,10 +58,16 @@ class Ability:
         """Return SPHINX's sentence with its places filled; see `model.prompts.Prompt.fill`.
 
         Raises:
+            DemoError: what was typed holds nothing but the signs of SPHINX's own format ("find <p>", "###").
             ValueError: the ability has no sentence, or a place was given nothing.
         """
         if self.prompt is None:
             raise ValueError(f"SPHINX has no sentence for {self.name!r}")
+        for place, clean in (("phrase", clean_phrase), ("question", clean_question)):
+            if (typed := places.get(place)) and not clean(typed):
+                raise DemoError(
+                    f"There are no words in “{typed.strip()}”: name what is meant, or ask about the picture."
+                )
         return self.prompt.fill(**places)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hypothesis import event
 from hypothesis import strategies as st
 
 from pipelines.errors import DemoError
@@ -55,6 +56,13 @@ JSON = st.recursive(
 )
 """Any value that JSON holds, and some that Python reads from it."""
 
+SIGNS = (
+    "find", "find all", "segment", "what is", "remove", "ball", "#1",
+    "###", "[", "]", "[]", "<p>", "</p>", "<Mark 1>", "|", ".", "?", "!",
+)  # fmt: skip
+WISHES = st.lists(st.sampled_from(SIGNS), min_size=1, max_size=6).map(" ".join)
+"""Messages of a few words and of the signs that SPHINX's own format is made of."""
+
 
 def refusal(act: Callable[[], Any], kind: type[DemoError] = DemoError) -> tuple[Any, str | None]:
     """What a call gives back, or the sentence of its refusal; any other error passes. Both can be written."""
@@ -63,7 +71,20 @@ def refusal(act: Callable[[], Any], kind: type[DemoError] = DemoError) -> tuple[
     except kind as error:
         given, said = None, str(error)
         said.encode()
+        event("refused")  # counted by Hypothesis's statistics
     return given, said
+
+
+def counted(statistics: str) -> tuple[int, int]:
+    """How many examples Hypothesis's statistics tell of, and in how many of them something was refused."""
+    tried = refused = 0
+    for told in re.split(r"\n(?=tests/)", statistics):
+        counts = re.findall(r"(\d+) passing(?: examples)?, \d+ failing(?:.*? (\d+) invalid)?", told)
+        passing, invalid = (sum(int(count or 0) for count in column) for column in zip(*counts or [(0, 0)]))
+        share = re.search(r"([\d.]+)%, refused", told)
+        tried += passing
+        refused += round((passing + invalid) * float(share[1]) / 100) if share else 0
+    return tried, refused
 
 
 def main() -> int:
@@ -74,7 +95,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10)
     given = parser.parse_args()
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-show-statistics"]
-    began, tried, seed = time.monotonic(), 0, int(time.time())
+    began, tried, refused, seed = time.monotonic(), 0, 0, int(time.time())
     while time.monotonic() - began < 60 * given.minutes:
         seed += 1
         result = subprocess.run(
@@ -84,12 +105,15 @@ def main() -> int:
             capture_output=True,
             text=True,
         )
-        counts = re.findall(r"(\d+) passing(?: examples)?, (\d+) failing", result.stdout)
-        tried += sum(int(passing) for passing, _ in counts)
+        more = counted(result.stdout)
+        tried, refused = tried + more[0], refused + more[1]
         if result.returncode:
             print(result.stdout, result.stderr, sep="\n")
             break
-    print(f"{given.area}: {tried} examples in {time.monotonic() - began:.0f} s, last seed {seed}", flush=True)
+    seconds = time.monotonic() - began
+    print(
+        f"{given.area}: {tried} examples in {seconds:.0f} s, {refused} refused, last seed {seed}", flush=True
+    )
     return result.returncode
 
 

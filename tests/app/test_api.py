@@ -133,6 +133,15 @@ def test_edit(client, picture):
         assert image.convert("RGB").getpixel((70, 100)) != (220, 30, 30)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
+def test_an_edited_file_is_what_its_name_says(client, drawing, tmp_path, kind):
+    # IOPaint #32: a PNG that other programs will not open, for it holds the format that came in
+    drawing.save(tmp_path / "in", kind)
+    said = client.predict(picture=handle_file(tmp_path / "in"), wish="remove the red ball", api_name="/edit")
+    with Image.open(said["picture"]) as image:
+        assert Image.registered_extensions()[Path(said["picture"]).suffix] == image.format
+
+
 def test_a_refusal_is_no_markup(client, inpainter, picture):
     inpainter.cannot.add("tom & jerry")
     with pytest.raises(Exception, match="cannot paint “tom & jerry”: removing works"):

@@ -15,7 +15,7 @@ from app.arguments import BadArgument, check
 from app.limits import Limits
 from app.startup import Startup
 from pipelines.scene import Box, Click, Point
-from tests.fuzz import FUZZ, JSON, refusal
+from tests.fuzz import FUZZ, JSON, WISHES, refusal
 
 MODELS = {
     arguments.Ask: {"words": "hello", "seed": 0},
@@ -49,7 +49,12 @@ def test_any_value_is_read_or_refused_in_words(model, name, value):
 
 
 @settings(max_examples=60 * FUZZ, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(phrase=JSON | st.just(""), clicks=JSON | NEAR, box=JSON | NUMBERS, wish=JSON | st.text(max_size=40))
+@given(
+    phrase=JSON | st.just("") | WISHES,
+    clicks=JSON | NEAR,
+    box=JSON | NUMBERS,
+    wish=JSON | st.text(max_size=40) | WISHES,
+)
 def test_endpoints_give_an_answer_or_refuse(assistant, drawing, tmp_path, phrase, clicks, box, wish):
     drawing.save(tmp_path / "drawing.png")
     on = Endpoints(Startup(lambda: assistant, "fake").run(), Limits())

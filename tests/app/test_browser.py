@@ -370,6 +370,38 @@ def test_a_file_that_is_too_large_is_refused_with_words(assistant, serve, visit,
     expect(page.locator(".canvas .intake-message")).to_contain_text("a file may have 50 MB at most")
 
 
+PROXY = "<html><head><title>Bad Gateway</title></head><body>nginx</body></html>"
+LOST = {
+    "a lost connection": (None, "the connection was lost"),
+    "a proxy that finds nobody": ({"status": 502, "body": PROXY}, "the connection was lost"),
+    "a proxy's own limit": ({"status": 413, "body": PROXY}, "the file may be too large"),
+    "a proxy's page for a login": ({"status": 200, "body": PROXY}, "the connection was lost"),
+    "too many calls": ({"status": 429, "json": {"error": "It calls often. Wait."}}, "calls often. Wait."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LOST)
+def test_an_upload_that_is_lost_is_said_in_words_and_the_next_one_works(
+    assistant, serve, visit, picture, case
+):
+    # LLaVA #1184, #1168: the picture stays "undefined", and nothing says why
+    answer, says = LOST[case]
+    page = visit(serve(assistant))
+
+    def lost(route):
+        given = {"content_type": "text/html", **answer} if answer and "body" in answer else answer
+        return route.fulfill(**given) if given else route.abort()
+
+    page.route("**/kept/upload", lost)
+    page.set_input_files(".canvas input.file", picture)
+    message = page.locator(".canvas .intake-message")
+    expect(message).to_contain_text("The upload failed: ")
+    expect(message).to_contain_text(says)
+    assert not re.search(r"[<{]|\.\.", message.inner_text())
+    page.unroute("**/kept/upload")
+    upload(page, picture)
+
+
 def test_a_photo_can_be_taken(assistant, serve, visit):
     page = visit(serve(assistant))
     page.click(".canvas [data-act='camera']")

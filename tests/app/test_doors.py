@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from app.doors import Doors
 from app.limits import Limits, known_hosts
+from tests.app.test_api import visited
 from tests.loops import run
 
 PREFIX = "/sphinx"
@@ -138,6 +139,13 @@ def proxied(assistant, serve, monkeypatch) -> Iterator[str]:
 def test_the_endpoints_work_under_a_path(proxied):
     said = Client(proxied, verbose=False).predict(picture=None, words="hello", api_name="/ask")
     assert said["model"] == "fake-sphinx"
+
+
+def test_mcp_works_under_a_path(proxied):
+    # gradio #11225: the session's address held the path twice, and every message to it was a 404
+    _, (result,) = visited(proxied, [("ask", {"words": "hello"})])
+    assert not result.isError, result.content
+    assert (result.structuredContent or {})["model"] == "fake-sphinx"
 
 
 @pytest.mark.browser

@@ -18,11 +18,26 @@ export function pastesPicture(target, transfer) {
   return !(takesText(target) && words);
 }
 
-/** Send a file to the server. Returns the token to open it by. */
+/** Return why an upload was refused, in words: ours, or our own for what something on the way answered. */
+function reasonOf(status, type, said) {
+  try {
+    const ours = type.startsWith("text/plain") ? said : type.startsWith("application/json") && JSON.parse(said).error;
+    if (ours) return String(ours).replace(/[.\s]+$/, "");
+  } catch { /* no JSON after all */ }
+  return word(status === 413 ? "intake.too_large" : "intake.cut_off");
+}
+
+/** Send a file to the server. Returns the token to open it by; an error says why there is none. */
 async function upload(file) {
-  const answer = await fetch(addressOf("../kept/upload"), { method: "POST", body: file });
-  const said = await answer.text();
-  if (!answer.ok) throw new Error(said || answer.statusText);
+  let answer, said;
+  try {
+    answer = await fetch(addressOf("../kept/upload"), { method: "POST", body: file });
+    said = await answer.text();
+  } catch {
+    throw new Error(word("intake.cut_off")); // the browser's own words are for programmers
+  }
+  const type = answer.headers.get("Content-Type") || "";
+  if (!answer.ok || !type.startsWith("text/plain")) throw new Error(reasonOf(answer.status, type, said));
   return said;
 }
 
@@ -74,7 +89,7 @@ export function createIntake({ element, root, trigger, size }) {
       arriving = true;
       trigger(event, { token });
     } catch (error) {
-      say(word("intake.failed", { reason: error?.message || word("intake.too_large") }));
+      say(word("intake.failed", { reason: error.message }));
     }
   }
 

@@ -262,6 +262,28 @@ def test_escape_cancels_a_drag_and_leaves_things_one_by_one(opened: Opened, segm
     expect(page.locator(".canvas .row.selected")).to_have_count(0)
 
 
+@pytest.mark.parametrize("size", [(900, 300), (120, 400)])
+def test_a_mask_lies_on_its_thing_at_any_size_of_picture_and_window(opened: Opened, tmp_path, size):
+    # segment-anything #795: the outline is drawn beside its thing where the picture is shown at another size
+    Image.effect_noise(size, 60).convert("RGB").save(tmp_path / "long.png")
+    page = opened(path=tmp_path / "long.png")
+    page.mouse.click(*at(page, 60, 100, size))
+    expect(masks(page)).to_have_count(1)
+    for width, height in ((1440, 900), (1100, 640), (700, 900)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(300)  # the page settles
+        frame = page.locator(".canvas img.picture").bounding_box()
+        shape = masks(page).bounding_box()
+        assert frame
+        assert shape
+        scale = frame["width"] / size[0]
+        assert frame["height"] / size[1] == pytest.approx(scale, rel=0.02)
+        x, y = at(page, 60, 100, size)
+        assert shape["x"] + shape["width"] / 2 == pytest.approx(x, abs=2)
+        assert shape["y"] + shape["height"] / 2 == pytest.approx(y, abs=2)
+        assert shape["width"] == pytest.approx(41 * scale, abs=2 * scale + 3)  # the fake's disc
+
+
 def test_the_wheel_zooms_and_the_picture_fits_both_ways(opened: Opened):
     page = opened()
     page.mouse.move(*at(page, 150, 120))

@@ -79,6 +79,19 @@ def test_a_picture_is_written_with_all_that_the_format_holds(photo, tmp_path, su
     assert [path.name for path in tmp_path.iterdir()] == [f"out{suffix}"]
 
 
+@pytest.mark.parametrize("brought", ["JPEG", "WEBP", "PNG", "GIF"])
+@pytest.mark.parametrize(
+    ("suffix", "kind"), [(".png", "PNG"), (".jpg", "JPEG"), (".webp", "WEBP"), (".tif", "TIFF")]
+)
+def test_a_file_is_what_its_name_says(tmp_path, brought, suffix, kind):
+    # IOPaint #32: what is called PNG holds the format that came in, and other programs will not open it
+    Image.effect_noise((30, 20), 90).convert("RGB").save(tmp_path / "in.bin", brought)
+    write_picture(open_photo(tmp_path / "in.bin"), tmp_path / f"out{suffix}")
+    with Image.open(tmp_path / f"out{suffix}") as file:
+        assert file.format == kind
+        file.load()
+
+
 def test_a_full_disk_leaves_what_was_there(photo, tmp_path, monkeypatch):
     target = tmp_path / "out.png"
     target.write_bytes(b"before")
