@@ -189,8 +189,7 @@ def absent(assistant: Assistant, case: Case, scores: Scores) -> None:
     kinds = {thing.kind for thing in case.truth.things}
     kind = case.generator.choice([kind for kind in THING_KINDS if kind not in kinds])
     scene = assistant.answer(assistant.open(case.image), f"segment the {kind}")
-    called = any(kind in region.label.lower() for region in scene.regions)
-    scores["absent thing gets a box"].append(float(called))
+    scores["absent thing gets a box"].append(float(any(kind in one.label.lower() for one in scene.regions)))
 
 
 def pose(assistant: Assistant, case: Case, scores: Scores) -> None:
