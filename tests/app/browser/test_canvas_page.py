@@ -173,6 +173,46 @@ def test_a_phone_opens_at_its_top_and_keeps_the_message_box_in_reach(opened: Ope
     expect(page.locator(".canvas .stage")).to_be_in_viewport(ratio=0.9)
 
 
+def test_on_a_phone_the_picture_stays_in_sight_beside_every_answer(opened: Opened):
+    page = opened(phone=True)
+    stage, canvas = page.locator(".canvas .stage"), page.locator(".canvas")
+    expect(canvas).not_to_have_class(re.compile("afloat"))
+    whole = stage.bounding_box()
+    for count in range(1, 4):
+        say(page, "Describe the picture with boxes")
+        expect(page.locator("#chat .bot.message .region")).to_have_count(2 * count)
+        expect(page.locator("#words .stop-button")).to_have_count(0)
+    expect(canvas).to_have_class(re.compile("afloat"))
+    expect(stage).to_be_in_viewport(ratio=0.99)
+    answer = page.locator("#chat .bot.message").last
+    expect(answer).to_be_in_viewport(ratio=0.99)
+    small, words = stage.bounding_box(), answer.bounding_box()
+    assert whole
+    assert small
+    assert words
+    assert 0.25 * 844 < small["height"] < whole["height"]
+    assert words["y"] >= small["y"] + small["height"]  # the picture hides nothing of it
+    img = page.locator(".canvas img.picture").bounding_box()
+    assert img
+    assert img["height"] <= small["height"]  # all of it is shown
+    # a phrase lights its thing, and a tap outlines it, where the picture is now
+    answer.locator("span.region", has_text="blue cup").tap()
+    expect(page.locator(".canvas .row.selected")).to_contain_text("blue cup")
+    page.touchscreen.tap(*at(page, 70, 100))
+    expect(masks(page)).to_have_count(1)
+    # it makes room for a drawer, and its arrow leads back to its own place
+    page.locator("#acts >> text=Options").tap()
+    expect(page.locator("#options.open")).to_be_in_viewport(ratio=0.9)
+    expect(page.locator(".canvas .to-picture")).to_be_hidden()
+    page.locator("#acts >> text=Options").tap()
+    page.locator(".canvas .to-picture").tap()
+    expect(canvas).not_to_have_class(re.compile("afloat"))
+    expect(page.locator(".canvas-bar")).to_be_in_viewport()
+    again = stage.bounding_box()
+    assert again
+    assert again["height"] == pytest.approx(whole["height"], abs=2)
+
+
 def test_a_drawer_opens_in_sight_above_the_message_box_of_a_phone(opened: Opened):
     page = opened(phone=True)
     for name in ("Export", "About"):
