@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from pipelines.scene import Box
+from pipelines.scene import Box, Mask
 
 pytestmark = pytest.mark.browser
 
@@ -393,6 +393,55 @@ def test_the_keyboard_alone_clicks_boxes_and_chooses(opened: Opened, segmenter):
     alt = page.get_attribute(".canvas img.picture", "alt")
     assert alt is not None
     assert "Found: #1" in alt
+
+
+def test_each_of_sams_three_outlines_is_chosen_by_its_number(opened: Opened, segmenter, monkeypatch):
+    outline = segmenter.outline
+
+    def three(*given, **named):
+        whole, part = outline(*given, **named)
+        return whole, part, (Mask.from_crop(np.ones((9, 9), bool), Box(60, 90, 69, 99)), 0.25)
+
+    monkeypatch.setattr(segmenter, "outline", three)
+    page = opened()
+    page.mouse.click(*at(page, 70, 100))
+    choices = page.locator(".canvas .row .choices button")
+    expect(choices).to_have_text(["1 0.90", "2 0.50", "3 0.25"])
+    first = page.get_attribute(".canvas .thing path.mask", "d")
+    page.keyboard.press("3")
+    expect(choices.nth(2)).to_have_class("chosen")
+    expect(page.locator(".canvas .detail .facts")).to_contain_text("0.2 % of the picture")
+    assert page.get_attribute(".canvas .thing path.mask", "d") != first
+    page.keyboard.press("4")  # there is none
+    page.keyboard.press("2")
+    expect(choices.nth(1)).to_have_class("chosen")
+    page.keyboard.press("1")
+    expect(page.locator(".canvas .thing path.mask")).to_have_attribute("d", first or "")
+    # while words are typed, a number is a number
+    page.click("#words textarea")
+    page.keyboard.press("3")
+    expect(page.locator("#words textarea")).to_have_value("3")
+    expect(choices.nth(0)).to_have_class("chosen")
+
+
+def test_the_alternative_text_tells_what_was_found_and_where(opened: Opened):
+    page = opened()
+    picture = page.locator(".canvas img.picture")
+    expect(picture).to_have_attribute(
+        "alt", "A picture of 200 by 200 pixels. Nothing has been found on it yet."
+    )
+    say(page, "Describe the picture with boxes")
+    expect(picture).to_have_attribute(
+        "alt",
+        "A picture of 200 by 200 pixels. Found: #1 red ball in the middle, #2 blue cup at the right.",
+    )
+    expect(page.locator("#words .stop-button")).to_have_count(0)
+    page.locator(".canvas .row.region-1 .gone").click()
+    expect(picture).to_have_attribute("alt", re.compile(r"Found: #2 blue cup at the right\.$"))
+    for name in page.locator("img:visible").evaluate_all(
+        "images => images.map((img) => img.getAttribute('alt'))"
+    ):
+        assert name is not None
 
 
 def test_the_tray_hides_renames_names_in_words_and_acts(opened: Opened):
