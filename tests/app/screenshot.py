@@ -98,7 +98,7 @@ def states(page: Page, address: str) -> Iterator[bytes]:
     page.wait_for_timeout(500)
     yield page.screenshot()
     page.click("#acts >> text=About")
-    expect(page.locator("#about .models li").first).to_be_visible()
+    expect(page.locator("#about .models p").first).to_be_visible()
     page.wait_for_timeout(500)
     yield page.screenshot()
     page.click("#acts >> text=About")
