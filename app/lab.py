@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from importlib.resources import files
 from typing import Any
@@ -13,8 +13,10 @@ import gradio as gr
 
 from app import actions, render, scripts
 from app.events import as_gradio_error
+from app.labels import Labels
 from app.serving import address
 from app.startup import Startup
+from app.words import ENGLISH, spoken, word
 from app.writing import Visit
 from pipelines import lab
 from pipelines.engine import About
@@ -24,32 +26,39 @@ from pipelines.scene import Picture
 
 EMPTY: dict[str, Any] = {"picture": None, "columns": []}
 QUESTION = "describe the picture with boxes"
-MIXED = "the two experts mixed, at the beta below"
+MIXED = "mixed"  # the choice of the mixture, whose beta the dial has
 BETA = 0.4  # where the dial stands at first
-EXPERTS = {0.0: "the expert for drawn pictures (β 0)", 1.0: "the expert for photographs (β 1)"}
+EXPERTS = {0.0: "lab.drawn", 1.0: "lab.photographs"}
+FIGURES = {
+    "drawn scenes": "lab.of_drawn", "photographs": "lab.of_photographs", "kind": "lab.kind", "box": "lab.box",
+    "is there?": "lab.there", "how many": "lab.many",
+}  # fmt: skip  # what is measured, as the file of figures writes it -> the key of its words
 TOGGLE = "() => document.querySelector('#lab').classList.toggle('open')"
 
 _PIECE = re.compile(r"\w+|\W+")
 
 
-def title(way: Way, about: About) -> str:
+def title(way: Way, about: About, language: str = ENGLISH) -> str:
     """Return a way of looking in a few words."""
     if way.beta is not None:
-        return EXPERTS.get(way.beta, f"the two experts mixed, β {way.beta:.2f}")
-    parts = f"with its {way.views - 1} parts" if way.views and way.views > 1 else "whole picture"
+        key = EXPERTS.get(way.beta, "lab.mixed")
+        return word(key, language, beta=f"{way.beta:.2f}")
+    parts = (way.views or 1) - 1
     names = [render.ENCODER_NAMES.get(name, name) for name in way.encoders or ()]
     if not names:
-        return f"all encoders, {parts}"
+        return word("lab.parts" if parts else "lab.whole", language, count=parts)
     left_out = [name for name in about.encoders if name not in (way.encoders or ())]
     if len(names) > 1 and len(left_out) == 1:
-        return f"without {render.ENCODER_NAMES.get(left_out[0], left_out[0])}, {parts}"
-    return f"{' + '.join(names)} alone, {parts}"
+        name = render.ENCODER_NAMES.get(left_out[0], left_out[0])
+        return word("lab.without", language, name=name)
+    return word("lab.alone", language, name=" + ".join(names))
 
 
-def choices(about: About) -> Any:
-    """Return the ways to choose from, the first two chosen."""
-    titles = [title(way, about) for way in lab.ways(about)]
-    return gr.CheckboxGroup([*titles, *([MIXED] if about.mixes else [])], value=titles[:2])
+def choices(about: About, language: str = ENGLISH) -> Any:
+    """Return the ways to choose from, the first two chosen. A choice is the way's title in English."""
+    ways = [(title(way, about, language), title(way, about)) for way in lab.ways(about)]
+    mixed = [(word("lab.mixed_below", language), MIXED)] if about.mixes else []
+    return gr.CheckboxGroup([*ways, *mixed], value=[value for _, value in ways[:2]])
 
 
 def dial(about: About) -> Any:
@@ -57,39 +66,57 @@ def dial(about: About) -> Any:
     return gr.Slider(visible=about.mixes)
 
 
-def table(about: About) -> str:
-    """Return what each switch costs, as it was measured, in HTML; "" where nobody measured it."""
+def table(about: About, language: str = ENGLISH) -> str:
+    """Return what each switch costs, as it was measured, in HTML; "" where nobody measured it.
+
+    How it was measured is told in English, as the figures' file has it.
+    """
     found = about.measured
     if not found:
         return ""
     asked = [(source, name) for source, names in found["asked"].items() for name in names]
     heads = "".join(
-        f'<th colspan="{len(names)}" scope="colgroup">{html.escape(source)}</th>'
+        f'<th colspan="{len(names)}" scope="colgroup">{html.escape(_figure(source, language))}</th>'
         for source, names in found["asked"].items()
     )
-    names = "".join(f'<th scope="col">{html.escape(name)}</th>' for _, name in asked)
+    names = "".join(f'<th scope="col">{html.escape(_figure(name, language))}</th>' for _, name in asked)
     rows = "".join(
-        f'<tr><th scope="row">{html.escape(row["switch"])}</th>'
+        f'<tr><th scope="row">{html.escape(_switch(row, about, language))}</th>'
         + "".join(f"<td>{_percent(row['figures'].get(source, {}).get(name))}</td>" for source, name in asked)
         + "</tr>"
         for row in found["rows"]
     )
-    older = " The weights have changed since." if found.get("older") else ""
+    older = f" {word('lab.older', language)}" if found.get("older") else ""
     return (
-        f"<details><summary>What each switch costs, as it was measured</summary>"
-        f"<p>{html.escape(found['says'])}{older}</p>"
+        f"<details><summary>{word('lab.costs', language)}</summary>"
+        f'<p><span lang="en">{html.escape(found["says"])}</span>{older}</p>'
         f'<div class="lab-wide"><table><thead><tr><td></td>{heads}</tr><tr><td></td>{names}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div></details>"
     )
 
 
-def measured(way: Way, about: About) -> str:
+def _switch(row: Mapping[str, Any], about: About, language: str) -> str:
+    """Return what a row of the figures is of: in the file's own words in English, else as the way's title."""
+    if language == ENGLISH:
+        return row["switch"]
+    return title(
+        Way(tuple(row["encoders"]) if row["encoders"] else None, row["views"], row["beta"]), about, language
+    )
+
+
+def _figure(name: str, language: str) -> str:
+    key = FIGURES.get(name)
+    return name if key is None else word(key, language)
+
+
+def measured(way: Way, about: About, language: str = ENGLISH) -> str:
     """Return what was measured of a way, in a line; "" where nobody measured it."""
     wanted = list(way.encoders) if way.encoders else None
     for row in about.measured.get("rows", ()):
         if (row["encoders"], row["views"]) == (wanted, way.views or about.views) and row["beta"] == way.beta:
             return "; ".join(
-                f"{source}: " + ", ".join(f"{name} {_percent(value)}" for name, value in figures.items())
+                f"{_figure(source, language)}: "
+                + ", ".join(f"{_figure(name, language)} {_percent(value)}" for name, value in figures.items())
                 for source, figures in row["figures"].items()
             )
     return ""
@@ -104,6 +131,7 @@ def value(
     picture: Picture,
     about: About,
     address: Callable[[Picture], dict[str, str]],
+    language: str = ENGLISH,
 ) -> dict[str, Any]:
     """Return what the panel shows: one picture, and a column for each way. `address`: see `app.serving`."""
     over = all(column.over for column in columns)
@@ -113,9 +141,12 @@ def value(
         "same": over and len({column.text for column in columns}) == 1,
         "columns": [
             {
-                "title": title(column.way, about),
-                "record": next((" · ".join(render.record_words(t)) for t in column.turns if t.record), ""),
-                "measured": measured(column.way, about),
+                "title": title(column.way, about, language),
+                "record": next(
+                    (" · ".join(render.record_words(turn, language)) for turn in column.turns if turn.record),
+                    "",
+                ),
+                "measured": measured(column.way, about, language),
                 "hue": at + 1,
                 "over": column.over,
                 "pieces": _pieces(column.text, lab.own_words(columns, at)),
@@ -138,28 +169,26 @@ def _pieces(text: str, own: frozenset[str]) -> list[list[Any]]:
 class Lab:
     """The panel of the lab, laid over the page. Make it inside a `gr.Blocks`."""
 
-    def __init__(self, startup: Startup, button: gr.Button, visit: gr.State, events: dict[str, Any]) -> None:
+    def __init__(
+        self, startup: Startup, labels: Labels, button: gr.Button, visit: gr.State, events: dict[str, Any]
+    ) -> None:
         self._startup = startup
         self._answers = lab.Answers()
         folder = files("app") / "canvas"
         with gr.Column(elem_id="lab"), gr.Column(elem_classes="lab-card"):
             with gr.Row(elem_classes="lab-head"):
-                gr.HTML("<h2>One question, several ways of looking</h2>", apply_default_css=False)
+                gr.HTML(html_template='<h2>${sphinx.word("lab.title")}</h2>', apply_default_css=False)
                 close = gr.Button("×", size="sm", elem_id="lab-close")
-            words = gr.Textbox(QUESTION, label="Question", max_length=actions.LONGEST_MESSAGE)
-            self.ways = gr.CheckboxGroup(label="Ways of looking to compare, two to four")
-            self.beta = gr.Slider(
-                0,
-                1,
-                BETA,
-                step=0.05,
-                label="β: the share of the expert for photographs in θ = β · photographs + (1 − β) · drawn",
-                visible=False,
-                elem_id="lab-beta",
+            words = labels.make(
+                gr.Textbox, {"label": "lab.question"}, QUESTION, max_length=actions.LONGEST_MESSAGE
+            )
+            self.ways = labels.make(gr.CheckboxGroup, {"label": "lab.ways"})
+            self.beta = labels.make(
+                gr.Slider, {"label": "lab.beta"}, 0, 1, BETA, step=0.05, visible=False, elem_id="lab-beta"
             )
             with gr.Row(elem_classes="lab-acts"):
-                ask = gr.Button("Ask them all", variant="primary", elem_id="lab-ask")
-                stop = gr.Button("Stop", elem_id="lab-stop")
+                ask = labels.make(gr.Button, {"value": "lab.ask"}, variant="primary", elem_id="lab-ask")
+                stop = labels.make(gr.Button, {"value": "lab.stop"}, elem_id="lab-stop")
             shown = gr.HTML(
                 EMPTY,
                 elem_id="lab-shown",
@@ -193,7 +222,7 @@ class Lab:
                 ways = list(dict.fromkeys([*ways, Way(None, 1, min(max(float(beta), 0.0), 1.0))]))
             answered = lab.compare(assistant, picture, words, ways, ReplyOptions(), self._answers)
             for columns in answered:
-                yield value(columns, picture, about, partial(address, assistant.pictures))
+                yield value(columns, picture, about, partial(address, assistant.pictures), spoken())
 
     def turn(
         self, visit: Visit, words: str, chosen: Sequence[str], beta: float

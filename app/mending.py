@@ -13,7 +13,7 @@ from typing import Any
 from app.actions import find_region, pictured, push
 from pipelines.brush import MAX_POINTS, Stroke, stroked
 from pipelines.errors import DemoError
-from pipelines.scene import Point, Scene, Timeline
+from pipelines.scene import Picture, Point, Scene, Timeline
 
 NAME = 80  # characters a region's name may have
 UNREADABLE = "The page sent something that cannot be read: reload it."
@@ -63,21 +63,21 @@ def states(timeline: Timeline) -> list[int]:
     """Return a step for every state of the shown picture, oldest first: the last step that shows that state.
 
     They lie on the way from where a picture of this size was opened to the newest step after this one.
+    A state to which a branch went back is there once.
     """
     if timeline.scene.picture is None:
         return []
-    size_wh, found = timeline.scene.picture.size_wh, []
+    size_wh = timeline.scene.picture.size_wh
+    found: dict[Picture, int] = {}
     for index in _way(timeline):
         picture = timeline.steps[index].scene.picture
         if picture is None or picture.size_wh != size_wh:
             if index > timeline.current:
                 break
-            found = []
-        elif found and timeline.steps[found[-1]].scene.picture == picture:
-            found[-1] = index
+            found = {}
         else:
-            found.append(index)
-    return found
+            found[picture] = index  # where a branch goes on from an earlier state, that keeps its place
+    return list(found.values())
 
 
 def branches(timeline: Timeline, shown: Scene) -> dict[int, tuple[tuple[int, ...], int]]:

@@ -85,9 +85,9 @@ class Page:
             gr.CheckboxGroup(
                 render.encoders(about), value=list(about.encoders), visible=len(about.encoders) > 1
             ),
-            lab.choices(about),
+            lab.choices(about, language),
             lab.dial(about),
-            lab.table(about),
+            lab.table(about, language),
         )
 
     def intake(self, visit: Visit, event: gr.EventData, request: gr.Request) -> Drawn:

@@ -144,7 +144,7 @@ def build(startup: Startup, examples: Mapping[str, Path], limits: Limits | None 
                 exported = _export_drawer()
                 options = _options_drawer(labels)
                 models, understands, keeper = _about_drawer(startup)
-        compared = Lab(startup, buttons.lab, visit, HEAVY)
+        compared = Lab(startup, labels, buttons.lab, visit, HEAVY)
         drawn = [visit, talk.chat, canvas.picture, buttons.undo, buttons.redo]
 
         _wire_drawers(buttons)

@@ -175,7 +175,7 @@ def _write_listing(listing: Listing, scene: Scene, ids: Sequence[int]) -> Text:
 def _with_names(text: str, scene: Scene, ids: Sequence[int]) -> Text:
     """Return a text, and after it the regions that it is about: "Outlined: red cup (#1), #2."."""
     spans: list[Span] = []
-    text += " " if ids and not text.endswith(" ") else ""
+    text += " " if ids and text and not text.endswith(" ") else ""
     for at, number in enumerate(ids):
         region = scene.region(number)
         named = f"{region.label} (#{number})" if region and region.label else f"#{number}"

@@ -2,6 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const shown = element.querySelector(".lab-shown");
+let asked = false; // the button was pressed, and nothing has been answered since
 
 function make(tag, classes, text) {
   const node = document.createElement(tag);
@@ -13,7 +14,7 @@ function make(tag, classes, text) {
 function stage({ picture, size, columns }) {
   const node = make("div", "lab-stage"), img = make("img", ""), svg = document.createElementNS(SVG, "svg");
   img.src = new URL(picture.url, props.modules.url).href;
-  img.alt = "The picture, with what each way of looking found";
+  img.alt = sphinx.word("lab.alt");
   svg.setAttribute("viewBox", "0 0 " + size.join(" "));
   for (const halo of [true, false]) { // all halos lie below all boxes
     for (const { hue, boxes } of columns) {
@@ -36,15 +37,16 @@ function stage({ picture, size, columns }) {
 function column({ title, hue, over, pieces, boxes, seconds, record, measured }) {
   const node = make("section", "lab-column hue-" + hue), words = make("p", over ? "" : "growing");
   for (const [piece, own] of pieces) words.append(own ? make("mark", "", piece) : piece);
-  if (!pieces.length) words.textContent = over ? "(nothing)" : "…";
+  if (!pieces.length) words.textContent = over ? sphinx.word("lab.nothing") : "…";
   const count = boxes.filter((one) => one.own).length;
   const facts = [
-    boxes.length + (boxes.length === 1 ? " box" : " boxes"), count ? count + " of them not in every column" : "",
-    over ? seconds.toFixed(1) + " s" : "",
+    boxes.length === 1 ? sphinx.word("lab.one_box") : sphinx.word("lab.boxes", { count: boxes.length }),
+    count ? sphinx.word("lab.own", { count }) : "",
+    over && !record ? sphinx.word("lab.seconds", { seconds: seconds.toFixed(1) }) : "",
   ];
   node.append(make("h3", "", title), words, make("small", "", facts.filter(Boolean).join(" · ")));
   if (record) node.append(make("small", "lab-record", record));
-  if (measured) node.append(make("small", "lab-measured", "Measured for this switch: " + measured));
+  if (measured) node.append(make("small", "lab-measured", sphinx.word("lab.measured", { figures: measured })));
   return node;
 }
 
@@ -55,9 +57,17 @@ function draw() {
   const columns = make("div", "lab-columns");
   columns.append(...value.columns.map(column));
   shown.append(stage(value), columns);
-  const note = value.same ? "All of them say the same." : "Marked: what not every column says. Solid boxes are not in every column.";
-  shown.append(make("p", "lab-note", note));
+  shown.append(make("p", "lab-note", sphinx.word(value.same ? "lab.same" : "lab.marked")));
+  if (asked) shown.querySelector("img").addEventListener("load", show, { once: true });
+  asked = false;
 }
+
+/** Bring the answers into sight: on a narrow page they begin below all that can be chosen. */
+function show() {
+  shown.scrollIntoView({ block: matchMedia("(max-width: 860px)").matches ? "start" : "nearest", behavior: "smooth" });
+}
+
+document.addEventListener("click", (event) => { if (event.target.closest?.("#lab-ask")) asked = true; });
 
 watch("value", draw);
 document.addEventListener("keydown", (event) => {

@@ -72,6 +72,8 @@ def test_the_states_of_a_picture_are_those_of_its_edits():
     then = pushed(FIRST, EDITED, OTHER, OTHER)
     assert mending.states(then) == [4]
     assert mending.states(replace(then, current=2)) == [1, 2]
+    # a message that was said in other words goes back to before the edit: that state is not there twice
+    assert mending.states(pushed(FIRST, EDITED, FIRST)) == [3, 2]
     assert mending.states(Timeline()) == []
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.errors import DemoError
 from pipelines.language import Vocabulary
-from pipelines.scene import Click, Point, Scene, Timeline
+from pipelines.scene import Click, Point, Scene, Span, Timeline
 from pipelines.visit import serve
 
 CLOSED = Vocabulary(talks=False, languages=("en",), kinds=("ball", "cup"), colours=("red", "blue", "green"))
@@ -138,7 +138,8 @@ def test_a_photographs_animal_is_its_largest_thing_where_no_list_names_one(assis
     vlm.photographs.add(opened.scene.picture.digest)
     found = said(assistant, opened, "what animal is this?")
     assert [region.label for region in found.scene.regions] == ["dog"]
-    assert "dog" in text(found)
+    assert text(found) == "dog (#1)."
+    assert found.scene.turns[-1].spans == (Span(0, 8, (1,)),)  # all of the name lights up, and no more
     vlm.replies["largest thing"] = "person"  # it is no animal
     assert text(said(assistant, opened, "what animal is this?")) == "There is no animal."
 

@@ -5,7 +5,7 @@
 // every update. This module ties the others together; each of them is given the `canvas` object made here.
 
 import { createBrush } from "./brush.js";
-import { followChat, showStage } from "./chat.js";
+import { floatStage, followChat, showStage, unnameMessages } from "./chat.js";
 import { createCompare } from "./compare.js";
 import { createCursor } from "./cursor.js";
 import { pictureText } from "./describe.js";
@@ -33,6 +33,8 @@ export function mount({ element, props, trigger, watch }) {
     showStage(canvas.stage);
   });
   followChat();
+  unnameMessages();
+  floatStage(canvas.root, canvas.place);
   listenOnStage(canvas);
   listenOnPage(canvas);
   listenForButtons(canvas);
@@ -46,6 +48,7 @@ class Canvas {
     this.element = element;
     this.root = element.querySelector(".canvas");
     this.stage = element.querySelector(".stage");
+    this.place = element.querySelector(".stage-place"); // where the stage lies while it is not kept in sight
     this.trigger = trigger;
     this.limbs = limbs;
     this.scene = EMPTY;
@@ -234,6 +237,7 @@ function actsOf(canvas) {
     fill: () => viewport.fit("filled"),
     full: () => canvas.fullScreen(),
     labels: (_, button) => button.setAttribute("aria-pressed", String(!root.classList.toggle("no-labels"))),
+    up: () => canvas.root.scrollIntoView({ block: "start", behavior: "smooth" }),
     new: () => intake.show(true),
     close: () => intake.show(false),
     file: () => intake.choose(),

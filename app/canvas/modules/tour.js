@@ -77,7 +77,10 @@ export function listenForTour() {
       for (let waited = 0; !state.over && !step.ready() && waited < PATIENCE * 1000; waited += LOOK) await later(LOOK);
       if (state.over) return;
       one(".toured")?.classList.remove("toured");
-      one(step.shows)?.classList.add("toured");
+      const shown = one(step.shows);
+      shown?.classList.add("toured");
+      // on a narrow page it may lie elsewhere; the conversation brings its newest message into sight by itself
+      if (shown && shown.id !== "chat") shown.scrollIntoView({ block: "nearest", behavior: "smooth" });
       on.textContent = word(index + 1 < STEPS.length ? "tour.next" : "tour.done");
       await Promise.race([later(SECONDS * 1000), new Promise((done) => { state.next = done; })]);
       if (state.over) return;

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from pipelines.scene import Box
+from pipelines.scene import Box, Mask
 
 pytestmark = pytest.mark.browser
 
@@ -171,6 +171,46 @@ def test_a_phone_opens_at_its_top_and_keeps_the_message_box_in_reach(opened: Ope
     page.locator("#chat span.region", has_text="red ball").tap()
     expect(page.locator(".canvas .row.selected")).to_contain_text("red ball")
     expect(page.locator(".canvas .stage")).to_be_in_viewport(ratio=0.9)
+
+
+def test_on_a_phone_the_picture_stays_in_sight_beside_every_answer(opened: Opened):
+    page = opened(phone=True)
+    stage, canvas = page.locator(".canvas .stage"), page.locator(".canvas")
+    expect(canvas).not_to_have_class(re.compile("afloat"))
+    whole = stage.bounding_box()
+    for count in range(1, 4):
+        say(page, "Describe the picture with boxes")
+        expect(page.locator("#chat .bot.message .region")).to_have_count(2 * count)
+        expect(page.locator("#words .stop-button")).to_have_count(0)
+    expect(canvas).to_have_class(re.compile("afloat"))
+    expect(stage).to_be_in_viewport(ratio=0.99)
+    answer = page.locator("#chat .bot.message").last
+    expect(answer).to_be_in_viewport(ratio=0.99)
+    small, words = stage.bounding_box(), answer.bounding_box()
+    assert whole
+    assert small
+    assert words
+    assert 0.25 * 844 < small["height"] < whole["height"]
+    assert words["y"] >= small["y"] + small["height"]  # the picture hides nothing of it
+    img = page.locator(".canvas img.picture").bounding_box()
+    assert img
+    assert img["height"] <= small["height"]  # all of it is shown
+    # a phrase lights its thing, and a tap outlines it, where the picture is now
+    answer.locator("span.region", has_text="blue cup").tap()
+    expect(page.locator(".canvas .row.selected")).to_contain_text("blue cup")
+    page.touchscreen.tap(*at(page, 70, 100))
+    expect(masks(page)).to_have_count(1)
+    # it makes room for a drawer, and its arrow leads back to its own place
+    page.locator("#acts >> text=Options").tap()
+    expect(page.locator("#options.open")).to_be_in_viewport(ratio=0.9)
+    expect(page.locator(".canvas .to-picture")).to_be_hidden()
+    page.locator("#acts >> text=Options").tap()
+    page.locator(".canvas .to-picture").tap()
+    expect(canvas).not_to_have_class(re.compile("afloat"))
+    expect(page.locator(".canvas-bar")).to_be_in_viewport()
+    again = stage.bounding_box()
+    assert again
+    assert again["height"] == pytest.approx(whole["height"], abs=2)
 
 
 def test_a_drawer_opens_in_sight_above_the_message_box_of_a_phone(opened: Opened):
@@ -375,6 +415,55 @@ def test_the_keyboard_alone_clicks_boxes_and_chooses(opened: Opened, segmenter):
     alt = page.get_attribute(".canvas img.picture", "alt")
     assert alt is not None
     assert "Found: #1" in alt
+
+
+def test_each_of_sams_three_outlines_is_chosen_by_its_number(opened: Opened, segmenter, monkeypatch):
+    outline = segmenter.outline
+
+    def three(*given, **named):
+        whole, part = outline(*given, **named)
+        return whole, part, (Mask.from_crop(np.ones((9, 9), bool), Box(60, 90, 69, 99)), 0.25)
+
+    monkeypatch.setattr(segmenter, "outline", three)
+    page = opened()
+    page.mouse.click(*at(page, 70, 100))
+    choices = page.locator(".canvas .row .choices button")
+    expect(choices).to_have_text(["1 0.90", "2 0.50", "3 0.25"])
+    first = page.get_attribute(".canvas .thing path.mask", "d")
+    page.keyboard.press("3")
+    expect(choices.nth(2)).to_have_class("chosen")
+    expect(page.locator(".canvas .detail .facts")).to_contain_text("0.2 % of the picture")
+    assert page.get_attribute(".canvas .thing path.mask", "d") != first
+    page.keyboard.press("4")  # there is none
+    page.keyboard.press("2")
+    expect(choices.nth(1)).to_have_class("chosen")
+    page.keyboard.press("1")
+    expect(page.locator(".canvas .thing path.mask")).to_have_attribute("d", first or "")
+    # while words are typed, a number is a number
+    page.click("#words textarea")
+    page.keyboard.press("3")
+    expect(page.locator("#words textarea")).to_have_value("3")
+    expect(choices.nth(0)).to_have_class("chosen")
+
+
+def test_the_alternative_text_tells_what_was_found_and_where(opened: Opened):
+    page = opened()
+    picture = page.locator(".canvas img.picture")
+    expect(picture).to_have_attribute(
+        "alt", "A picture of 200 by 200 pixels. Nothing has been found on it yet."
+    )
+    say(page, "Describe the picture with boxes")
+    expect(picture).to_have_attribute(
+        "alt",
+        "A picture of 200 by 200 pixels. Found: #1 red ball in the middle, #2 blue cup at the right.",
+    )
+    expect(page.locator("#words .stop-button")).to_have_count(0)
+    page.locator(".canvas .row.region-1 .gone").click()
+    expect(picture).to_have_attribute("alt", re.compile(r"Found: #2 blue cup at the right\.$"))
+    for name in page.locator("img:visible").evaluate_all(
+        "images => images.map((img) => img.getAttribute('alt'))"
+    ):
+        assert name is not None
 
 
 def test_the_tray_hides_renames_names_in_words_and_acts(opened: Opened):

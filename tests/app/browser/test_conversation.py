@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -87,6 +88,8 @@ def test_a_message_said_in_other_words_branches_and_undo_reaches_the_old_one(ope
     idle(page)
     expect(page.locator(".canvas .thing")).to_have_count(1)
     questions(page).first.hover()
+    # a reader of screens hears the words, not the markup that Gradio would name a message by
+    expect(page.locator("#chat .message [aria-label*='<']")).to_have_count(0)
     page.locator("#chat .reword").first.click()
     field = page.locator("#words textarea")
     expect(field).to_have_value("What's the <b>#1</b> & this?")
@@ -282,7 +285,7 @@ def test_the_lab_answers_one_question_with_several_ways_of_looking(opened, vlm):
     page.click("#acts >> text=Compare")
     panel = page.locator("#lab.open")
     expect(panel).to_be_visible()
-    panel.get_by_label("CLIP alone, whole picture").check()
+    panel.get_by_label("CLIP alone").check()
     page.click("#lab-ask")
     columns = page.locator(".lab-column")
     expect(columns).to_have_count(3)
@@ -291,6 +294,9 @@ def test_the_lab_answers_one_question_with_several_ways_of_looking(opened, vlm):
     expect(columns.nth(2).locator("mark")).to_have_text(["alone"])
     expect(page.locator(".lab-stage .own")).to_have_count(2)  # the cup, which the third does not see
     expect(page.locator(".lab-stage .shared")).to_have_count(3)
+    expect(page.locator(".lab-stage")).to_be_in_viewport(
+        ratio=0.9
+    )  # where the answers are, without scrolling
     # the visit itself is as it was
     page.keyboard.press("Escape")
     expect(panel).to_have_count(0)
@@ -317,3 +323,41 @@ def test_the_tour_shows_what_the_page_can_do_on_the_first_example(assistant, ser
     expect(card).to_have_count(0)
     expect(page.locator(".toured")).to_have_count(0)
     idle(page)
+
+
+def test_while_one_visitor_edits_another_clicks_asks_and_reads_how_long_an_edit_waits(
+    assistant, inpainter, serve, visit, picture
+):
+    address = serve(assistant, {"ball and cup": picture})
+    first, second = visit(address), visit(address)
+    for page in (first, second):
+        page.click(".canvas .example")
+        expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
+        page.wait_for_function("document.querySelector('.canvas img.picture').naturalWidth > 0")
+    inpainter.pause = 3.0  # seconds a step: the edit would take a minute
+    say(first, "remove the red ball")
+    expect(first.locator(".canvas.has-hole")).to_be_visible()
+    # another visitor's click and question are answered meanwhile
+    frame = second.locator(".canvas img.picture").bounding_box()
+    assert frame
+    second.mouse.click(frame["x"] + 0.35 * frame["width"], frame["y"] + 0.5 * frame["height"])
+    expect(second.locator(".canvas .thing path.mask")).to_have_count(1)
+    say(second, "Describe the picture with boxes")
+    expect(second.locator("#chat .bot.message").last).to_contain_text("blue cup")
+    idle(second)
+    # an edit waits in line, which is said with a rough time, and can leave it
+    say(second, "remove the blue cup")
+    expect(second.locator("#chat .bot.message").last).to_contain_text(
+        re.compile(r"1 edit waits before this one: about \d+ s")
+    )
+    second.click("#words .stop-button")
+    idle(second)
+    expect(first.locator(".canvas.has-hole")).to_be_visible()  # which still paints
+    # Stop ends it within a step
+    first.click("#words .stop-button")
+    expect(first.locator(".canvas.has-hole")).to_have_count(0)
+    idle(first)
+    inpainter.pause = 0.0
+    say(second, "remove the blue cup")
+    expect(second.locator("#chat .bot.message").last).to_contain_text("Removed blue cup")
+    idle(second)

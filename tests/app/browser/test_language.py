@@ -16,7 +16,9 @@ FOREIGN = re.compile(r"^[\W\d]*$|SPHINX|SAM|fake-|COCO|English|CLIP|DINOv2|^#\d+
 
 NAMES = """() => [...document.querySelectorAll(
     '.top :is(button, p), .canvas :is(button, h2, p, input, [aria-label]), #chips button, #acts button, ' +
-    '#options :is(label > span, span[data-testid="block-info"]), #export button, #about .privacy *'
+    '#options :is(label > span, span[data-testid="block-info"]), #export button, #about .privacy *, ' +
+    '#lab :is(h2, label > span, span[data-testid="block-info"], button), ' +
+    '#lab :is(img, h3, small, .lab-note, th, summary)'
 )].flatMap((node) => [
     node.title, node.ariaLabel, node.placeholder, node.childElementCount ? '' : node.innerText,
 ]).filter(Boolean)"""
@@ -49,6 +51,12 @@ def test_a_chinese_browser_gets_a_chinese_page_and_speaks_english_with_sphinx(op
     page.click("#acts >> text=导出")
     page.click("#export >> text=CSV 表格")
     expect(page.get_by_text("还没有表格：请先让它把图表变成表格。")).to_be_visible()
+    # the lab, too: names of encoders and of SPHINX's abilities stay
+    page.click("#acts >> text=比较")
+    page.click("#lab-ask >> text=全部提问")
+    expect(page.locator(".lab-column .growing")).to_have_count(0)
+    expect(page.locator(".lab-column h3")).to_have_text(["全部编码器，整张图片", re.compile("连同 4 个部分")])
+    expect(page.locator(".lab-note")).to_have_text("它们说的都一样。")
     # nothing that the page says itself is left in English
     names = page.evaluate(NAMES)
     assert len(names) > 80
