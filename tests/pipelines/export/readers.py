@@ -1,6 +1,6 @@
 """What other tools read of a data set; run by their own interpreter, which has none of this project.
 
-    .venv-readers/bin/python readers.py datumaro|datumaro_voc|fiftyone FOLDER
+    .venv-readers/bin/python readers.py datumaro|datumaro_voc|supervision|fiftyone FOLDER
 
 FOLDER is laid out as each wants it. Prints what was read as JSON: labels, boxes, areas of masks, joints.
 """
@@ -49,6 +49,16 @@ def datumaro_voc(folder: Path) -> dict[str, Any]:
     return found
 
 
+def supervision(folder: Path) -> dict[str, Any]:
+    """What an older supervision reads than the one that lives beside the tests; it knows no run lengths."""
+    from supervision import DetectionDataset
+
+    data = DetectionDataset.from_coco(str(folder), str(folder / "regions.json"))
+    ((_, _, found),) = data
+    numbers: Any = found.class_id
+    return {"labels": [data.classes[number] for number in numbers], "boxes": found.xyxy.tolist()}
+
+
 def fiftyone(folder: Path) -> dict[str, Any]:
     """What FiftyOne's reader of COCO files makes of ours; without its database."""
     from fiftyone.utils.coco import load_coco_detection_annotations  # pyright: ignore[reportMissingImports]
@@ -68,5 +78,5 @@ def fiftyone(folder: Path) -> dict[str, Any]:
 
 if __name__ == "__main__":
     tool, place = sys.argv[1:]
-    tools = {"datumaro": datumaro, "datumaro_voc": datumaro_voc, "fiftyone": fiftyone}
-    sys.stdout.write(json.dumps(tools[tool](Path(place))))
+    tools = (datumaro, datumaro_voc, supervision, fiftyone)
+    sys.stdout.write(json.dumps({one.__name__: one for one in tools}[tool](Path(place))))
