@@ -220,10 +220,13 @@ class Decoder:
         return tuple(torch.empty(shape, dtype=self.dtype, device=layer.device) for layer in self._layers)
 
     def allocate_lanes(self, count: int, tokens: int) -> Lanes:
-        """Room for so many sequences of so many tokens each; memory is taken as it is written to."""
+        """Room for so many sequences of so many tokens each; memory is taken as it is written to.
+
+        It begins as zeros: what a mask leaves out counts nothing, but a NaN of nobody's would.
+        """
         shape = (count, 2, self._kv_heads, tokens, self._size)
         return Lanes(
-            tuple(torch.empty(shape, dtype=self.dtype, device=layer.device) for layer in self._layers)
+            tuple(torch.zeros(shape, dtype=self.dtype, device=layer.device) for layer in self._layers)
         )
 
     def words(self, ids: Sequence[int]) -> torch.Tensor:
