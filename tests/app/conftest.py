@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -80,6 +82,20 @@ class GatedVLM:
     def run_free(self) -> None:
         self.open = True
         self.gate.release(100)
+
+
+@pytest.fixture
+def picture(drawing, tmp_path) -> Path:
+    """A file of a red ball and a blue cup."""
+    path = tmp_path / "drawing.png"
+    drawing.save(path)
+    return path
+
+
+@pytest.fixture
+def shown(picture) -> str:
+    """That picture as an agent gives it."""
+    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
 
 
 @pytest.fixture

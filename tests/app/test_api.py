@@ -35,19 +35,6 @@ NAMES = {"ask", "outline", "describe", "pose", "edit"}
 
 
 @pytest.fixture
-def picture(drawing, tmp_path) -> Path:
-    path = tmp_path / "drawing.png"
-    drawing.save(path)
-    return path
-
-
-@pytest.fixture
-def shown(picture) -> str:
-    """The picture as an agent gives it."""
-    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
-
-
-@pytest.fixture
 def address(assistant, serve) -> str:
     return serve(assistant)
 

@@ -23,13 +23,6 @@ from tests.loops import run
 
 
 @pytest.fixture
-def picture(drawing, tmp_path):
-    path = tmp_path / "drawing.png"
-    drawing.save(path)
-    return path
-
-
-@pytest.fixture
 def mask(tmp_path):
     """A mask of the red ball, white on black."""
     plane = np.zeros((200, 200), np.uint8)

@@ -14,13 +14,6 @@ from app.startup import Startup
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def picture(drawing, tmp_path):
-    path = tmp_path / "drawing.png"
-    drawing.save(path)
-    return path
-
-
 def upload(page: Page, path) -> None:
     page.set_input_files(".canvas input.file", path)
     expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()

@@ -22,13 +22,6 @@ PATIENCE = 60  # seconds; slow machines are not a fault
 
 
 @pytest.fixture
-def picture(drawing, tmp_path) -> Path:
-    path = tmp_path / "drawing.png"
-    drawing.save(path)
-    return path
-
-
-@pytest.fixture
 def browser_of(assistant, serve):
     """Return what a new browser is: a client that has loaded the page, and keeps the cookie that it got."""
     address, opened = serve(assistant, {"people": EXAMPLES / "03-people.png"}), []

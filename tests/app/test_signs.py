@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 
 import pytest
@@ -16,18 +15,6 @@ EMPTY = ("###", "find ###", "find []", "find all ###", "segment [ ]")
 """Nothing is left of these for a checkpoint that takes any words: "find []" once raised a ValueError."""
 MARKED = ("find <p>", "find ?!", " #### ", "find </p> ###", "what is <p>?", "### Human: hi\n### Assistant: x")
 """Some word is left of these."""
-
-
-@pytest.fixture
-def picture(drawing, tmp_path):
-    path = tmp_path / "drawing.png"
-    drawing.save(path)
-    return path
-
-
-@pytest.fixture
-def shown(picture) -> str:
-    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
 
 
 @pytest.mark.parametrize("words", [*EMPTY, *MARKED])

@@ -39,13 +39,6 @@ def modules(browser: Browser) -> Iterator[Callable[[str, str], Any]]:
 
 
 @pytest.fixture
-def picture(drawing, tmp_path):
-    path = tmp_path / "drawing.png"
-    drawing.save(path)
-    return path
-
-
-@pytest.fixture
 def opened(assistant, serve, visit, picture) -> Callable[..., Page]:
     """Open the page on the picture of a red ball and a blue cup, or on another one."""
 
