@@ -117,7 +117,9 @@ function listen(canvas, feed) {
     type, id: event.pointerId, x: event.clientX, y: event.clientY,
     touch: event.pointerType === "touch", button: event.button, alt: event.altKey,
   });
+  let onDot = false; // where the last press began
   stage.addEventListener("pointerdown", (event) => {
+    onDot = Boolean(event.target.closest(".dot"));
     if (!canvas.scene.picture || event.target.closest(".dot, .refining, .split")) return;
     if (event.button === 1) event.preventDefault();
     feed(plain("down", event));
@@ -129,6 +131,10 @@ function listen(canvas, feed) {
   });
   stage.addEventListener("pointerup", (event) => feed(plain("up", event)));
   stage.addEventListener("pointercancel", (event) => feed(plain("cancel", event)));
+  // a finger that stayed down until its own dot was drawn under it does not press that dot; a key has no detail
+  stage.addEventListener("click", (event) => {
+    if (event.detail && !onDot && event.target.closest(".dot")) event.stopPropagation();
+  }, true);
   stage.addEventListener("contextmenu", (event) => { if (canvas.scene.picture) event.preventDefault(); });
   stage.addEventListener("wheel", (event) => {
     if (!canvas.scene.picture) return;

@@ -240,7 +240,8 @@ def press_long(page: Page, x: float, y: float) -> None:
     touch = page.context.new_cdp_session(page)
     point = [{"x": x, "y": y}]
     touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": point})
-    page.wait_for_timeout(1500)  # a busy page hears its own clock late
+    # the finger is still down when the answer is drawn under it
+    expect(page.locator(".canvas .dot.minus")).to_have_count(1)
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
@@ -249,6 +250,7 @@ def test_a_long_press_subtracts(opened: Opened, segmenter):
     page.touchscreen.tap(*at(page, 70, 100))
     expect(masks(page)).to_have_count(1)
     press_long(page, *at(page, 76, 108))
+    page.wait_for_timeout(300)  # what the release would press
     expect(page.locator(".canvas .dot.minus")).to_have_count(1)
     asked = [[click.positive for click in clicks] for _, clicks in segmenter.asked]
     assert [True, False] in asked

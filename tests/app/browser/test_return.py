@@ -111,6 +111,7 @@ def test_the_browser_asks_first_where_the_visit_cannot_be_brought_back(opened):
     page.evaluate("delete Storage.prototype.setItem")  # a frame that is allowed no storage
     page.click("#undo")  # leaving is only asked about where the visitor did something
     page.click("#redo")
+    expect(page.locator(".canvas.has-picture")).to_be_visible()
     page.reload()
     assert dialogs == ["beforeunload"]
 

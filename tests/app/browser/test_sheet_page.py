@@ -57,6 +57,7 @@ def test_labels_are_filtered_and_struck_out(page):
     rows = json.loads(download.value.path().read_text())
     assert len(rows) == 1
     assert rows[0][1] == "cup"
+    page.wait_for_timeout(1000)  # Chromium stores in another process, which a reload at once may overtake
     page.reload()
     expect(page.locator("#counts")).to_contain_text("1 struck out")
     expect(page.locator("details#passed summary")).to_have_text("1 passed over")
