@@ -31,6 +31,7 @@ Files = Sequence[tuple[str, int, int]]  # name, bytes, modified in ns
 BAD_INPUT, INTERRUPTED = 2, 130  # exit status
 MOST_SAID = 20  # pictures that are named on stderr
 AT_ONCE = 8  # pictures that are worked on together
+WORTH = 24  # pictures for each process: fewer are done before another one is ready
 FORMAT_NAMES = ("coco", "yolo", "voc", "masks", "jsonl")
 ROUNDING = 1e-3  # by which shares may miss 1
 
@@ -207,6 +208,7 @@ def _work(
     from tqdm import tqdm
 
     from pipelines.label import run
+    from pipelines.label.in_processes import in_processes
     from pipelines.label.on_ray import in_actors
 
     with tqdm(total=len(waiting), unit="picture", file=sys.stderr, disable=not waiting) as bar:
@@ -216,11 +218,25 @@ def _work(
             bar.set_postfix_str(often, refresh=False)
             bar.update()
 
-        if given.ray is None:
-            news = run.in_threads(works, waiting, given.at_once)
-        else:
+        if given.ray is not None:
             news = in_actors(make, waiting, actors=given.ray, at_once=given.at_once)
+        elif (processes := given.processes or _processes(settings_of(given), len(waiting))) > 1:
+            news = in_processes(make, works, waiting, processes=processes, at_once=given.at_once)
+        else:
+            news = run.in_threads(works, waiting, given.at_once)
         return run.keep(manifest, news, show)[1]
+
+
+def _processes(settings: Settings, waiting: int) -> int:
+    """Return how many processes are worth their start: one a core for small models without a GPU."""
+    from pipelines.catalog import find_device
+    from pipelines.room import bytes_of
+
+    device = find_device(settings.device)[0]
+    if device != "cpu" or any(bytes_of(settings, device, "float32").values()):
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, waiting // WORTH))
 
 
 def _report(lines: Sequence[str]) -> None:
@@ -281,6 +297,10 @@ def _parser() -> Parser:
     parser.add_option(
         "--at-once", default=AT_ONCE, type=whole_number(1, 64), metavar="N",
         help="pictures that are worked on together (%(default)s)",
+    )  # fmt: skip
+    parser.add_option(
+        "--processes", type=whole_number(1, 64), metavar="N",
+        help="work in so many processes, each with its own models (embedded ones without a GPU: one a core)",
     )  # fmt: skip
     add(
         "--ray", nargs="?", type=whole_number(1, 10_000), const=0, metavar="ACTORS",

@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -155,7 +155,7 @@ def work_on(works: Works, task: Task) -> Iterator[News]:
     yield Finished(task.name)
 
 
-def in_threads(works: Works, waiting: Sequence[Task], at_once: int) -> Iterator[News]:
+def in_threads(works: Works, waiting: Iterable[Task], at_once: int) -> Iterator[News]:
     """Carry out tasks, several at once. An error that is no refusal is raised here."""
     news: queue.Queue[News | BaseException | None] = queue.Queue(maxsize=4 * at_once)
     left, lock, stopped = iter(waiting), threading.Lock(), threading.Event()
@@ -174,7 +174,7 @@ def in_threads(works: Works, waiting: Sequence[Task], at_once: int) -> Iterator[
         news.put(None)
 
     # Daemons, so that Ctrl-C ends at once: what was not kept yet is done again
-    threads = [threading.Thread(target=loop, daemon=True) for _ in range(min(at_once, len(waiting)))]
+    threads = [threading.Thread(target=loop, daemon=True) for _ in range(at_once)]
     for thread in threads:
         thread.start()
     running = len(threads)

@@ -1,42 +1,52 @@
-"""Rows about labelling a folder: several pictures together against one after the other."""
+"""Rows about labelling a folder: several pictures together, in one process and in one a core."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
 from model.training.world import draw
-from pipelines.catalog import load
 from pipelines.evaluate import FIRST_SEED, LABELLED, SCENES
 from pipelines.label.classes import Wanted
+from pipelines.label.command import loaded
+from pipelines.label.in_processes import in_processes
 from pipelines.label.manifest import Manifest
 from pipelines.label.run import in_threads, keep, scan, tasks
 from pipelines.label.work import Job, Labeller
-from tests.benchmarks.measure import Row, in_turn
+from pipelines.settings import Settings
+from tests.benchmarks.measure import Cost, Row, clock, in_turn
 
 PICTURES = 16
+IN_PROCESSES = 96  # pictures, so that the start of another process is a small part
 AT_ONCE = 8
 
 
 def rows() -> Iterator[Row]:
     """All rows of this module."""
-    assistant = load()
+    works = loaded(Settings())
+    cores = max(2, os.cpu_count() or 1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for segment in (False, True):
-            yield together(Labeller(assistant), folder, segment=segment)
+            yield together(works, folder, segment=segment)
+        for segment in (False, True):
+            yield together(works, folder, segment=segment, processes=cores, pictures=IN_PROCESSES)
 
 
-def together(works: Labeller, folder: Path, *, segment: bool) -> Row:
+def together(
+    works: Labeller, folder: Path, *, segment: bool, processes: int = 1, pictures: int = PICTURES
+) -> Row:
     """Pictures a minute; they are fresh each time, so that nothing is known of them."""
     jobs = [Job(f"class {kind}", Wanted(kind, (kind,)), segment) for kind in LABELLED]
-    seeds = iter(range(FIRST_SEED, FIRST_SEED + 10**6, PICTURES))
+    seeds = iter(range(FIRST_SEED, FIRST_SEED + 10**6, max(pictures, IN_PROCESSES)))
 
-    def labelled(at_once: int, count: int = PICTURES) -> None:
+    def labelled(at_once: int, count: int, processes: int = 1) -> Cost:
         first = next(seeds)
         with tempfile.TemporaryDirectory(dir=folder) as place, tempfile.TemporaryDirectory() as to:
             for number in range(count):
@@ -44,13 +54,27 @@ def together(works: Labeller, folder: Path, *, segment: bool) -> Row:
                 Image.fromarray(array).save(Path(place) / f"{number:02}.png")
             with Manifest(Path(to)) as manifest:
                 manifest.update(scan(Path(place), Path(to)))
-                keep(manifest, in_threads(works, tasks(manifest, Path(place), jobs), at_once), _quiet)
+                waiting = tasks(manifest, Path(place), jobs)
+                if processes > 1:
+                    make = partial(loaded, Settings())
+                    news = in_processes(make, works, waiting, processes=processes, at_once=at_once)
+                else:
+                    news = in_threads(works, waiting, at_once)
+                with clock() as cost:
+                    keep(manifest, news, _quiet)
+                return cost[0]
 
     labelled(AT_ONCE, AT_ONCE)
-    one, many = in_turn(lambda: labelled(1), lambda: labelled(AT_ONCE), rounds=2, warm=False)
+    one, many = in_turn(
+        lambda: labelled(1, PICTURES), lambda: labelled(AT_ONCE, pictures, processes), rounds=2, warm=False
+    )
+    one_a_minute, many_a_minute = 60 * PICTURES / one.wall, 60 * pictures / many.wall
     what = f"a folder, {len(jobs)} phrases{', outlined' if segment else ''}: {AT_ONCE} pictures together"
-    figures = f"{60 * PICTURES / many.wall:.0f} against {60 * PICTURES / one.wall:.0f} pictures a minute"
-    return Row(what, one.wall / many.wall, one.cpu / many.cpu, figures)
+    what += f" in each of {processes} processes" if processes > 1 else ""
+    figures = f"{many_a_minute:.0f} against {one_a_minute:.0f} pictures a minute"
+    # of computing only this process's seconds are known
+    cpu = one.cpu / PICTURES / (many.cpu / pictures) if processes == 1 else None
+    return Row(what, many_a_minute / one_a_minute, cpu, figures)
 
 
 def _quiet(name: str, counts: Counter[str]) -> None:

@@ -8,7 +8,14 @@ from PIL import Image
 
 from pipelines import shell
 from pipelines.label import command, weights
+from pipelines.label.classes import Wanted
+from pipelines.label.manifest import Manifest
+from pipelines.label.run import keep, scan, tasks
+from pipelines.label.work import CAPTION, Job
 from tests.pipelines.label.faked import faked
+
+PICTURES = 24
+JOBS = (Job("class cup", Wanted("cup", ("cup",)), segment=True), Job(CAPTION))
 
 
 def picture(green: int, size: tuple[int, int] = (64, 48)) -> Image.Image:
@@ -29,6 +36,28 @@ def folder(tmp_path):
     (place / "broken.jpg").write_bytes(b"no picture")
     (place / "notes.txt").write_text("not looked at")
     return place
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of `PICTURES` pictures."""
+    place = tmp_path / "photos"
+    place.mkdir()
+    for number in range(PICTURES):
+        picture(number * 10).save(place / f"{number:02}.png")
+    return place
+
+
+def done(photos, to, work):
+    """Carry out `JOBS` on them by `work`; what lies in the manifest afterwards."""
+    with Manifest(to) as manifest:
+        manifest.update(scan(photos, to))
+        finished, failed = keep(manifest, work(tasks(manifest, photos, JOBS)), lambda name, counts: None)
+        assert (finished, failed) == (PICTURES, [])
+        assert not tasks(manifest, photos, JOBS)
+        return [
+            (entry, *(manifest.found(entry.name, job.digest) for job in JOBS)) for entry in manifest.entries()
+        ]
 
 
 @pytest.fixture

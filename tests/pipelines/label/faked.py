@@ -13,6 +13,7 @@ import numpy as np
 
 from pipelines.assistant import Assistant
 from pipelines.engine import About
+from pipelines.label.work import Labeller
 from tests.conftest import FakeInpainter, FakeSegmenter, FakeVLM
 
 
@@ -40,3 +41,16 @@ def faked() -> Assistant:
     """An assistant that finds something else on each picture."""
     about = About(model="fake-sphinx", device="cpu", why="the tests need no more")
     return Assistant(LookingVLM(), FakeSegmenter(), FakeInpainter(), about)
+
+
+class Signing(Labeller):
+    """A labeller that leaves its process's number in a folder, and takes a while for each answer."""
+
+    def __init__(self, folder, pause):
+        super().__init__(faked())
+        self._pause = pause
+        (folder / str(os.getpid())).touch()
+
+    def label(self, picture, job):
+        time.sleep(self._pause)
+        return super().label(picture, job)

@@ -16,29 +16,11 @@ pytest.importorskip("ray.data", reason="pip install -r requirements-cluster.txt"
 
 import ray
 
-from pipelines.label.classes import Wanted
-from pipelines.label.manifest import Manifest
 from pipelines.label.on_ray import Worker, in_actors
-from pipelines.label.run import Finished, Opened, Task, in_threads, keep, scan, tasks
-from pipelines.label.work import CAPTION, Job, Labeller
-from tests.pipelines.label.conftest import picture
-from tests.pipelines.label.faked import faked
-
-PICTURES = 24
-JOBS = (Job("class cup", Wanted("cup", ("cup",)), segment=True), Job(CAPTION))
-
-
-class Signing(Labeller):
-    """A labeller that leaves its process's number in a folder, and takes a while for each answer."""
-
-    def __init__(self, folder, pause):
-        super().__init__(faked())
-        self._pause = pause
-        (folder / str(os.getpid())).touch()
-
-    def label(self, picture, job):
-        time.sleep(self._pause)
-        return super().label(picture, job)
+from pipelines.label.run import Finished, Opened, Task, in_threads
+from pipelines.label.work import Labeller
+from tests.pipelines.label.conftest import JOBS, done
+from tests.pipelines.label.faked import Signing, faked
 
 
 @pytest.fixture(scope="module")
@@ -46,27 +28,6 @@ def cluster():
     ray.init(num_cpus=2, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
     yield
     ray.shutdown()
-
-
-@pytest.fixture
-def photos(tmp_path):
-    place = tmp_path / "photos"
-    place.mkdir()
-    for number in range(PICTURES):
-        picture(number * 10).save(place / f"{number:02}.png")
-    return place
-
-
-def done(photos, to, work):
-    """What lies in the manifest after the work."""
-    with Manifest(to) as manifest:
-        manifest.update(scan(photos, to))
-        finished, failed = keep(manifest, work(tasks(manifest, photos, JOBS)), lambda name, counts: None)
-        assert (finished, failed) == (PICTURES, [])
-        assert not tasks(manifest, photos, JOBS)
-        return [
-            (entry, *(manifest.found(entry.name, job.digest) for job in JOBS)) for entry in manifest.entries()
-        ]
 
 
 class Slower(Labeller):
