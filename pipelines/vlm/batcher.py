@@ -31,7 +31,9 @@ PLACES = 16  # requests that are answered together
 WAITING = 64  # requests that may wait for a place; more are refused
 LANE = 1024  # tokens of a request that share one tensor with others'; longer ones have a buffer of their own
 LANES_BYTES = 256 << 20  # that this tensor may take at most: with larger models a call is not what costs
-AHEAD = 2  # tokens that are computed before a reader has taken those before
+AHEAD = 2  # tokens that are computed before a reader has taken those before ...
+AHEAD_S = 0.06  # ... or in so long: waking a reader costs as much as a small model's token
+TOLD_S = 0.02  # a reader is woken at most so often
 CHUNK = {"cpu": 64}  # tokens of prompts read in one forward pass while others are answered
 OTHER_CHUNK = 512  # the same on a GPU
 ALONE = 4  # chunks read in one forward pass while nobody is answered
@@ -75,8 +77,10 @@ class Request:
         self.detokenizer = detokenizer
         self.trunk: Trunk | None = None
         self.cache: SequenceCache | None = None
-        self.unread: deque[str] = deque()
-        self.shown = ""
+        self.unread = 0  # tokens whose text the reader has not taken
+        self.text = ""
+        self.told = self.taken = 0.0  # when the reader was woken last, and when it took something
+        self.news: threading.Condition | None = None
         self.over = False  # nothing more will be computed
         self.given_up = False
         self.error: BaseException | None = None
@@ -150,7 +154,6 @@ class Batcher:
         self._chunk = chunk or CHUNK.get(decoder.device.type, OTHER_CHUNK)
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
-        self._news = threading.Condition(self._lock)
         self._waiting: deque[Request] = deque()
         self._running: list[Request] = []
         self._readings: dict[Any, _Reading] = {}
@@ -186,7 +189,8 @@ class Batcher:
             )
 
     def answer(self, request: Request) -> Replies:
-        """Yield the growing reply, after every token, and at least every `HEARTBEAT_S`; closing gives it up.
+        """Yield the growing reply: after its first token, after others as they come, though not much more
+        often than every `TOLD_S`, and at least every `HEARTBEAT_S`. Closing gives it up.
 
         Raises:
             DemoError: too many wait.
@@ -194,6 +198,7 @@ class Batcher:
         """
         self.require_room()
         with self._lock:
+            request.news = threading.Condition(self._lock)
             self._waiting.append(request)
             self._start_worker()
             self._work.notify()
@@ -201,16 +206,17 @@ class Batcher:
             while True:
                 with self._lock:
                     if not request.unread and not request.over:
-                        self._news.wait_for(lambda: request.unread or request.over, HEARTBEAT_S)
+                        request.news.wait(HEARTBEAT_S)
+                    text = request.text
                     if request.unread:
-                        request.shown = request.unread.popleft()
-                        if len(request.unread) == AHEAD - 1:
+                        if request.unread >= AHEAD:
                             self._work.notify()
+                        request.unread, request.taken = 0, time.monotonic()
                     elif request.error:
                         raise request.error
                     elif request.over:
                         return
-                yield request.shown
+                yield text
         finally:
             with self._lock:
                 request.given_up = not request.over
@@ -262,7 +268,15 @@ class Batcher:
         wanted = {request.trunk_key for request in self._running if request.trunk is None}
         self._readings = {key: reading for key, reading in self._readings.items() if key in wanted}
         answering = [r for r in self._running if r.answering]
-        pieces = [_Piece(r, r.cache, 1) for r in answering if r.cache and len(r.unread) < AHEAD]
+        now = time.monotonic()
+        for request in answering:
+            if request.unread and now - request.told > TOLD_S:
+                _wake(request, now)
+        pieces = [
+            _Piece(r, r.cache, 1)
+            for r in answering
+            if r.cache and (r.unread < AHEAD or now - r.taken < AHEAD_S)
+        ]
         budget = self._chunk if answering else ALONE * self._chunk
         for request in self._running:
             if budget <= 0:
@@ -365,7 +379,7 @@ class Batcher:
     def _take(self, pieces: Sequence[_Piece], tokens: list[int]) -> None:
         """Hand out what a forward pass gave."""
         given = iter(tokens)
-        grown: list[tuple[Request, list[str], bool]] = []
+        grown: list[tuple[Request, str, bool]] = []
         for piece in pieces:
             if isinstance(piece.of, _Reading):
                 if piece.cache.length == len(piece.of.embeds):
@@ -373,10 +387,12 @@ class Batcher:
             elif piece.cache.position == len(piece.of.ids):
                 grown.append((piece.of, *self._grow(piece.of, next(given))))
         with self._lock:
-            for request, texts, over in grown:
-                request.unread.extend(texts)
+            now = time.monotonic()
+            for request, text, over in grown:
+                request.text, request.unread = text, request.unread + 1
                 request.over = request.over or over
-            self._news.notify_all()
+                if request.over or now - request.told > TOLD_S:
+                    _wake(request, now)
 
     def _finish_trunk(self, reading: _Reading) -> None:
         trunk = Trunk(reading.cache.layers, reading.cache.length)
@@ -386,21 +402,15 @@ class Batcher:
             if request.trunk_key == reading.key:
                 request.trunk = trunk
 
-    def _grow(self, request: Request, token: int) -> tuple[list[str], bool]:
-        """Append a token to a reply: the texts to show, and whether the reply is over."""
+    def _grow(self, request: Request, token: int) -> tuple[str, bool]:
+        """Append a token to a reply: the text to show, and whether the reply is over."""
         text = request.detokenizer
-        texts: list[str] = []
         over = token == self._eos
         if not over:
             request.ids.append(token)
             text.add(token)
-            over = text.stopped
-            if not over:
-                texts.append(text.visible())
-                over = len(request.ids) - request.prompt_length >= request.limit
-        if over:
-            texts.append(text.visible(finished=True))
-        return texts, over
+            over = text.stopped or len(request.ids) - request.prompt_length >= request.limit
+        return text.visible(finished=over), over
 
     def _leave(self, request: Request) -> None:
         """Take a request out of the batch and keep what later ones may read again."""
@@ -423,9 +433,16 @@ class Batcher:
             if request.trunk_key in keys or any(piece.of is request for piece in pieces):
                 request.error, request.over = error, True
                 self._leave(request)
+                _wake(request, time.monotonic())
         for key in keys:
             self._readings.pop(key, None)
-        self._news.notify_all()
+
+
+def _wake(request: Request, now: float) -> None:
+    """Wake a request's reader, the lock being held."""
+    request.told = now
+    if request.news is not None:
+        request.news.notify()
 
 
 def _ids(piece: _Piece) -> Sequence[int]:

@@ -6,7 +6,7 @@ import base64
 import os
 import shutil
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -147,12 +147,14 @@ def visit(browser):
         phone: bool = False,
         locale: str = "en-US",
         until: str = ".top .state:not(.waiting)",
+        prepare: Callable[[Page], None] = lambda page: None,
     ) -> Page:
         context = browser.new_context(viewport=PHONE if phone else DESKTOP, has_touch=phone, locale=locale)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda request: _outside(request.url, address, faults))
+        prepare(page)
         page.goto(address)
         page.wait_for_selector(until)
         return page

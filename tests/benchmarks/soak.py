@@ -139,7 +139,8 @@ class Visitors:
                         await asyncio.sleep(self._random.uniform(0.2, 4))
                         self.outcomes["page left"] += 1
                         break
-                    await page.wait_for_selector("#words .submit-button")
+                    await asyncio.sleep(0.5)  # until the answer has begun
+                    await page.wait_for_selector("#words .stop-button", state="hidden")
                     self.outcomes["page answered"] += 1
             except BrowserError as error:
                 self._fault(f"page {str(error).splitlines()[0]}")

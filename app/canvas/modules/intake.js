@@ -108,7 +108,9 @@ export function createIntake({ element, root, trigger, size }) {
     if (!open) say("");
   }
 
-  file.addEventListener("change", () => { take(file.files[0]); file.value = ""; });
+  const chosen = () => { take(file.files[0]); file.value = ""; };
+  file.addEventListener("change", chosen);
+  if (file.files.length) chosen(); // before this script was there
   listenForFiles(root, take);
   const answer = (event) => send(question.asked, event);
   return { answer, say, settle, example, camera, show, choose: () => file.click(), get open() { return open; } };

@@ -12,7 +12,7 @@ from threading import Thread
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from pipelines.scene import Box, Mask
 
@@ -224,6 +224,21 @@ def test_a_drawer_opens_in_sight_above_the_message_box_of_a_phone(opened: Opened
         assert field
         assert shown["y"] + shown["height"] <= field["y"] + 1
     expect(page.locator("#about .forget")).to_be_in_viewport()
+
+
+def test_a_file_that_is_chosen_before_the_scripts_are_there_is_opened(assistant, serve, visit, picture):
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page = visit(serve(assistant), prepare=lambda page: page.route("**/intake.js*", hold))
+    page.set_input_files(".canvas input.file", picture)
+    while not held:
+        page.wait_for_timeout(50)
+    for route in held:
+        route.continue_()
+    expect(page.locator(".canvas.has-picture:not(.choosing)")).to_be_visible()
 
 
 def test_a_finger_that_is_up_lights_nothing(opened: Opened):

@@ -151,7 +151,8 @@ def test_the_dice_are_the_requests(vlm, picture):
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_closing_stops_within_a_token(vlm, picture):
+def test_closing_stops_within_a_token(vlm, picture, monkeypatch):
+    monkeypatch.setattr("pipelines.vlm.batcher.AHEAD_S", 0)
     ask(vlm, picture)  # reads the picture
     options = GenerationOptions(max_new_tokens=500)
     before = vlm.forward_passes
