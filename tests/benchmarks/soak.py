@@ -179,6 +179,12 @@ async def soak(address: str, server: psutil.Process, folder: str, given: argpars
             task.result()
     last = now
     await asyncio.sleep(SETTLE)
+    # idle threads are let go when there is work again
+    async with httpx.AsyncClient(base_url=address) as client:
+        with pictures[0].open("rb") as file:
+            await client.post("/gradio_api/upload", files={"files": file})
+        await client.get("/")
+    await asyncio.sleep(1)
     print(f"\nat the end: {last}\n{SETTLE} s later: {held(server, folder)}")
     if after_five:
         print(f"memory since minute 5: {100 * (last.memory / after_five.memory - 1):+.1f} %")
