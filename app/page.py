@@ -125,14 +125,16 @@ class Page:
 
     # --- messages --------------------------------------------------------------------------------------
 
-    def begin(self, visit: Visit, words: str, *chosen: Any) -> Begun:
-        """The words were sent: they are shown at once. What cannot be sent stays in the field."""
+    def begin(self, visit: Visit, event: gr.EventData, *chosen: Any) -> Begun:
+        """The field's words were sent: they are shown at once. What cannot be sent goes back there."""
+        words = str(data(event).get("words", ""))
         base = None if visit.editing is None else actions.before_turn(visit.timeline, visit.editing)
         try:
             visit.send(words, self._options(*chosen), base)
         except DemoError as error:
             gr.Info(said(str(error), spoken()), title=word("chat.not_sent", spoken()))
-            return visit, gr.skip(), _queue(visit), _field(visit, words)
+            back = {"words": words, "number": time.monotonic_ns()}  # the same words may be refused again
+            return visit, gr.skip(), gr.HTML(_queue(visit), back=back), _field(visit)
         visit.editing = None
         return self._begun(visit)
 
@@ -390,10 +392,12 @@ def draw(startup: Startup, visit: Visit) -> Drawn:
     return _draw(startup, visit, None)
 
 
-def _field(visit: Visit, words: str | None = None, *, running: bool | None = None) -> Any:
-    """Return the field for words: it can be stopped while an answer runs, and sends at any time."""
-    stop = visit.answering if running is None else running
-    return gr.Textbox(stop_btn=stop) if words is None else gr.Textbox(words, stop_btn=stop)
+def _field(visit: Visit, *, running: bool | None = None) -> Any:
+    """Return the field for words: it can be stopped while an answer runs, and sends at any time.
+
+    Its words are left alone: the visitor may be writing the next ones.
+    """
+    return gr.Textbox(stop_btn=visit.answering if running is None else running)
 
 
 def _chat(visit: Visit, scene: Scene, *, live: bool = False) -> Any:

@@ -46,12 +46,6 @@ CALLS: dict[str, Any] = {**HEAVY, "concurrency_id": "models", "concurrency_limit
 FILES: dict[str, Any] = {**HEAVY, "concurrency_id": "files", "concurrency_limit": 2}
 """Of events that open or write whole files, which may take a gigabyte for a moment: two of all visitors."""
 
-SENT = """(visit, words, ...chosen) => {
-  const field = document.querySelector("#words textarea");
-  field.value = "";
-  field.dispatchEvent(new Event("input", {bubbles: true}));
-  return [visit, words, ...chosen];
-}"""  # empty at once: what is typed while the server answers must not be lost
 DRAWER = """() => {
   for (const drawer of document.querySelectorAll(".drawer")) {
     const open = drawer.classList.toggle("open", drawer.id === "NAME" && !drawer.classList.contains("open"));
@@ -325,9 +319,7 @@ def _wire_answers(on: Page, visit: gr.State, talk: Conversation, options: Option
     """An answer: the question is shown at once, then the models have their turn."""
     begun = [visit, talk.chat, talk.queue, talk.words]
     beginnings = [
-        talk.words.submit(
-            on.begin, [visit, talk.words, *options.inputs], begun, js=SENT, trigger_mode="multiple", **LIGHT
-        ),
+        talk.queue.send(on.begin, [visit, *options.inputs], begun, trigger_mode="multiple", **LIGHT),
         talk.chips.say(on.begin_chip, [visit, *options.inputs], begun, trigger_mode="multiple", **LIGHT),
         talk.chat.retry(on.begin_again, [visit, *options.inputs], begun, **LIGHT),
     ]

@@ -1,6 +1,6 @@
 // What stands above the field: messages that wait for their answer, each to be taken back, and the message that is
-// being said in other words. The buttons in the conversation's own messages are heard here, too, and those beside
-// the field are named.
+// being said in other words. What is written in the field is sent from here. The buttons in the conversation's own
+// messages are heard here, too, and those beside the field are named.
 
 const list = element.querySelector(".queue");
 
@@ -30,6 +30,33 @@ function draw() {
   );
 }
 
+const field = () => document.querySelector("#words textarea");
+
+function write(words) {
+  field().value = words;
+  field().dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+// The field is emptied while the key is pressed, and not when the server is asked: what is typed next stays
+function send() {
+  const words = field().value;
+  write("");
+  trigger("send", { words });
+}
+
+function entered(event) {
+  if (event.key === "Enter" && !event.shiftKey && event.target === field()) send();
+}
+
+function clicked(event) {
+  if (event.target.closest?.("#words .submit-button")) send();
+}
+
+/** Put what the server refused back in front of what was written since. */
+function takeBack() {
+  write([props.back.words, field().value].filter(Boolean).join("\n"));
+}
+
 function pressed(event) {
   const button = event.target.closest?.("#chat .reword, #chat .branch");
   if (!button || (event.type === "keydown" && event.key !== "Enter" && event.key !== " ")) return;
@@ -37,7 +64,7 @@ function pressed(event) {
   const number = (name) => Number([...button.classList].find((one) => one.startsWith(name)).slice(name.length));
   if (button.classList.contains("reword")) {
     trigger("reword", { turn: number("turn-") });
-    document.querySelector("#words textarea")?.focus();
+    field()?.focus();
   } else if (!button.classList.contains("none")) {
     trigger("go_to", { step: number("step-") });
   }
@@ -54,7 +81,10 @@ if (saying) new MutationObserver(nameButtons).observe(saying, { childList: true,
 nameButtons();
 list.setAttribute("role", "status");
 list.setAttribute("aria-label", sphinx.word("chat.waiting"));
+document.addEventListener("click", clicked);
 document.addEventListener("click", pressed);
 document.addEventListener("keydown", pressed);
+document.addEventListener("keypress", entered); // unlike "keydown", not when Enter ends a word of an input method
 watch("value", draw);
+watch("back", takeBack);
 draw();

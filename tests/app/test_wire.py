@@ -37,7 +37,7 @@ def visitor(assistant, drawing, tmp_path):
 
 
 def ask(visitor: Visitor, words: str):
-    visitor.send("begin", None, words, *OPTIONS)
+    visitor.send("begin", None, *OPTIONS, event={"words": words})
     return visitor.send("answer")
 
 

@@ -98,7 +98,7 @@ def visit(page: Any, address: str, boxes: list[Box]) -> Visitor:
 
 def asked(visitor: Visitor) -> list[Message]:
     """All that the server says to one question."""
-    visitor.send("begin", None, WORDS, *OPTIONS)
+    visitor.send("begin", None, *OPTIONS, event={"words": WORDS})
     return visitor.send("answer")
 
 

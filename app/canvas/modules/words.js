@@ -47,6 +47,5 @@ export function compose(sentence) {
 /** Say a sentence, as if the visitor had typed and sent it. */
 export function say(sentence) {
   write(sentence, sentence.length);
-  // the text field's own value follows its event a moment later
-  setTimeout(() => document.querySelector("#words .submit-button")?.click(), 30);
+  document.querySelector("#words .submit-button")?.click();
 }

@@ -55,6 +55,23 @@ def test_a_message_sent_while_an_answer_runs_waits_in_sight_and_can_be_taken_bac
     expect(page.locator("#words textarea")).to_have_value("and what is that?\nsomething new")
 
 
+def test_words_typed_right_after_a_message_was_sent_stay(opened, gated):
+    page = opened()
+    field = page.locator("#words textarea")
+    field.focus()
+    page.keyboard.type("what is this?\nand why?")
+    expect(questions(page)).to_have_text([re.compile(r"^\s*what is this\?\s*✎\s*$")])
+    expect(field).to_have_value("and why?")
+    page.click("#words .submit-button")
+    field.focus()
+    page.keyboard.type("and")
+    expect(page.locator("#queue .waits span")).to_have_text(["and why?"])
+    gated.run_free()
+    expect(questions(page)).to_have_count(2)
+    idle(page)
+    expect(field).to_have_value("and")
+
+
 def test_stop_ends_one_answer_and_the_next_message_has_its_turn(opened, gated):
     page = opened()
     say(page, "Describe the picture with boxes")
@@ -78,6 +95,9 @@ def test_what_cannot_be_sent_stays_in_the_field(opened, gated):
         expect(page.locator("#queue .waits")).to_have_count(number + 1)
     say(page, "one too many", stays=True)
     expect(page.locator("#queue .waits")).to_have_count(6)
+    # it comes back in front of what was written meanwhile
+    page.keyboard.type("\nand more")
+    expect(page.locator("#words textarea")).to_have_value("one too many\nand more")
     gated.run_free()
 
 
