@@ -16,7 +16,7 @@ from pipelines.errors import DemoError
 from pipelines.export import open_session
 from pipelines.interfaces import ReplyOptions
 from pipelines.masks import read_mask, with_mask
-from pipelines.scene import Box, Click, Point, Region, Scene, Timeline, Turn
+from pipelines.scene import Box, Click, Point, Region, Scene, Timeline, Turn, told
 from pipelines.tasks import pointing
 from pipelines.tasks.regions import without_regions
 from pipelines.visit import Growing, push, serve
@@ -115,7 +115,7 @@ def stopped(timeline: Timeline) -> Timeline:
 
 
 def refused(
-    timeline: Timeline, words: str, reason: str, *, began: bool, base: Scene | None = None
+    timeline: Timeline, words: str, reason: DemoError, *, began: bool, base: Scene | None = None
 ) -> Timeline:
     """Return the question with the reason why it has no answer, after what there is of one.
 
@@ -123,7 +123,7 @@ def refused(
         began: whether the question is in the timeline already.
         base: the scene that it was said to; None for the newest.
     """
-    notice = Turn("notice", reason)
+    notice = told("notice", *reason.says) if reason.says else Turn("notice", str(reason))
     if began:
         return timeline.amend(timeline.scene.with_turn(notice))
     return push(timeline, (base or timeline.scene).with_turn(Turn("user", words)).with_turn(notice))

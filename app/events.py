@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from app.actions import pictured
-from app.words import said, spoken, word
+from app.words import refusal, spoken, word
 from pipelines.errors import DemoError
 from pipelines.scene import Point, Timeline
 
@@ -29,7 +29,7 @@ def as_gradio_error(written: Callable[[str], str] = html.escape) -> Iterator[Non
         yield
     except DemoError as error:
         log.info("refused: %s", error)
-        words, title = said(str(error), spoken()), word("chat.refused", spoken())
+        words, title = refusal(error, spoken()), word("chat.refused", spoken())
         raise gr.Error(written(words), title=title, print_exception=False) from error
 
 

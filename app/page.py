@@ -23,7 +23,7 @@ from app.events import as_gradio_error, data, index_of, point, whole
 from app.screen import Screen, Shown, paced, same_canvas
 from app.serving import Keeping, address, key_of
 from app.startup import Startup
-from app.words import said, spoken, word
+from app.words import refusal, spoken, word
 from app.writing import Message, Patch, Visit, Writer
 from pipelines.abilities import suggestions
 from pipelines.assistant import Assistant
@@ -119,7 +119,7 @@ class Page:
             visit.change(opened)
         except DemoError as error:
             log.info("refused: %s", error)
-            return visit, gr.skip(), {"refused": said(str(error), spoken()), **number}, gr.skip(), gr.skip()
+            return visit, gr.skip(), {"refused": refusal(error, spoken()), **number}, gr.skip(), gr.skip()
         drawn = self._drawn(visit)
         return *drawn[:2], {**drawn[2], **number}, *drawn[3:]
 
@@ -132,7 +132,7 @@ class Page:
         try:
             visit.send(words, self._options(*chosen), base)
         except DemoError as error:
-            gr.Info(said(str(error), spoken()), title=word("chat.not_sent", spoken()))
+            gr.Info(refusal(error, spoken()), title=word("chat.not_sent", spoken()))
             back = {"words": words, "number": time.monotonic_ns()}  # the same words may be refused again
             return visit, gr.skip(), gr.HTML(_queue(visit), back=back), _field(visit)
         visit.editing = None
@@ -212,7 +212,7 @@ class Page:
             # in the conversation, where the answer would have been, rather than in a box that goes away
             if isinstance(error, DemoError):
                 log.info("refused: %s", error)
-            reason = str(error if isinstance(error, DemoError) else fault(error))
+            reason = error if isinstance(error, DemoError) else fault(error)
             began = screen.began
             timeline = visit.timeline if began else writer.base
             visit.write(writer, actions.refused(timeline, words, reason, began=began, base=base))

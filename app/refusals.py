@@ -22,7 +22,8 @@ from app.arguments import BadArgument
 from app.doors import client_of, too_much
 from app.fetching import uploaded
 from app.limits import Limits
-from app.words import ENGLISH, language_of, said, word
+from app.words import ENGLISH, language_of, word
+from app.words import refusal as words_of
 from pipelines.errors import DemoError, Fault, TooMuch, fault
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ def to_gradio_error(error: Exception, *, public: bool, language: str = ENGLISH) 
         log.info("refused: %s", refusal)
     if public:
         return gr.Error(str(refusal), title=type(refusal).__name__, print_exception=False)
-    words = html.escape(said(str(refusal), language))
+    words = html.escape(words_of(refusal, language))
     return gr.Error(words, title=word("chat.refused", language), print_exception=False)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from app.words import ENGLISH, said, word
+from app.words import ENGLISH, said, spelled, word
 from pipelines.abilities import ABILITIES, Ability
 from pipelines.assistant import UNFAMILIAR
 from pipelines.caching import LockedCache
@@ -23,6 +23,7 @@ from pipelines.conversation import whole_picture_phrases
 from pipelines.draw import PALETTE
 from pipelines.engine import About
 from pipelines.progress import Stage
+from pipelines.routing import BOTH, DRAWN_PICTURES, PHOTOGRAPHS
 from pipelines.scene import Keypoint, Mask, Picture, Region, Scene, Span, Turn
 
 NAME = "SPHINX, live"
@@ -37,6 +38,7 @@ LIMBS = (
     (0, 1), (0, 2), (1, 3), (2, 4), (5, 6), (5, 7), (7, 9), (6, 8), (8, 10),
     (5, 11), (6, 12), (11, 12), (11, 13), (13, 15), (12, 14), (14, 16),
 )  # fmt: skip  # COCO's skeleton over COCO_JOINTS, less the ears to the shoulders
+EXPERTS = {DRAWN_PICTURES: "chat.drawn_pictures", PHOTOGRAPHS: "chat.photographs", BOTH: "chat.counting"}
 ENCODER_NAMES = {"clip": "CLIP", "convnext": "ConvNeXt", "dinov2": "DINOv2", "qformer": "Q-Former"}
 
 _MARKUP = re.compile(r"[^\w\s,;'\"/%?=@^]|_")
@@ -96,9 +98,7 @@ def chat(
 def _message(turn: Turn, known: set[int], language: str, *, live: bool) -> str:
     if turn.role == "user":
         return _named(turn.text, known) or "&nbsp;"
-    # what the page says itself has neither regions nor a reply of SPHINX's behind it
-    text = turn.text if turn.spans or turn.raw else said(turn.text, language)
-    body = _spanned(text, turn.spans, known)
+    body = _spanned(*_in_language(turn, language), known)
     if turn.role == "notice":
         return f'<span class="notice">{body}{_suggested(turn.suggestions, language)}</span>'
     if turn.table:
@@ -122,6 +122,15 @@ def _message(turn: Turn, known: set[int], language: str, *, live: bool) -> str:
     elif how:
         body += f'<span class="record">{how}</span>'
     return body or "&nbsp;"
+
+
+def _in_language(turn: Turn, language: str) -> tuple[str, Sequence[Span]]:
+    """Return a turn's text and spans; what SPHINX answered stays as it is."""
+    if turn.says:
+        text, spans = spelled(turn.says, language)
+        return text, [Span(*span) for span in spans]
+    # what the page says itself has neither regions nor a reply of SPHINX's behind it
+    return turn.text if turn.spans or turn.raw else said(turn.text, language), turn.spans
 
 
 def _said_otherwise(index: int, branches: Branches, language: str) -> str:
@@ -179,7 +188,8 @@ def record_words(turn: Turn, language: str = ENGLISH) -> tuple[str, ...]:
     if beta := details.get("beta"):
         parts.append(f"β {beta}")
     elif expert := details.get("expert"):
-        parts.append(word("chat.expert", language, name=expert))
+        name = word(EXPERTS[expert], language) if expert in EXPERTS else expert
+        parts.append(word("chat.expert", language, name=name))
     return tuple(parts)
 
 

@@ -5,6 +5,9 @@ asks for, where it is one of the page's; else English. Gradio's own `gr.I18n` is
 browser alone and cannot be switched, and it reaches neither the canvas nor what the server says. What SPHINX
 answers, and what is said to it, stays English.
 
+The program's own sentences come as keys with values, and are worded here. Other notices and the suggestions
+come in English, by which their translation is found.
+
 This module knows keys, words and cookies; it knows no widgets.
 """
 
@@ -13,17 +16,21 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
 from gradio.context import LocalContext
 
+from pipelines.errors import DemoError
+from pipelines.sentences import Sentence, Spelled, english, spell
+
 ENGLISH, CHINESE = "en", "zh"
 LANGUAGES = (ENGLISH, CHINESE)
 COOKIE = "sphinx-language"  # also in `canvas/language.js`
 SENTENCES = "said."  # how the keys begin of words that are found by their English, see `said`
+PROGRAM = "sentence."  # how the keys begin of the program's sentences, of which `pipelines` has the English
 
 _PLACE = re.compile(r"\{(\w+)\}")
 
@@ -45,6 +52,24 @@ def word(key: str, language: str = ENGLISH, /, **places: object) -> str:
         KeyError: there is no such key, or a place is not filled.
     """
     return _filled(table(language)[key], places)
+
+
+def spelled(says: Iterable[Sentence], language: str) -> Spelled:
+    """Return the program's sentences in a language; one that it lacks is in English."""
+    return spell(says, _templates(language))
+
+
+@cache
+def _templates(language: str) -> Mapping[str, str]:
+    own = {
+        key.removeprefix(PROGRAM): words for key, words in table(language).items() if key.startswith(PROGRAM)
+    }
+    return {**english(), **own}
+
+
+def refusal(error: DemoError, language: str) -> str:
+    """Return what an error says, in a language where that is known."""
+    return spelled(error.says, language)[0] if error.says else said(str(error), language)
 
 
 def said(sentence: str, language: str) -> str:
@@ -99,7 +124,9 @@ def spoken() -> str:
 def script() -> str:
     """Return the script that gives the page's scripts and templates their words, as `sphinx.word(key)`."""
     words = {
-        language: {key: text for key, text in table(language).items() if not key.startswith(SENTENCES)}
+        language: {
+            key: text for key, text in table(language).items() if not key.startswith((SENTENCES, PROGRAM))
+        }
         for language in LANGUAGES
     }
     data = json.dumps(words, ensure_ascii=False).replace("</", "<\\/")

@@ -38,7 +38,8 @@ from pipelines.language.requests import (
 from pipelines.language.suggestions import suggest_without_words
 from pipelines.pictures import Photo, Pictures
 from pipelines.presenter import present
-from pipelines.scene import Box, Click, Mask, Picture, Region, Scene, Turn
+from pipelines.scene import Box, Click, Mask, Picture, Region, Scene, Turn, told
+from pipelines.sentences import Sentence, sentence
 from pipelines.tasks import pointing
 from pipelines.tasks.dispatch import run_task
 from pipelines.tasks.regions import need_picture
@@ -206,7 +207,7 @@ class Assistant:
         *,
         options: ReplyOptions | None = None,
         said: str | None = None,
-        notes: Sequence[str] = (),
+        notes: Sequence[Sentence] = (),
     ) -> Events:
         """Carry out requests, one after the other; the first that fails stops the rest.
 
@@ -243,9 +244,9 @@ class Assistant:
             except DemoError as error:
                 if not rest:
                     raise
-                raise type(error)(f"{error} {_left_undone(rest)}") from error
+                raise type(error)(*error.args, _left_undone(rest)) from error
             if rest and last and _stops(last, request, rest):
-                scene = scene.with_turn(Turn("notice", _left_undone(rest)))
+                scene = scene.with_turn(told("notice", _left_undone(rest)))
                 yield Event("final", scene, step)
                 return
 
@@ -332,11 +333,11 @@ class Assistant:
         return scene
 
 
-def _begun(scene: Scene, said: str | None, notes: Sequence[str]) -> Scene:
+def _begun(scene: Scene, said: str | None, notes: Sequence[Sentence]) -> Scene:
     """Return the scene with the visitor's words, and with what was mended about them."""
     if said is not None:
         scene = scene.with_turn(Turn("user", said))
-    return scene.with_turn(Turn("notice", " ".join(notes))) if notes else scene
+    return scene.with_turn(told("notice", *notes)) if notes else scene
 
 
 def _moved(scene: Scene, waiting: Sequence[Request], step: int) -> Event:
@@ -346,10 +347,10 @@ def _moved(scene: Scene, waiting: Sequence[Request], step: int) -> Event:
     return Event("final", scene, step, moved=move, rest=tuple(waiting[1:]))
 
 
-def _left_undone(rest: Sequence[Request]) -> str:
+def _left_undone(rest: Sequence[Request]) -> Sentence:
     if len(rest) == 1:
-        return "The other request of this message was not carried out."
-    return f"The other {len(rest)} requests of this message were not carried out."
+        return sentence("one_left_undone")
+    return sentence("some_left_undone", count=len(rest))
 
 
 CHANGES = (

@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pipelines.sentences import Sentence
+
 log = logging.getLogger(__name__)
 
 SHORTAGE = (
@@ -19,7 +21,19 @@ SHORTAGE = (
 
 
 class DemoError(Exception):
-    """Shown to the visitor as it is: one or two sentences, the cause and then the remedy."""
+    """Shown to the visitor as it is: one or two sentences, the cause and then the remedy.
+
+    Its arguments are English words, or sentences that a door can say in another language.
+    """
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.args))
+
+    @property
+    def says(self) -> tuple[Sentence, ...]:
+        """Its sentences; empty where some of it is English words."""
+        says = tuple(one for one in self.args if isinstance(one, Sentence))
+        return says if len(says) == len(self.args) else ()
 
 
 class UnreadablePicture(DemoError):

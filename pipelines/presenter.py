@@ -1,14 +1,16 @@
 """Results of tasks in words: the one place where a turn's text and its spans are written.
 
-A span ties characters of the text to the regions they name. This module knows no model; what results mean is
-said in `pipelines.tasks.results`.
+A span ties characters of the text to the regions they name. What the program says itself is chosen here by
+its key, and worded in `sentences.toml`. This module knows no model; what results mean is said in
+`pipelines.tasks.results`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import reduce
 
 from pipelines.abilities import ABILITIES
 from pipelines.conversation import say
@@ -17,6 +19,7 @@ from pipelines.language.nouns import plural, with_article
 from pipelines.language.requests import CutOut, Extend, Move, Obscure, Resize, Target
 from pipelines.readings import Reading
 from pipelines.scene import Scene, Span, Turn
+from pipelines.sentences import Sentence, Thing, Value, sentence, spell
 from pipelines.tasks.results import (
     Alteration,
     Checked,
@@ -36,23 +39,27 @@ from pipelines.tasks.results import (
 
 Text = tuple[str, tuple[Span, ...]]
 
-REPEATED = "\n(The reply began to repeat itself and was stopped.)"
-SIDES = {"left": "to the left", "right": "to the right", "up": "upwards", "down": "downwards"}
+Says = tuple[Sentence, ...]
 
 EDITED = {
-    "remove": "Removed ",
-    "replace": "Replaced ",
-    "recolour": "Recoloured ",
-    "background": "Changed the background",
+    "remove": "removed",
+    "replace": "replaced",
+    "recolour": "recoloured",
+    "background": "new_background",
 }
 LISTED = {
-    "find": "Found: ",
-    "outline": "Outlined: ",
-    "pose": "Pose of ",
-    "join": "Joined: ",
-    "subtract": "Subtracted, leaving: ",
-    "select": "Selected: ",
+    "find": "found",
+    "outline": "outlined",
+    "pose": "posed",
+    "join": "joined",
+    "subtract": "subtracted",
+    "select": "selected",
+    "grow": "grown",
+    "shrink": "shrunk",
+    "everything": "outlined_all",
 }
+EFFECTS = {"blur": "background_blurred", "grey": "background_grey", "cut out": "background_gone"}
+QUEUED = {"question": ("question_waits", "questions_wait"), "edit": ("edit_waits", "edits_wait")}
 
 
 def present(scene: Scene, result: TaskResult, about: About) -> Scene:
@@ -64,9 +71,12 @@ def present(scene: Scene, result: TaskResult, about: About) -> Scene:
     notice = doubt(result.record.ability, about)
     if notice and not any(turn.role == "notice" and turn.text == notice for turn in turns):
         turns = (*turns, Turn("notice", notice))
-    text, spans = write(result, about)
+    says = _say(result, about)
+    text, spans = _spelled(says) if says else _write_words(result)
     if result.repeated:
-        text += REPEATED if text else REPEATED.strip()
+        repeated = sentence("repeated")
+        text = (text + str(repeated)).strip()
+        says = (*says, repeated) if says else ()
     table = result.outcome.reading.table if isinstance(result.outcome, Reply) else None
     turn = Turn(
         "assistant",
@@ -78,6 +88,7 @@ def present(scene: Scene, result: TaskResult, about: About) -> Scene:
         unfinished=result.status != "final",
         pictures=result.pictures,
         suggestions=result.suggestions,
+        says=says,
     )
     return replace(result.scene, turns=(*turns, turn))
 
@@ -91,40 +102,54 @@ def doubt(ability: str, about: About) -> str | None:
     return text + (f" Measured: {figure}." if figure else "")
 
 
-def write(result: TaskResult, about: About) -> Text:
-    """Return the text of a result, and which of its characters belong to which regions."""
+def _write_words(result: TaskResult) -> Text:
+    """Return what SPHINX replied, and which of its characters belong to which regions."""
     match result.outcome:
         case Reply():
             return _write_reply(result.outcome)
         case MarkedReply():
             return _write_marked(result.raw, result.region_ids)
+    return "", ()
+
+
+def _say(result: TaskResult, about: About) -> Says:
+    """Return what the program says of a result in its own words; () where SPHINX's are shown."""
+    match result.outcome:
+        case Reply(reading, finding_ids, subject):
+            return _say_reading(reading, finding_ids) if subject is None else ()
         case Listing():
-            return _write_listing(result.outcome, result.scene, result.region_ids)
+            return _say_listing(result.outcome, result.scene, result.region_ids)
         case Conversation(request):
-            return say(request, about, pictured=result.scene.picture is not None), ()
+            return say(request, about, pictured=result.scene.picture is not None)
         case Question(request):
-            maybe = " It may be" if result.region_ids and request.why.endswith(".") else ""
-            return _with_names(request.why + maybe, result.scene, result.region_ids)
+            return _ask_back(request.why, _things(result.scene, result.region_ids))
         case Unmet():
-            return _write_unmet(result.outcome, result.scene, result.region_ids)
+            return _say_unmet(result.outcome, result.scene, result.region_ids)
         case Checked():
-            return _write_checked(result.outcome, result.scene)
+            return _say_checked(result.outcome, result.scene)
         case Alteration():
-            return _write_alteration(result.outcome, result.scene, result.region_ids)
+            return _say_alteration(result.outcome, _things(result.scene, result.region_ids))
         case Searching(step, steps):
-            return f"Looking: {100 * step // steps} % …", ()
+            return (sentence("looking", percent=100 * step // steps),)
         case Progress(step, steps):
-            return f"Painting, step {step} of {steps} …", ()
+            return (sentence("painting", step=step, steps=steps),)
         case Queued(what, before, seconds):
-            what = what if before == 1 else f"{what}s"
-            verb = "waits" if before == 1 else "wait"
-            return f"{before} {what} {verb} before this one: about {max(1, round(seconds))} s …", ()
+            key = QUEUED[what][before != 1]
+            return (sentence(key, count=before, seconds=max(1, round(seconds))),)
         case EditReport():
-            return _write_edit(result.outcome)
+            return _say_edit(result.outcome)
+    return ()
+
+
+def _spelled(says: Iterable[Sentence]) -> Text:
+    text, spans = spell(says)
+    return text, tuple(Span(*span) for span in spans)
 
 
 def write_reading(reading: Reading, finding_ids: Sequence[int]) -> Text:
     """Write what a reply says, with the numbers that its findings got."""
+    if says := _say_reading(reading, finding_ids):
+        return _spelled(says)
     text, spans = "", []
     for piece in reading.pieces:
         start = len(text)
@@ -138,6 +163,26 @@ def write_reading(reading: Reading, finding_ids: Sequence[int]) -> Text:
     for note in reading.notes:
         text += f"\n({note})" if text else f"({note})"
     return text, tuple(spans)
+
+
+def _say_reading(reading: Reading, finding_ids: Sequence[int]) -> Says:
+    """Return a reading's own sentences with the numbers that its findings got, and its notes."""
+    if not reading.says:
+        return ()
+    numbered = tuple(
+        replace(said, values=tuple((name, _numbered(value, finding_ids)) for name, value in said.values))
+        for said in reading.says
+    )
+    return (*numbered, *(sentence("note", note=note) for note in reading.notes))
+
+
+def _numbered(value: Value, finding_ids: Sequence[int]) -> Value:
+    """Return things with regions' numbers in place of findings' indices."""
+    if not isinstance(value, tuple):
+        return value
+    return tuple(
+        Thing(name, tuple(dict.fromkeys(finding_ids[index] for index in found))) for name, found in value
+    )
 
 
 def _write_reply(reply: Reply) -> Text:
@@ -161,28 +206,35 @@ def _write_marked(raw: str, ids: Sequence[int]) -> Text:
     return text, tuple(spans)
 
 
-def _write_listing(listing: Listing, scene: Scene, ids: Sequence[int]) -> Text:
+def _things(scene: Scene, ids: Sequence[int]) -> tuple[Thing, ...]:
+    """Return regions, each under its own name."""
+    regions = (scene.region(number) for number in ids)
+    return tuple(Thing(region.label if region else "", (number,)) for number, region in zip(ids, regions))
+
+
+def _numbers(ids: Sequence[int]) -> str:
+    return ", ".join(f"#{number}" for number in ids)
+
+
+def _say_listing(listing: Listing, scene: Scene, ids: Sequence[int]) -> Says:
     """Return what was done, and the regions it was done to: "Outlined: red cup (#1), #2."."""
-    if listing.action == "forget":
-        gone = ", ".join(f"#{number}" for number in listing.without)
-        return (f"Taken off the page: {gone}." if gone else "No region is here."), ()
-    text, spans = _with_names(_head(listing, len(ids)), scene, ids)
-    if listing.action == "pose" and listing.without:
-        text += "\n(no joints were given for " + ", ".join(f"#{number}" for number in listing.without) + ")"
-    return text, spans
+    found, gone = _things(scene, ids), _numbers(listing.without)
+    match listing.action:
+        case "forget":
+            return (sentence("taken_off", gone=gone) if gone else sentence("none_here"),)
+        case "everything" if not ids:
+            return (sentence("nothing_more"),)
+        case "pose":
+            said = sentence("posed", found=found) if ids else sentence("no_pose")
+            return (said, sentence("no_joints", gone=gone)) if gone else (said,)
+    return (sentence(LISTED[listing.action], found=found, count=len(ids), pixels=listing.pixels),)
 
 
-def _with_names(text: str, scene: Scene, ids: Sequence[int]) -> Text:
-    """Return a text, and after it the regions that it is about: "Outlined: red cup (#1), #2."."""
-    spans: list[Span] = []
-    text += " " if ids and text and not text.endswith(" ") else ""
-    for at, number in enumerate(ids):
-        region = scene.region(number)
-        named = f"{region.label} (#{number})" if region and region.label else f"#{number}"
-        text += ", " if at else ""
-        spans.append(Span(len(text), len(text) + len(named), (number,)))
-        text += named
-    return text + ("." if ids else ""), tuple(spans)
+def _ask_back(why: Sentence, found: tuple[Thing, ...]) -> Says:
+    """Return what is open, and what may be meant."""
+    if not found:
+        return (why,)
+    return why, sentence("may_be" if str(why).endswith(".") else "things", found=found)
 
 
 def target_words(target: Target, scene: Scene) -> str:
@@ -198,136 +250,100 @@ def target_words(target: Target, scene: Scene) -> str:
     return f"thing but the {words}" if target.but else words
 
 
-def _write_unmet(unmet: Unmet, scene: Scene, ids: Sequence[int]) -> Text:
+def _say_unmet(unmet: Unmet, scene: Scene, ids: Sequence[int]) -> Says:
     """Return what is not there; and what is, where it is not as many, or not the one that was chosen."""
     words, target = target_words(unmet.target, scene), unmet.target
     if not ids:
-        return f"There is no {words} in the picture.", ()
-    if target.count:
-        return _with_names(f"I find {len(ids)} {words if len(ids) == 1 else plural(words)}, "
-                           f"not {target.count}:", scene, ids)  # fmt: skip
-    return _with_names(f"I find no {words}, only", scene, ids)
+        return (sentence("absent", thing=words),)
+    found = _things(scene, ids)
+    if not target.count:
+        return (sentence("only", thing=words, found=found),)
+    things = words if len(ids) == 1 else plural(words)
+    return (sentence("another_count", count=len(ids), things=things, wanted=target.count, found=found),)
 
 
-def _write_checked(checked: Checked, scene: Scene) -> Text:
+def _say_checked(checked: Checked, scene: Scene) -> Says:
     """Each target with what was found of it, a sentence each."""
     if checked.question in ("larger", "smaller") and all(ids for _, ids in checked.found):
-        return _write_comparison(checked, scene)
-    text, spans = "", []
-    for target, ids in checked.found:
-        words = target_words(replace(target, count=0), scene)
-        if checked.question == "which":
-            head = "" if ids else f"There is no {words}."
-        elif not ids:
-            head = f"There is no {words}."
-        elif checked.question == "is there" and len(ids) == 1:
-            head = "Yes:"
-        else:
-            head = f"{len(ids)} {words if len(ids) == 1 else plural(words)}:"
-        said, named = _with_names(head, scene, ids)
-        text += " " if text else ""
-        spans += [Span(start + len(text), end + len(text), numbers) for start, end, numbers in named]
-        text += said
-    return text.strip(), tuple(spans)
+        return (_compare(checked, scene),)
+    return tuple(_say_found(checked, target, ids, scene) for target, ids in checked.found)
 
 
-def _write_comparison(checked: Checked, scene: Scene) -> Text:
+def _say_found(checked: Checked, target: Target, ids: Sequence[int], scene: Scene) -> Sentence:
+    words, found = target_words(replace(target, count=0), scene), _things(scene, ids)
+    if not ids:
+        return sentence("absent_alone", thing=words)
+    if checked.question == "which":
+        return sentence("things", found=found)
+    if checked.question == "is there" and len(ids) == 1:
+        return sentence("yes", found=found)
+    things = words if len(ids) == 1 else plural(words)
+    return sentence("counted", count=len(ids), things=things, found=found)
+
+
+def _compare(checked: Checked, scene: Scene) -> Sentence:
     """Return which of the things has the larger box, or the smaller."""
     areas = {ids[0]: region.box.area for _, ids in checked.found if (region := scene.region(ids[0]))}
     if len(set(areas.values())) < len(checked.found):
-        return _with_names("As large as one another:", scene, tuple(areas))
+        return sentence("as_large", found=_things(scene, tuple(areas)))
     choose = max if checked.question == "larger" else min
-    return _with_names(f"{checked.question.capitalize()}:", scene, (choose(areas, key=lambda i: areas[i]),))
+    chosen = choose(areas, key=lambda number: areas[number])
+    return sentence(checked.question, found=_things(scene, (chosen,)))
 
 
-def _write_alteration(done: Alteration, scene: Scene, ids: Sequence[int]) -> Text:
+def _say_alteration(done: Alteration, found: tuple[Thing, ...]) -> Says:
     """Return what was changed, and what painted the gaps."""
     match done.request:
-        case "blur":
-            return _with_names("Blurred the background; this stays sharp:", scene, ids)
-        case "grey":
-            return _with_names("Took the colour out of the background; this keeps it:", scene, ids)
+        case "blur" | "grey" | "cut out":
+            return (sentence(EFFECTS[done.request], found=found),)
         case "colour":
-            return _with_names(f"Made the background {done.colour} behind", scene, ids)
-        case "cut out":
-            return _exported("Took the background away from", scene, ids)
+            return (sentence("background_coloured", colour=done.colour, found=found),)
         case CutOut():
-            return _exported("Cut out:", scene, ids)
-        case Obscure(how="blur"):
-            return _with_names("Blurred, and nothing else changed:", scene, ids)
-        case Obscure():
-            return _with_names("Pixelated, and nothing else changed:", scene, ids)
+            return (sentence("cut_out", found=found),)
+        case Obscure(how=how):
+            return (sentence("blurred" if how == "blur" else "pixelated", found=found),)
         case Extend(direction=direction, share=share):
-            side = "on every side" if direction == "all" else f"{SIDES[direction]}"
-            return f"Extended the picture {side} by {share:.0%}: painted by {done.inpainter}.", ()
+            side = sentence(direction)
+            return (sentence("extended", side=side, share=f"{share:.0%}", painter=done.inpainter),)
         case Move(direction=direction):
-            head = f"Moved {SIDES[direction]}:"
+            return (sentence("moved", side=sentence(direction), found=found, painter=done.inpainter),)
         case Resize(factor=factor):
-            head = f"Made {factor:g} times as large:"
-    text, spans = _with_names(head, scene, ids)
-    return f"{text} The gap was painted by {done.inpainter}.", spans
+            return (sentence("resized", factor=f"{factor:g}", found=found, painter=done.inpainter),)
 
 
-def _exported(head: str, scene: Scene, ids: Sequence[int]) -> Text:
-    """What the page shows on white is transparent in what is saved of it."""
-    text, spans = _with_names(head, scene, ids)
-    return f"{text} Shown on white here; “Export” saves it with a transparent ground.", spans
-
-
-def _head(listing: Listing, count: int) -> str:
-    match listing.action:
-        case "grow" | "shrink":
-            return f"{'Grown' if listing.action == 'grow' else 'Shrunk'} by {listing.pixels} px: "
-        case "everything":
-            return f"Outlined {count}: " if count else "Nothing more could be told apart."
-        case "pose" if not count:
-            return "No pose was found."
-    return LISTED[listing.action]
-
-
-def _write_edit(report: EditReport) -> Text:
+def _say_edit(report: EditReport) -> Says:
     """Return what was done, by whom, and what SPHINX thinks of it."""
-    text, spans = EDITED[report.action], []
-    for number, name in report.names:
-        named = f"{name} (#{number})" if name else f"#{number}"
-        text += ", " if spans else ""
-        spans.append(Span(len(text), len(text) + len(named), (number,)))
-        text += named
-    if report.action != "remove":
-        text += f": {report.wish}" if report.action == "background" else f", now: {report.wish}"
-    text += f" (by {report.inpainter})."
-    if report.verification:
-        text += _verdict(report, report.verification)
-    return text, tuple(spans)
+    found = tuple(Thing(name, (number,)) for number, name in report.names)
+    done = sentence(EDITED[report.action], found=found, wish=report.wish, painter=report.inpainter)
+    return (done, _verdict(report, report.verification)) if report.verification else (done,)
 
 
-def _verdict(report: EditReport, verification: Verification) -> str:
+def _verdict(report: EditReport, verification: Verification) -> Sentence:
     """Return what SPHINX sees, whether the wish came true, and how far the next painting is."""
     seen, satisfied = _seen(report, verification), verification.satisfied
     if progress := report.progress:
-        wished = ": not what was wished for." if satisfied is False else "."
-        step = f"step {progress.step} of {progress.steps} …"
-        return f"{seen}{wished} Painting no. {progress.attempt + 1}, {step}"
+        key = "missed_again" if satisfied is False else "again"
+        number = progress.attempt + 1
+        return sentence(key, seen=seen, number=number, step=progress.step, steps=progress.steps)
     if satisfied is None:
-        return f"{seen}." if verification.judged else f"{seen}, so look whether it is as you wished."
-    tried = f", after {report.paintings} paintings" if report.paintings > 1 else ""
+        return sentence("seen" if verification.judged else "look_yourself", seen=seen)
+    tried = sentence("after_paintings", count=report.paintings) if report.paintings > 1 else ""
     if satisfied:
-        return f"{seen}: the wish came true{tried}."
-    if verification.left:
-        return f"{seen}{tried}, but I still find {with_article(verification.left)} in the picture."
+        return sentence("came_true", seen=seen, tried=tried)
+    if left := verification.left:
+        return sentence("still_found", seen=seen, tried=tried, thing=left, a_thing=with_article(left))
     if verification.doubts:
-        return f"{seen}. By its pixels {' and '.join(verification.doubts)}{tried}: try a larger mask."
-    if report.action == "remove":
-        return f"{seen}: it may still be there{tried}, try another seed."
-    return f"{seen}: not what was wished for{tried}, try another seed."
+        doubts = reduce(lambda one, other: sentence("both", first=one, second=other), verification.doubts)
+        return sentence("doubted", seen=seen, doubts=doubts, tried=tried)
+    return sentence("perhaps_there" if report.action == "remove" else "missed", seen=seen, tried=tried)
 
 
-def _seen(report: EditReport, verification: Verification) -> str:
+def _seen(report: EditReport, verification: Verification) -> Sentence:
     said = verification.said
     if not verification.judged:
-        return " SPHINX knows little of pictures of this kind"
+        return sentence("unjudged")
     if report.action == "background":
-        return f" Asked for the background, SPHINX says: “{said}”"
+        return sentence("sees_background", said=said)
     if report.action == "remove" and not said:
-        return " SPHINX sees nothing there now"
-    return f" SPHINX now sees there: “{said or 'nothing'}”"
+        return sentence("sees_nothing_there")
+    return sentence("sees", said=said) if said else sentence("sees_nothing")

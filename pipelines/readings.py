@@ -16,6 +16,7 @@ from model.prompts import PROMPTS, is_none
 from model.replies import Group, plain_text, read_reply
 from pipelines.language.nouns import plural, singular
 from pipelines.scene import COCO_JOINTS, Box, Keypoint, Point
+from pipelines.sentences import Sentence, Thing, sentence
 
 BESIDE = "a box beside the picture was left out"
 NO_BOX = "named without a box"
@@ -53,12 +54,17 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a reply says: its pieces in order, and what they name. `notes` belong to no finding."""
+    """What a reply says: its pieces in order, and what they name. `notes` belong to no finding.
+
+    Where the program says it in its own words, these are in `says`, and there are no pieces; the things there
+    have the findings' indices for numbers.
+    """
 
     pieces: tuple[Piece, ...] = ()
     findings: tuple[Finding, ...] = ()
     table: tuple[tuple[str, ...], ...] | None = None
     notes: tuple[str, ...] = ()
+    says: tuple[Sentence, ...] = ()
 
 
 Reader = Callable[[str, tuple[int, int], str, bool], Reading]
@@ -157,21 +163,21 @@ def read_found(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> 
         findings += kept
         notes += (*loose, *again)
     count = len(findings)
+    things = (Thing(phrase, tuple(range(count))),)
+    says: tuple[Sentence, ...] = ()
     if count == 1:
-        start = "Found: " if plural(phrase) == phrase else "Here is the "
-        pieces = [Piece(start), Piece(phrase, (0,), numbered=True), Piece(".")]
+        says = (sentence("found" if plural(phrase) == phrase else "here", found=things),)
     elif count:
-        pieces = [Piece(f"{count} found: "), Piece(phrase, tuple(range(count)), numbered=True), Piece(".")]
-    elif not ended:
-        pieces = []
-    elif is_none(raw):
-        pieces = [Piece(f"There is no {phrase} in the picture.")]
-    else:
+        says = (sentence("found_all", count=count, found=things),)
+    elif ended and is_none(raw):
+        says = (sentence("absent", thing=phrase),)
+    elif ended:
         said = plain_text(raw, read_reply(raw), ended=True)[0].strip()
-        pieces = [Piece(f"No box was given for: {phrase}." + (f" SPHINX said: {said}" if said else ""))]
+        says = (sentence("no_box", thing=phrase),)
+        says += (sentence("sphinx_said", reply=said),) if said else ()
         if _LIST.search(raw) and not notes:
             notes.append(NOT_A_BOX)
-    return Reading(tuple(pieces), tuple(findings), notes=_told(notes, ended))
+    return Reading(findings=tuple(findings), says=says, notes=_told(notes, ended))
 
 
 def read_list(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> Reading:
@@ -215,7 +221,7 @@ def read_odd(raw: str, size_wh: tuple[int, int], phrase: str, ended: bool) -> Re
     reading = read_words(raw, size_wh, "odd one", ended)
     if reading.findings and ended:
         label = reading.findings[0].label
-        return Reading((Piece("This is odd: "), Piece(label, (0,), True), Piece(".")), reading.findings[:1])
+        return Reading(findings=reading.findings[:1], says=(sentence("odd", found=(Thing(label, (0,)),)),))
     return reading
 
 

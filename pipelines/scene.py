@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from pipelines.geometry import Box, Point
+from pipelines.sentences import Sentence, spell
 
 MOST_MASK_BYTES = 64_000_000  # of one visit, held in memory
 STEP_BYTES = 20_000  # of a step without its masks: words, boxes, references
@@ -157,7 +158,9 @@ class Turn:
     """One message. `text` is what is shown, `raw` SPHINX's reply, `table` a chart's rows (header first).
 
     `pictures` are the paintings that an edit offers to choose from, the shown one first. `suggestions` are
-    words that can be sent next; "..." in them is for the visitor to fill in.
+    words that can be sent next; "..." in them is for the visitor to fill in. `says` is the whole text as the
+    program's own sentences, so that a door can say it in another language; empty where SPHINX's words are
+    part of it. A saved session has the text alone.
     """
 
     role: Literal["user", "assistant", "notice"]
@@ -169,6 +172,13 @@ class Turn:
     unfinished: bool = False
     pictures: tuple[Picture, ...] = ()
     suggestions: tuple[str, ...] = ()
+    says: tuple[Sentence, ...] = field(default=(), compare=False)
+
+
+def told(role: Literal["assistant", "notice"], *says: Sentence, suggestions: tuple[str, ...] = ()) -> Turn:
+    """Return a turn of the program's own sentences."""
+    text, spans = spell(says)
+    return Turn(role, text, tuple(Span(*span) for span in spans), suggestions=suggestions, says=says)
 
 
 class Picture(NamedTuple):

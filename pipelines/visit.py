@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple
 
 from pipelines.assistant import Assistant
 from pipelines.interfaces import ReplyOptions
-from pipelines.scene import Mask, Scene, Timeline, Turn
+from pipelines.scene import Mask, Scene, Timeline, Turn, told
+from pipelines.sentences import sentence
 
 MOST_STEPS = 400  # steps a visit may have before the oldest are forgotten
 
@@ -74,15 +75,16 @@ def travel(timeline: Timeline, move: Literal["undo", "redo"], words: str) -> Tim
     """
     found = _other_step(timeline, move)
     if found is None:
-        said = "There is nothing to take back." if move == "undo" else "There is nothing to bring again."
-        answered = timeline.scene.with_turn(Turn("user", words)).with_turn(Turn("assistant", said))
+        nothing = sentence("nothing_to_undo" if move == "undo" else "nothing_to_redo")
+        answered = timeline.scene.with_turn(Turn("user", words)).with_turn(told("assistant", nothing))
         return push(timeline, answered)
     reached, later = found
-    verb = "Took back" if move == "undo" else "Brought again"
+    key = "undone" if move == "undo" else "redone"
     done = next((turn.text for turn in reversed(later.turns) if turn.role == "user"), "")
-    part = "the last part of " if later.answers[1:] and move == "undo" else ""
-    said = f"{verb}: {part}“{done}”." if done else f"{verb} the last step."
-    scene = reached.scene.with_turn(Turn("user", words)).with_turn(Turn("assistant", said))
+    if done and later.answers[1:] and move == "undo":
+        key = "undone_part"
+    said = sentence(key, words=done) if done else sentence(f"{key}_step")
+    scene = reached.scene.with_turn(Turn("user", words)).with_turn(told("assistant", said))
     return reached.amend(scene)
 
 

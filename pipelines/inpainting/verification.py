@@ -15,6 +15,7 @@ from PIL import Image
 
 from pipelines.mask_shapes import window
 from pipelines.scene import Box, Mask
+from pipelines.sentences import Sentence, sentence
 
 SIDE = 192  # pixels, longer side of the copy that is compared
 CONTEXT = 0.6  # of the hole's longer side, around it: what counts as its surroundings
@@ -50,17 +51,17 @@ class RemovalCheck:
     foreign: float
 
     @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why the removal did not come true, in words; empty where it did."""
+    def reasons(self) -> tuple[Sentence, ...]:
+        """Why the removal did not come true; empty where it did."""
         found = []
         if self.leftover > MOST_LEFT:
-            found.append("some of it is still there")
+            found.append(sentence("left_over"))
         if self.sticking_out > MOST_STICKING_OUT:
-            found.append("a rim of it is left around the mask")
+            found.append(sentence("rim"))
         if self.texture is not None and self.texture < LEAST_TEXTURE:
-            found.append("a smear without the texture of its surroundings is left")
+            found.append(sentence("smear"))
         if self.foreign > MOST_FOREIGN:
-            found.append("the place has colours unlike its surroundings")
+            found.append(sentence("foreign"))
         return tuple(found)
 
     @property

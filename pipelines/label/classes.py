@@ -109,7 +109,7 @@ def understood(wanted: Wanted, vocabulary: Vocabulary) -> tuple[tuple[req.Find, 
                     "“cat” or “red ball”; --everything takes all that is seen."
                 )
             finds.append(one)
-        notes += read.notes
+        notes += map(str, read.notes)
     return tuple(dict.fromkeys(finds)), tuple(dict.fromkeys(notes))
 
 

@@ -21,6 +21,7 @@ from pipelines.language.phrases import Context, Noun, read_noun
 from pipelines.language.references import numbered, subjects, without_article
 from pipelines.language.requests import Request, Target
 from pipelines.language.said import Build, Built, Said, each, means_everything, resolved, unknown_word
+from pipelines.sentences import sentence
 
 
 def undo(said: Said) -> Built:
@@ -100,7 +101,7 @@ def _found(noun: Noun, said: Said) -> Request | None:
     if not target or noun.headless or target.box:
         return None
     if noun.target.pick == "other" and (fit := fitting(replace(target, pick=""), said.context.scene)):
-        return req.AskBack(each(fit), "Which one is the other one? None is selected.")
+        return req.AskBack(each(fit), sentence("which_other"))
     if noun.free and target.every:
         return req.Find(f"{target.phrase} blocks", "detect")
     if noun.free or (said.context.vocabulary.talks and is_screen(target.phrase)):

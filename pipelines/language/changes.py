@@ -18,6 +18,7 @@ from pipelines.language.phrases import Noun, read_noun
 from pipelines.language.references import recent, without_article
 from pipelines.language.requests import Request, Target
 from pipelines.language.said import Build, Built, Said, each, means_everything, resolved, unknown_word
+from pipelines.sentences import sentence
 
 MOST_PIXELS = 500  # pixels a mask can be told to grow or shrink by
 ENLARGED, REDUCED = 1.5, 0.67  # times a thing's size where no number is given
@@ -42,18 +43,18 @@ _CLAUSE = re.compile(r"\b(?:and|but|except|if|so that|because|until|unless|then|
 def _open_question(noun: Noun, said: Said) -> Request | None:
     """Return what must be asked before the thing is changed: None where it is understood whole."""
     if noun.unknown in said.words["picture"]:
-        return req.AskBack((), "What of the picture? Name a thing, or click it.")
+        return req.AskBack((), sentence("which_of_picture"))
     if noun.unknown:
         return unknown_word(noun, said)
     scene, target = said.context.scene, noun.target
     if noun.extra or noun.headless or (said.context.vocabulary.talks and _CLAUSE.search(target.phrase)):
-        why = f"I do not understand “{noun.extra or target.phrase}”."
+        why = sentence("not_these_words", words=noun.extra or target.phrase)
         return req.AskBack((target,) if target.phrase and noun.extra else (), why)
     if target.phrase == GENERIC and not (target.pick or target.near or target.but):
-        return req.AskBack(each(recent(scene)), "Which thing? Name it, or click it.")
+        return req.AskBack(each(recent(scene)), sentence("which_thing"))
     if _fits_several(target, said):
         fit = fitting(replace(target, pick=""), scene)
-        return req.AskBack(each(fit), "More than one is called so: which one?")
+        return req.AskBack(each(fit), sentence("which_called_so"))
     return None
 
 
@@ -71,7 +72,7 @@ def _fits_several(target: Target, said: Said) -> bool:
 def remove(said: Said) -> Built:
     words = said["target"]
     if means_everything(words, said) or words in ("everyone", "everybody else", "everything else"):
-        return req.AskBack((), "Everything? Say what should stay: “remove everything but the …”.")
+        return req.AskBack((), sentence("remove_all"))
     return change(said, "target", lambda target: req.Edit("remove", target))
 
 
@@ -117,7 +118,7 @@ def underspecified_edit(said: Said) -> Built:
     if noun.unknown and noun.unknown not in whole:
         return unknown_word(noun, said)
     known = noun.target.phrase or noun.target.region_ids
-    why = "How should it change? Name a colour, or another thing."
+    why = sentence("change_how")
     return req.AskBack((resolved(noun, said),) if known else (), why)
 
 
@@ -143,7 +144,7 @@ def background_wish(said: Said) -> Built:
 def obscure(said: Said) -> Built:
     """A thing is blurred or pixelated where it is."""
     if means_everything(said["target"], said):
-        return req.AskBack((), "Everything? Say what should stay: “blur everything but the …”.")
+        return req.AskBack((), sentence("blur_all"))
     how = cast(Literal["blur", "pixelate"], said.given)
     return change(said, "target", lambda target: req.Obscure(target, how))
 

@@ -18,6 +18,7 @@ from pipelines.language.nouns import plural, with_article
 from pipelines.language.phrases import Noun
 from pipelines.language.requests import Target
 from pipelines.language.said import Built, Said, unknown_word
+from pipelines.sentences import sentence
 
 _PLACE = re.compile(r"\{(?P<form>the |a |word |)(?P<slot>[a-z])(?P<many>s?)\}")
 CHECKED: dict[str, Literal["is there", "count"]] = {
@@ -48,7 +49,7 @@ def question(said: Said, rule: Rule) -> Built:
         return None
     targets = {slot: _target(found[0], rule.given, said) for slot, found in nouns.items()}
     if any(not target for target in targets.values()):
-        return req.AskBack((), "Which thing? Click it, or name it.")
+        return req.AskBack((), sentence("which_thing"))
     if not _suits(rule, nouns, targets, said):
         return None
     if list(targets) == ["x"] and len(ids := targets["x"].region_ids) > 1:  # one question a region

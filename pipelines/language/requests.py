@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.scene import Box
+from pipelines.sentences import Sentence
 
 STEP = 4  # pixels a mask grows or shrinks by when no number is given
 
@@ -290,7 +291,7 @@ class AskBack:
     """
 
     candidates: tuple[Target, ...]
-    why: str
+    why: Sentence
     suggestions: tuple[Suggestion, ...] = ()
 
 
@@ -306,4 +307,4 @@ class Understanding:
     """What a message asks for, in order, and what was mended or assumed, a sentence each."""
 
     requests: tuple[Request, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Sentence, ...] = ()

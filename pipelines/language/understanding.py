@@ -21,6 +21,7 @@ from pipelines.language.requests import Request, Target, Understanding
 from pipelines.language.suggestions import suggest
 from pipelines.language.vocabulary import Vocabulary
 from pipelines.scene import Scene
+from pipelines.sentences import sentence
 
 LONGEST = 300  # characters of a command; longer messages are questions or stories
 MOST_PARTS = 12  # requests of one message
@@ -98,13 +99,10 @@ def _finished(parsed: Parsed, mended: Notes, scene: Scene, vocabulary: Vocabular
     requests = tuple(
         replace(one, suggestions=offered) if hasattr(one, "suggestions") else one for one in requests
     )
-    notes = [f"“{typed}” was read as “{right}”." for typed, right in mended]
+    notes = [sentence("read_as", typed=typed, meant=right) for typed, right in mended]
     for word, right in dict.fromkeys(taken):
-        notes.append(
-            f"“{word}” is taken as “{right}” here."
-            if right
-            else f"“{word}” was left out: it is not known here."
-        )
+        taken_as = sentence("taken_as", typed=word, meant=right)
+        notes.append(taken_as if right else sentence("left_out", typed=word))
     return Understanding(requests, tuple(notes))
 
 
@@ -122,16 +120,14 @@ def _message(said: str, context: Context) -> Parsed | None:
     requests: list[Request] = []
     notes: list[tuple[str, str]] = []
     verb = ""
-    for sentence in [part for whole in said.split(" ; ") for part in _sequence(whole)][:MOST_PARTS]:
-        parsed = _fixed(sentence, context)
-        parsed = parsed or _sentence(
-            without_politeness(sentence), replace(context, it=_named(requests)), verb
-        )
+    for part in [one for whole in said.split(" ; ") for one in _sequence(whole)][:MOST_PARTS]:
+        parsed = _fixed(part, context)
+        parsed = parsed or _sentence(without_politeness(part), replace(context, it=_named(requests)), verb)
         if parsed is None:
             return None
         requests += parsed[0]
         notes += parsed[1]
-        verb = _verb(sentence) or verb
+        verb = _verb(part) or verb
     work = list(dict.fromkeys(one for one in requests if not isinstance(one, req.SmallTalk)))
     unsure = [one for one in work if isinstance(one, _UNSURE)]
     if unsure and any(isinstance(one, _CHANGES) for one in work):

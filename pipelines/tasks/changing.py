@@ -22,6 +22,7 @@ from pipelines.language.requests import (
     Target,
 )
 from pipelines.scene import Record, Scene
+from pipelines.sentences import sentence
 from pipelines.tasks.converse import converse
 from pipelines.tasks.outline import outline
 from pipelines.tasks.regions import need_picture, without_regions
@@ -31,11 +32,6 @@ from pipelines.tasks.targets import is_one_of
 Change = Edit | CutOut | Obscure | Move | Resize | Background
 Targets = Generator[TaskResult, None, tuple[Scene, tuple[int, ...]] | None]
 FOREGROUND = "foreground"  # the record's name for the question what should stay
-IS_THAT_ALL = (
-    "Everything but what is lit up now would change. If something else should stay, click it first; "
-    "if that is all, say it again. This stays:"
-)
-NO_FOREGROUND = "What should stay as it is? Click it or outline it first, then change the background."
 
 
 def outline_targets(engine: Engine, scene: Scene, request: Change, options: ReplyOptions) -> Targets:
@@ -77,7 +73,7 @@ def names_one(target: Target) -> bool:
 
 def ask_which(engine: Engine, scene: Scene, request: Change, ids: tuple[int, ...]) -> TaskResult:
     """Return the question which one of several is meant, with each of them as an answer to press."""
-    question = AskBack((), "More than one is there: which one?")
+    question = AskBack((), sentence("which_there"))
     record = Record("locate", engine.about.model)
     scene = replace(scene, selected=None)
     return TaskResult(scene, Question(question), record, region_ids=ids, suggestions=offers(request, ids))
@@ -138,10 +134,10 @@ def outline_foreground(
             scene = scene.with_region(engine.outline(picture, region))
     kept = tuple(region.id for region in scene.regions if region.mask)
     if not kept:
-        raise DemoError(NO_FOREGROUND)
+        raise DemoError(sentence("nothing_to_keep"))
     if whole and not engine.is_sure(picture) and not _was_asked(scene):
         record = Record(FOREGROUND, engine.about.model)
-        asked = Question(AskBack((), IS_THAT_ALL))
+        asked = Question(AskBack((), sentence("is_that_all")))
         yield TaskResult(scene, asked, record, region_ids=kept, suggestions=("outline everything",))
         return None
     return scene

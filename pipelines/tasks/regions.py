@@ -14,6 +14,7 @@ from pipelines.language.lexicon import is_relation
 from pipelines.language.nouns import noun, singular
 from pipelines.readings import Finding
 from pipelines.scene import Picture, Region, Scene
+from pipelines.sentences import sentence
 
 SAME = 0.7  # intersection over union from which two boxes of one name are one region
 
@@ -79,7 +80,7 @@ def need_region(scene: Scene, region_id: int | None) -> Region:
     region = scene.region(region_id)
     if region is None:
         there = ", ".join(f"#{other.id}" for other in scene.regions[:20])
-        raise DemoError(
-            f"There is no #{region_id}: " + (f"there are {there}." if there else "no region was found yet.")
-        )
+        if not there:
+            raise DemoError(sentence("no_region_yet", number=region_id))
+        raise DemoError(sentence("no_such_region", number=region_id, there=there))
     return region

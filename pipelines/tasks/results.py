@@ -29,6 +29,7 @@ from pipelines.language.requests import (
 )
 from pipelines.readings import Reading
 from pipelines.scene import Mask, Picture, Record, Scene
+from pipelines.sentences import Sentence
 
 Status = Literal["preview", "partial", "final"]
 
@@ -145,7 +146,7 @@ class Verification:
 
     said: str
     satisfied: bool | None = None
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Sentence, ...] = ()
     left: str = ""
     judged: bool = True
 

@@ -77,10 +77,10 @@ def test_asking_again_goes_back_to_before_the_question(assistant, opened):
 
 
 def test_a_refusal_keeps_its_question(assistant):
-    timeline = actions.refused(Timeline(), "find it", "There is no picture.", began=False)
+    timeline = actions.refused(Timeline(), "find it", DemoError("There is no picture."), began=False)
     assert [turn.role for turn in timeline.scene.turns] == ["user", "notice"]
     asked = Timeline().push(Scene(turns=(Turn("user", "find it"),)))
-    again = actions.refused(asked, "find it", "No.", began=True)
+    again = actions.refused(asked, "find it", DemoError("No."), began=True)
     assert again.scene.turns == (*asked.scene.turns, Turn("notice", "No."))
     assert len(again.steps) == len(asked.steps)
 
@@ -96,7 +96,8 @@ def test_a_painting_that_was_stopped_or_broke_leaves_the_picture_as_it_was(assis
     left = actions.stopped(growing)
     assert left.scene.picture == opened.scene.picture
     assert left.scene.turns[-1].unfinished
-    broken = actions.refused(growing, "replace it with a star", "The memory does not suffice.", began=True)
+    error = DemoError("The memory does not suffice.")
+    broken = actions.refused(growing, "replace it with a star", error, began=True)
     assert broken.scene.picture == opened.scene.picture
     assert [turn.role for turn in broken.scene.turns[-3:]] == ["user", "assistant", "notice"]
     assert broken.undo().scene == opened.scene

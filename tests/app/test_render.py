@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import replace
 from functools import partial
@@ -12,8 +13,11 @@ import pytest
 
 from app import render
 from app.serving import address
+from app.words import CHINESE
 from pipelines.caching import LockedCache
-from pipelines.scene import Box, Mask, Record, Region, Scene, Span, Turn
+from pipelines.conversation import say
+from pipelines.language.requests import CannotDo
+from pipelines.scene import Box, Mask, Record, Region, Scene, Span, Turn, told
 
 
 def scene_with(*turns: Turn) -> Scene:
@@ -168,3 +172,35 @@ def test_where_photographs_are_looked_at_with_other_views_the_picture_decides(ab
 def test_what_sphinx_can_look_with(about, most_views, said):
     assert render.views(replace(about, most_views=most_views)) == said
     assert render.encoders(about) == [("CLIP", "clip"), ("DINOv2", "dinov2")]
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("find the purple elephant", "图中没有 purple elephant。"),
+        ("find the red ball", '这是 <span class="region region-1 hue-1" tabindex="0">red ball (#1)</span>。'),
+        ("remove the red ball", "：它可能还在，请换一个随机种子。"),
+        ("find the red bal", "“bal”被读作“ball”。"),
+    ],
+)
+def test_what_the_program_says_is_in_the_language_of_the_page(assistant, drawing, message, said):
+    scene = assistant.answer(assistant.open(drawing), message)
+    chat = "".join(html.unescape(one["content"]) for one in render.chat(scene, language=CHINESE))
+    assert said in chat
+    assert said not in "".join(turn.text for turn in scene.turns)  # other doors have it in English
+
+
+def test_what_cannot_be_done_is_said_in_the_language_of_the_page(about):
+    turn = told("assistant", *say(CannotDo("joke"), about, pictured=True))
+    assert turn.text == "I can't tell jokes: I look at pictures. This works here:"
+    assert (
+        html.unescape(content(scene_with(turn), language=CHINESE))
+        == "我不会讲笑话：我只看图片。这里可以这样说："
+    )
+
+
+def test_the_expert_of_an_answer_is_named_in_the_language_of_the_page():
+    record = Record("locate", "sphinx-nano", details=(("expert", "drawn pictures"),))
+    turn = Turn("assistant", "Yes.", raw="Yes.", record=record)
+    assert render.record_words(turn)[-1] == "expert for drawn pictures"
+    assert render.record_words(turn, CHINESE)[-1] == "绘画专家"

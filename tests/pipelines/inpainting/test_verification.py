@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pipelines.inpainting.holes import removal_hole
-from pipelines.inpainting.verification import verify_removal
+from pipelines.inpainting.verification import RemovalCheck, verify_removal
 from pipelines.scene import Mask
 
 SIZE = (360, 280)
@@ -32,6 +32,10 @@ def check(before: np.ndarray, after: np.ndarray, mask: np.ndarray):
     return verify_removal(Image.fromarray(before), Image.fromarray(after), Mask.from_array(mask))
 
 
+def keys(found: RemovalCheck) -> set[str]:
+    return {reason.key for reason in found.reasons}
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_true_background_is_a_clean_removal(seed):
     background = grass(seed)
@@ -53,7 +57,7 @@ def test_a_plain_background_may_be_filled_plainly():
 def test_what_was_not_removed_is_still_there():
     before, mask = thing(grass(0))
     found = check(before, before, mask)
-    assert "some of it is still there" in found.reasons
+    assert "left_over" in keys(found)
     assert found.leftover > 0.5
     plain = np.where(mask[..., None], (200, 30, 30), np.full_like(before, 200)).astype(np.uint8)
     assert check(plain, plain, mask).leftover > 0.1
@@ -64,7 +68,7 @@ def test_half_a_jacket_is_left():
     before, mask = thing(background)
     after = background.copy()
     after[150:] = before[150:]
-    assert "some of it is still there" in check(before, after, mask).reasons
+    assert "left_over" in keys(check(before, after, mask))
 
 
 def test_a_grey_smear_over_grass_is_no_removal():
@@ -72,14 +76,10 @@ def test_a_grey_smear_over_grass_is_no_removal():
     before, mask = thing(background)
     grey = background.copy()
     grey[mask] = 128
-    reasons = check(before, grey, mask).reasons
-    assert any("smear" in reason for reason in reasons)
-    assert any("colours" in reason for reason in reasons)
+    assert {"smear", "foreign"} <= keys(check(before, grey, mask))
     smooth = cv2.GaussianBlur(background, (0, 0), 9)  # the right colour without the grain
     blurred = np.where(mask[..., None], smooth, background)
-    assert check(before, blurred, mask).reasons == (
-        "a smear without the texture of its surroundings is left",
-    )
+    assert keys(check(before, blurred, mask)) == {"smear"}
 
 
 def test_grain_that_is_missing_is_no_smear():
@@ -97,7 +97,7 @@ def test_a_rim_that_the_mask_missed_is_seen():
     mask = cv2.erode(whole.astype(np.uint8), np.ones((15, 15), np.uint8)).astype(bool)
     after = np.where(mask[..., None], background, before)
     found = check(before, after, mask)
-    assert "a rim of it is left around the mask" in found.reasons
+    assert "rim" in keys(found)
     assert check(before, background, whole).sticking_out < 0.05
 
 

@@ -58,7 +58,7 @@ def rows(name: str) -> Iterator[Row]:
 def fault(row: Row) -> str:
     """What is wrong with what came of a row, in one line; empty where it is right."""
     result = understand(row.message, SCENES[row.scene], VOCABULARIES[row.vocabulary])
-    came, said = requests_text(result.requests), " ".join(result.notes)
+    came, said = requests_text(result.requests), " ".join(map(str, result.notes))
     pairs = [pair.split(">") for pair in row.notes.split(", ") if pair]
     noted = len(pairs) == len(result.notes) and all(f"“{word}”" in said for pair in pairs for word in pair)
     if came == row.becomes and noted:
