@@ -272,7 +272,7 @@ def _say_checked(checked: Checked, scene: Scene) -> Says:
 def _say_found(checked: Checked, target: Target, ids: Sequence[int], scene: Scene) -> Sentence:
     words, found = target_words(replace(target, count=0), scene), _things(scene, ids)
     if not ids:
-        return sentence("absent_alone", thing=words)
+        return sentence("absent", thing=words)
     if checked.question == "which":
         return sentence("things", found=found)
     if checked.question == "is there" and len(ids) == 1:

@@ -177,7 +177,7 @@ def test_what_sphinx_can_look_with(about, most_views, said):
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        ("find the purple elephant", "图中没有 purple elephant。"),
+        ("find the purple elephant", "没有在图中找到 purple elephant。"),
         ("find the red ball", '这是 <span class="region region-1 hue-1" tabindex="0">red ball (#1)</span>。'),
         ("remove the red ball", "：它可能还在，请换一个随机种子。"),
         ("find the red bal", "“bal”被读作“ball”。"),

@@ -65,8 +65,8 @@ FOUND = [
     ("[0.25,0.05,0.45,0.10]", f"No box was given for: cup.\n({BESIDE})", []),
     # three numbers
     ("[0.25,0.40,0.45]", f"No box was given for: cup. SPHINX said: [0.25,0.40,0.45]\n({NOT_A_BOX})", []),
-    ("There is no cup in the image.", "There is no cup in the picture.", []),
-    ("There are no cups in the image.", "There is no cup in the picture.", []),
+    ("There is no cup in the image.", "I find no cup in the picture.", []),
+    ("There are no cups in the image.", "I find no cup in the picture.", []),
     ("I cannot say", "No box was given for: cup. SPHINX said: I cannot say", []),
     ("", "No box was given for: cup.", []),
 ]

@@ -134,14 +134,14 @@ def test_a_photographs_animal_is_its_largest_thing_where_no_list_names_one(assis
         "Detect all regions in the image and": "", "largest thing": "dog", "dog": "[0.25,0.40,0.45,0.60]",
     }  # fmt: skip
     drawn = said(assistant, opened, "what animal is this?")
-    assert text(drawn) == "There is no animal."  # a drawing's list is relied on
+    assert text(drawn) == "I find no animal in the picture."  # a drawing's list is relied on
     vlm.photographs.add(opened.scene.picture.digest)
     found = said(assistant, opened, "what animal is this?")
     assert [region.label for region in found.scene.regions] == ["dog"]
     assert text(found) == "dog (#1)."
     assert found.scene.turns[-1].spans == (Span(0, 8, (1,)),)  # all of the name lights up, and no more
     vlm.replies["largest thing"] = "person"  # it is no animal
-    assert text(said(assistant, opened, "what animal is this?")) == "There is no animal."
+    assert text(said(assistant, opened, "what animal is this?")) == "I find no animal in the picture."
 
 
 def test_a_photographs_largest_thing_is_asked_for_as_such(assistant, vlm, opened):
@@ -166,7 +166,7 @@ def test_a_thing_boxed_in_a_photograph_is_not_shown_where_it_is_denied(assistant
     vlm.photographs.add(opened.scene.picture.digest)
     denied = said(assistant, opened, "find the cat")
     assert denied.scene.regions == ()
-    assert text(denied) == "There is no cat in the picture."
+    assert text(denied) == "I find no cat in the picture."
     vlm.replies["Is there"] = "yes"
     assert said(assistant, opened, "find the cat").scene.regions
 

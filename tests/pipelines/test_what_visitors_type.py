@@ -206,7 +206,7 @@ def test_synonyms_are_found(at, word):
 )
 def test_what_a_synonym_stands_for_is_what_is_missing(at, word, label):
     visit = at("05-table")
-    assert f"There is no {label} in the picture." in visit.say(f"find the {word}")
+    assert f"I find no {label} in the picture." in visit.say(f"find the {word}")
 
 
 def test_a_more_general_word_finds_what_is_of_its_kinds(at):
@@ -245,7 +245,7 @@ def test_plurals_and_number_words(at):
     visit = at("01-park")
     assert "bird (#1)" in visit.say("find the birds")  # there is one
     assert "1 bird, not 2" in visit.say("the two birds")
-    assert visit.say("both cats") == "There is no cat in the picture."
+    assert visit.say("both cats") == "I find no cat in the picture."
     assert visit.labels == ["blue bird"]
 
 
@@ -308,7 +308,7 @@ def test_what_was_not_found_stops_the_changes_after_it(at):
     visit = at("05-table")
     before = visit.pixels
     text = visit.say("find the cat and remove it")
-    assert text == "There is no cat in the picture."
+    assert text == "I find no cat in the picture."
     assert "was not carried out" in visit.notices
     assert (visit.pixels == before).all()
 

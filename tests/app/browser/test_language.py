@@ -49,7 +49,7 @@ def test_a_chinese_browser_gets_a_chinese_page_and_speaks_english_with_sphinx(op
     assert alt.startswith("一张 200 × 200 像素的图片。 已找到：#1 red ball")
     # what the program says itself is Chinese, with its things still lit up; what SPHINX says is English
     say(page, "find the purple elephant")
-    expect(page.locator("#chat .bot.message").last).to_contain_text("图中没有 purple elephant。")
+    expect(page.locator("#chat .bot.message").last).to_contain_text("没有在图中找到 purple elephant。")
     say(page, "segment the red ball")
     expect(page.locator("#chat .bot.message").last).to_contain_text("已勾出轮廓：")
     expect(page.locator("#chat .bot.message").last.locator("span.region-1")).to_have_text("red ball (#1)")
