@@ -177,7 +177,9 @@ def test_named_things_get_their_boxes_and_masks_and_a_click_its_own(embedded, sc
     assert (outlined & truly).sum() / (outlined | truly).sum() >= 0.5
 
 
-def test_words_come_one_by_one_and_stop_stops_the_model(embedded, scenes, serve, visit):
+def test_words_come_one_by_one_and_stop_stops_the_model(embedded, scenes, serve, visit, monkeypatch):
+    monkeypatch.setattr("pipelines.vlm.batcher.AHEAD_S", 0)  # the reader is woken for each token ...
+    monkeypatch.setattr("pipelines.vlm.batcher.TOLD_S", 0)  # ... and the model waits for it
     page = visit(serve(embedded))
     opened(page, scenes[0][0])
     vlm = embedded.engine.vlm
