@@ -9,6 +9,7 @@ from PIL import Image
 from pipelines.errors import DemoError, MissingCapability
 from pipelines.inpainting.color import recolor
 from pipelines.inpainting.cropping import check_hole, context_crop, paste, shrink_mask
+from pipelines.inpainting.plainness import go_on, is_plain
 from pipelines.interfaces import InpaintOptions, Painting, Paintings
 from pipelines.language.colours import COLOURS, colours_in
 
@@ -58,6 +59,9 @@ def _fill(image: Image.Image, mask: np.ndarray) -> Image.Image:
     to_wh = (max(1, round(hole.shape[1] * scale)), max(1, round(hole.shape[0] * scale)))
     small = np.array(image.resize(to_wh, Image.Resampling.BOX, box=crop))
     # Any pixel that holds some of the thing is filled, so that none of its colour runs in
-    covered = shrink_mask(hole, to_wh).astype(np.uint8)
-    filled = cv2.inpaint(small, covered, FILL_RADIUS, cv2.INPAINT_TELEA)
+    covered = shrink_mask(hole, to_wh)
+    if is_plain(image, mask):
+        filled = go_on(small, covered)
+    else:
+        filled = cv2.inpaint(small, covered.astype(np.uint8), FILL_RADIUS, cv2.INPAINT_TELEA)
     return paste(image, Image.fromarray(filled), crop, mask)

@@ -1,8 +1,8 @@
 """Whether the pixels say that a removal came true: the whole former region and its surroundings.
 
-Three things tell that it did not: edges of the old thing that are still where they were, in the hole or
-sticking out of it; a patch without the texture of what is around it (a smear); and colours that occur nowhere
-around it.
+Four things tell that it did not: edges of the old thing that are still where they were, in the hole or
+sticking out of it; a patch without the texture of what is around it (a smear); a patch that is much busier
+than plain surroundings (a trace); and colours that occur nowhere around it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from pipelines.inpainting.plainness import MOST_BUSY, busy, surroundings
 from pipelines.mask_shapes import window
 from pipelines.scene import Box, Mask
 from pipelines.sentences import Sentence, sentence
@@ -29,6 +30,10 @@ UNLIKE = 30.0  # distance of RGB colours from which two places look unlike
 FINEST, COARSEST = 1.0, 4.0  # pixels, sigmas of the blurs between which texture lies; finer is mere grain
 TEXTURED = 1.5  # grey levels, median texture from which surroundings count as textured
 LEAST_TEXTURE = 0.4  # of the surroundings' texture that a filled hole must have
+MOST_TRACE = 0.15  # share of the hole that may be busy on plain surroundings
+EDGES = (
+    4  # shares of the hole that an edge takes which takes one of the surroundings, if it is blurred a little
+)
 FOREIGN = 42.0  # distance of an RGB colour from all of the surroundings' from which it is foreign to them
 MOST_FOREIGN = 0.2  # share of the hole that may have foreign colours
 PALETTE = 12  # colours that describe the surroundings
@@ -43,12 +48,15 @@ class RemovalCheck:
         sticking_out: share of the rim around the hole that looks like what was removed, 0..1.
         texture: of the hole's texture to the surroundings', 0 is flat; None where these have none, either.
         foreign: share of the hole with colours that do not occur around it, 0..1.
+        trace: share of the hole that is busy, beyond what edges of the surroundings may bring into it; 0
+            where these are not plain.
     """
 
     leftover: float
     sticking_out: float
     texture: float | None
     foreign: float
+    trace: float = 0.0
 
     @property
     def reasons(self) -> tuple[Sentence, ...]:
@@ -60,6 +68,8 @@ class RemovalCheck:
             found.append(sentence("rim"))
         if self.texture is not None and self.texture < LEAST_TEXTURE:
             found.append(sentence("smear"))
+        if self.trace > MOST_TRACE:
+            found.append(sentence("trace"))
         if self.foreign > MOST_FOREIGN:
             found.append(sentence("foreign"))
         return tuple(found)
@@ -91,6 +101,7 @@ def verify_removal(before: Image.Image, after: Image.Image, mask: Mask) -> Remov
         sticking_out=_sticking_out(old, new, hole) if around.any() else 0.0,
         texture=_texture(new, hole, around),
         foreign=_foreign(new, hole, around),
+        trace=_trace(new, hole),
     )
 
 
@@ -173,6 +184,12 @@ def _texture(new: np.ndarray, hole: np.ndarray, around: np.ndarray) -> float | N
         return None
     detail = np.abs(grey - smooth)
     return float(np.median(detail[inside]) / max(1e-6, np.median(detail[around])))
+
+
+def _trace(new: np.ndarray, hole: np.ndarray) -> float:
+    """Return the share of the hole that is busy and goes on with nothing around it; 0 on a busy ground."""
+    ground = busy(new, surroundings(hole))
+    return 0.0 if ground > MOST_BUSY else max(0.0, busy(new, hole) - EDGES * ground)
 
 
 def _foreign(new: np.ndarray, hole: np.ndarray, around: np.ndarray) -> float:

@@ -16,6 +16,7 @@ from pipelines.engine import Engine
 from pipelines.errors import DemoError
 from pipelines.inpainting.choosing import inpainter_for
 from pipelines.inpainting.holes import removal_hole
+from pipelines.inpainting.plainness import is_plain
 from pipelines.intake import Photo, over_white
 from pipelines.interfaces import Painting, ReplyOptions
 from pipelines.language.colours import COLOURS, colours_in
@@ -146,10 +147,12 @@ def _fill(
     ids: tuple[int, ...] = (),
 ) -> Generator[TaskResult, None, Painting]:
     """Have an inpainter continue what is around a hole; return the last painting, which has a picture."""
-    drawn = engine.is_drawn(need_picture(scene))
-    inpainter = inpainter_for(engine.inpainter, "", photograph=not drawn)
+    drawn, plane = engine.is_drawn(need_picture(scene)), hole.array(image.size)
+    plain = bool(ids) and is_plain(
+        image, plane
+    )  # beyond the picture's edges there may be more than is around
+    inpainter = inpainter_for(engine.inpainter, "", photograph=not drawn, plain=plain)
     record, painting = Record("edit", inpainter.name), Painting(0, 0)
-    plane = hole.array(image.size)
     shown = hole if image.size == need_picture(scene).size_wh else None  # not where the picture grows
     painted = inpainter.paint(image, plane, "", options=options.inpainter)
     with closing(engine.painting.take_turn(painted)) as steps:

@@ -18,6 +18,7 @@ from pipelines.engine import Engine
 from pipelines.errors import DemoError
 from pipelines.inpainting.choosing import inpainter_for
 from pipelines.inpainting.holes import background_hole, removal_hole, replacement_hole
+from pipelines.inpainting.plainness import is_plain
 from pipelines.inpainting.verification import verify_removal
 from pipelines.interfaces import Inpainter, Painting, ReplyOptions
 from pipelines.language.colours import COLOURS, colours_in
@@ -75,7 +76,8 @@ def edit(engine: Engine, scene: Scene, request: Edit, options: ReplyOptions) -> 
         scene, ids = targets
     names = tuple((number, name_of(engine, scene, need_region(scene, number), options)) for number in ids)
     wish = _wish(request, names[0][1] if names else "")
-    hole, inpainter = _hole(scene, ids, request), _inpainter(engine, scene, wish)
+    hole = _hole(scene, ids, request)
+    inpainter = _inpainter(engine, scene, hole, wish)
     job = EditJob(engine, scene, request, options, names, hole, wish, inpainter)
     yield _preview(job, Progress(0, options.steps), Painting(0, options.steps))  # what it is about to touch
     yield from _paint(job)
@@ -151,10 +153,14 @@ def _painting_steps(job: EditJob, seed: int) -> Generator[Waiting | Painting, No
     return job.engine.painting.take_turn(painting)
 
 
-def _inpainter(engine: Engine, scene: Scene, wish: str) -> Inpainter:
+def _inpainter(engine: Engine, scene: Scene, hole: Mask, wish: str) -> Inpainter:
     """Return the inpainter for a wish on the scene's picture."""
-    drawn = bool(wish) or engine.is_drawn(need_picture(scene))
-    return inpainter_for(engine.inpainter, wish, photograph=not drawn)
+    if wish:
+        return engine.inpainter
+    picture = need_picture(scene)
+    image = engine.image(picture)
+    plain = is_plain(image, hole.array(image.size))
+    return inpainter_for(engine.inpainter, wish, photograph=not engine.is_drawn(picture), plain=plain)
 
 
 def _preview(job: EditJob, progress: Progress, painting: Painting) -> TaskResult:

@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from model.training.question_generator import element_name
 from pipelines import evaluate as chain
@@ -446,3 +446,19 @@ def test_another_background_leaves_the_things_alone():
     assert (edited[plane] == np.asarray(image)[plane]).all()
     assert (edited[~plane] != np.asarray(image)[~plane]).any(axis=1).mean() > 0.5
     assert "diffusion-nano" in said(after)
+
+
+def test_what_is_removed_from_a_flat_drawing_leaves_no_patch():
+    ground = Image.new("RGB", (900, 600), (170, 210, 240))
+    ImageDraw.Draw(ground).rectangle((0, 360, 900, 600), (140, 190, 110))
+    ImageDraw.Draw(ground).rectangle((560, 240, 720, 420), (70, 110, 200), (40, 40, 40), 6)
+    drawing = ground.copy()
+    ImageDraw.Draw(drawing).ellipse((230, 290, 370, 430), (200, 50, 50), (40, 40, 40), 6)
+    assistant = load(Settings(device="cpu"))
+    scene = assistant.box(assistant.open(drawing), Box(228, 288, 373, 433))
+    scene = assistant.answer(scene, "remove #1")
+    assert scene.picture
+    wrong = np.abs(np.asarray(assistant.image(scene.picture)).astype(int) - np.asarray(ground)).max(axis=2)
+    place = wrong[270:450, 210:390]
+    assert (place > 3).mean() < 0.1  # half of it was a mottled patch
+    assert "it may still be there" not in scene.turns[-1].text

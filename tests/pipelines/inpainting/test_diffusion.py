@@ -299,8 +299,9 @@ def test_on_photographs_removing_is_classical_unless_the_painter_learnt_photogra
     )
     assert isinstance(inpainter_for(drawn_only, "", photograph=True), OpenCVInpainter)
     assert inpainter_for(drawn_only, "", photograph=False) is drawn_only
-    assert inpainter_for(drawn_only, "a star", photograph=True) is drawn_only
-    assert inpainter_for(inpainter, "", photograph=True) is inpainter
+    assert isinstance(inpainter_for(drawn_only, "", photograph=False, plain=True), OpenCVInpainter)
+    assert inpainter_for(drawn_only, "a star", photograph=True, plain=True) is drawn_only
+    assert inpainter_for(inpainter, "", photograph=True, plain=True) is inpainter
 
 
 def test_two_holes_far_apart_are_two_paintings_in_one(inpainter):
