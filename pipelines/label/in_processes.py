@@ -18,26 +18,8 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 
 from pipelines.errors import DemoError
-from pipelines.label.run import Finished, News, Task, Works, in_threads
+from pipelines.label.run import Finished, Handout, News, Task, Works, gathered, in_threads
 from pipelines.quiet import quieten
-
-
-class Handout:
-    """Gives each task to one of those who ask, whichever thread they are in."""
-
-    def __init__(self, waiting: Sequence[Task]) -> None:
-        self._left = iter(waiting)
-        self._lock = threading.Lock()
-        self.stopped = False
-
-    def __iter__(self) -> Handout:
-        return self
-
-    def __next__(self) -> Task:
-        with self._lock:
-            if self.stopped:
-                raise StopIteration
-            return next(self._left)
 
 
 def in_processes(
@@ -55,43 +37,19 @@ def in_processes(
         RuntimeError: something failed in a process that is no refusal, with its traceback.
     """
     left = Handout(waiting)
-    news: queue.Queue[News | BaseException | None] = queue.Queue(maxsize=4 * at_once)
     context = multiprocessing.get_context("spawn")
-    ours: list[Connection] = []
+    sources: list[Iterator[News]] = [in_threads(works, left, at_once)]
     children = []
     for _ in range(processes - 1):
         here, there = context.Pipe()
         child = context.Process(target=_work, args=(make, there, at_once), daemon=True)
         child.start()
         there.close()
-        ours.append(here)
+        sources.append(_handed(here, left, at_once))
         children.append(child)
-
-    def run(found: Iterator[News]) -> None:
-        try:
-            for one in found:
-                news.put(one)
-        except BaseException as error:
-            news.put(error)
-        news.put(None)
-
-    sources: list[Iterator[News]] = [
-        in_threads(works, left, at_once),
-        *(_handed(here, left, at_once) for here in ours),
-    ]
-    running = len(sources)
     try:
         with _one_core_each(processes):
-            for source in sources:
-                threading.Thread(target=run, args=(source,), daemon=True).start()
-            while running:
-                one = news.get()
-                if one is None:
-                    running -= 1
-                elif isinstance(one, BaseException):
-                    raise one
-                else:
-                    yield one
+            yield from gathered(sources)
     finally:
         left.stopped = True
         for child in children:

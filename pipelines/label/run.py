@@ -155,40 +155,62 @@ def work_on(works: Works, task: Task) -> Iterator[News]:
     yield Finished(task.name)
 
 
+class Handout:
+    """Gives each task to one of those who ask, whichever thread they are in, until it is `stopped`."""
+
+    def __init__(self, waiting: Iterable[Task]) -> None:
+        self._left = iter(waiting)
+        self._lock = threading.Lock()
+        self.stopped = False
+
+    def __iter__(self) -> Handout:
+        return self
+
+    def __next__(self) -> Task:
+        with self._lock:
+            if self.stopped:
+                raise StopIteration
+            return next(self._left)
+
+
 def in_threads(works: Works, waiting: Iterable[Task], at_once: int) -> Iterator[News]:
     """Carry out tasks, several at once. An error that is no refusal is raised here."""
-    news: queue.Queue[News | BaseException | None] = queue.Queue(maxsize=4 * at_once)
-    left, lock, stopped = iter(waiting), threading.Lock(), threading.Event()
+    left = Handout(waiting)
+    try:
+        yield from gathered([_each(works, left) for _ in range(at_once)])
+    finally:
+        left.stopped = True
 
-    def loop() -> None:
+
+def _each(works: Works, waiting: Iterable[Task]) -> Iterator[News]:
+    for task in waiting:
+        yield from work_on(works, task)
+
+
+def gathered(sources: Sequence[Iterator[News]]) -> Iterator[News]:
+    """Yield what several sources tell, each in a thread of its own. An error of one is raised here."""
+    news: queue.Queue[News | BaseException | None] = queue.Queue(maxsize=4 * len(sources))
+
+    def run(source: Iterator[News]) -> None:
         try:
-            while not stopped.is_set():
-                with lock:
-                    task = next(left, None)
-                if task is None:
-                    break
-                for one in work_on(works, task):
-                    news.put(one)
+            for one in source:
+                news.put(one)
         except BaseException as error:
             news.put(error)
         news.put(None)
 
     # Daemons, so that Ctrl-C ends at once: what was not kept yet is done again
-    threads = [threading.Thread(target=loop, daemon=True) for _ in range(at_once)]
-    for thread in threads:
-        thread.start()
-    running = len(threads)
-    try:
-        while running:
-            one = news.get()
-            if one is None:
-                running -= 1
-            elif isinstance(one, BaseException):
-                raise one
-            else:
-                yield one
-    finally:
-        stopped.set()
+    for source in sources:
+        threading.Thread(target=run, args=(source,), daemon=True).start()
+    running = len(sources)
+    while running:
+        one = news.get()
+        if one is None:
+            running -= 1
+        elif isinstance(one, BaseException):
+            raise one
+        else:
+            yield one
 
 
 def _labels(job: Any, rows: Rows) -> list[str]:
