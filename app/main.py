@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = Path(__file__).parent.parent / "assets" / "examples"
 FIRST_PORT, PORTS = 7860, 100  # where Gradio begins to look for a free one, and how many it tries
+LOOPBACK = "localhost", "127.0.0.1", "::1"
 BAD_INPUT, INTERRUPTED, TERMINATED = 2, 130, 143  # exit status
 ENVIRONMENT = """\
 Each option can be set by the environment as well: SPHINX_MODEL, SPHINX_PORT, ... Gradio's own hold, too:
@@ -115,7 +116,9 @@ def launch(
     from app.refusals import HANDLERS, limit_places
 
     limits = limits or from_environment()
+    _spare_the_loopback()
     _, address, _ = page.launch(
+        _frontend=False,  # else a page that is not answered within 3 s, on a busy machine, is no page
         server_port=port,
         prevent_thread_lock=True,
         theme=ui.theme(),
@@ -144,6 +147,13 @@ def launch(
     if wait:
         threading.Event().wait()
     return address
+
+
+def _spare_the_loopback() -> None:
+    """Keep this computer's own addresses from the proxy out of it: Gradio asks the page whether it is up."""
+    for name in ("NO_PROXY", "no_proxy"):
+        spared = [*os.environ.get(name, "").split(","), *LOOPBACK, os.environ.get("GRADIO_SERVER_NAME", "")]
+        os.environ[name] = "*" if "*" in spared else ",".join(dict.fromkeys(filter(None, spared)))
 
 
 def main(words: Sequence[str] | None = None, *, gpu: Callable[..., Any] | None = None) -> int:

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 from types import ModuleType
+from unittest.mock import Mock
 
 import httpx
 import psutil
@@ -186,6 +187,16 @@ def test_the_page_is_served_on_the_loopback_with_mcp_and_limits(assistant, serve
     assert sorted(public) == ["ask", "describe", "edit", "outline", "pose"]
     # Gradio calls the first event of a name
     assert all([fn.api_name for fn in page.fns.values()].count(name) == 1 for name in public)
+
+
+def test_a_proxy_and_a_busy_machine_do_not_keep_the_page_from_starting(assistant, serve, monkeypatch):
+    monkeypatch.setattr("gradio.networking.httpx.head", Mock(side_effect=httpx.ReadTimeout("busy")))
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody answers there
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "example.org")
+    assert httpx.get(serve(assistant)).status_code == 200
+    assert os.environ["NO_PROXY"] == os.environ["no_proxy"] == "example.org,localhost,127.0.0.1,::1"
 
 
 @pytest.mark.parametrize("lent", [True, False])
