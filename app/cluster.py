@@ -33,7 +33,7 @@ from app.startup import Startup
 from pipelines import catalog, heap, remote
 from pipelines.assistant import Assistant
 from pipelines.engine import About
-from pipelines.errors import DemoError, ModelLost, TooBusy
+from pipelines.errors import LOST, DemoError, ModelLost, TooBusy
 from pipelines.settings import Parser, Settings, settings_of
 from pipelines.threads import in_thread
 
@@ -217,9 +217,7 @@ def served(handle: DeploymentHandle) -> remote.Served:
                 raise TooBusy(f"{WAITING} requests are waiting already: try again in a moment.") from None
             except RayError as error:
                 if began or last:
-                    raise ModelLost(
-                        "The process that answered has ended, and another takes over: ask again, please."
-                    ) from error
+                    raise ModelLost(LOST) from error
             finally:
                 answers.cancel()
 

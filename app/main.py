@@ -45,8 +45,8 @@ Each option can be set by the environment as well: SPHINX_MODEL, SPHINX_PORT, ..
 """
 
 
-def settings(words: Sequence[str] | None = None) -> tuple[Settings, int | None, Limits]:
-    """Read the command line and the environment: what is loaded, the port where one is asked for, the limits.
+def settings(words: Sequence[str] | None = None) -> tuple[Settings, int | None, int | None, Limits]:
+    """Read the command line and the environment: what is loaded, the processes, the port, the limits.
 
     Raises:
         BadArguments: they make no sense.
@@ -59,9 +59,14 @@ def settings(words: Sequence[str] | None = None) -> tuple[Settings, int | None, 
     )
     parser.add_settings()
     parser.add_option("--port", type=whole_number(1, 65535), help=f"{FIRST_PORT}, or the next free one")
+    parser.add_option(
+        "--processes", type=whole_number(1, 2), metavar="N",
+        help="2 have the experts for photographs and for counting answer in a process of their own while "
+        "several visitors ask (small ones without a GPU on several cores: 2)",
+    )  # fmt: skip
     add_limits(parser)
     given = parser.parse_args(words)
-    return settings_of(given), given.port, limits_of(given)
+    return settings_of(given), given.processes, given.port, limits_of(given)
 
 
 def check_port(port: int | None) -> None:
@@ -165,11 +170,11 @@ def main(words: Sequence[str] | None = None, *, gpu: Callable[..., Any] | None =
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         signal.signal(signal.SIGTERM, lambda *_: end(TERMINATED))
-        chosen, port, limits = settings(words)
+        chosen, processes, port, limits = settings(words)
         check_port(port)
         heap.settle()
         os.environ.setdefault("GRADIO_TEMP_DIR", str(scratch_folder() / "gradio"))
-        _serve(chosen, port, limits, gpu)
+        _serve(chosen, processes, port, limits, gpu)
     except KeyboardInterrupt:
         end(INTERRUPTED)
     except DemoError as error:
@@ -184,16 +189,18 @@ def _refuse(error: Exception) -> int:
     return BAD_INPUT
 
 
-def _serve(chosen: Settings, port: int | None, limits: Limits, gpu: Callable[..., Any] | None) -> None:
+def _serve(
+    chosen: Settings, processes: int | None, port: int | None, limits: Limits, gpu: Callable[..., Any] | None
+) -> None:
     from app import ui
     from pipelines.choices import Others
 
     def load() -> Assistant:
         quieten_bars()
-        return pipelines.load(chosen, gpu=gpu, tell=startup.tell)
+        return pipelines.load(chosen, gpu=gpu, tell=startup.tell, processes=processes)
 
     # Where a GPU is lent, the weights must be there before it is
-    others = Others(chosen) if may_switch(limits) and not gpu else None
+    others = Others(chosen, processes) if may_switch(limits) and not gpu else None
     startup = Startup(load, chosen.model, others=others)
     if gpu:
         startup.run()

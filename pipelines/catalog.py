@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from pipelines.errors import MissingCapability, is_shortage
 from pipelines.interfaces import GUIDANCE, Inpainter, Segmenter, VisionLanguageModel
 from pipelines.language.vocabulary import Vocabulary
 from pipelines.progress import Stage, Tell, unheard
-from pipelines.room import require_room
+from pipelines.room import require_room, useful_processes
 from pipelines.settings import Settings
 from pipelines.zero_gpu import GpuDecorator, run_on_zero_gpu
 
@@ -49,7 +50,11 @@ DTYPES = ("float32", "bfloat16", "float16", "int8", "nf4")
 
 
 def load(
-    settings: Settings | str | None = None, *, gpu: GpuDecorator | None = None, tell: Tell = unheard
+    settings: Settings | str | None = None,
+    *,
+    gpu: GpuDecorator | None = None,
+    tell: Tell = unheard,
+    processes: int | None = 1,
 ) -> Assistant:
     """Put an assistant together.
 
@@ -57,6 +62,7 @@ def load(
         settings: what is loaded; a string is the name of the vision-language model alone.
         gpu: a decorator that lends a GPU to each call (`spaces.GPU` on ZeroGPU); None computes here.
         tell: is told what is being loaded or downloaded, from any thread.
+        processes: 2 have experts of a SPHINX answer in one of their own while several ask; None suits it.
     Raises:
         MissingCapability: something is not there: weights, memory, a device; with what would work.
     """
@@ -69,7 +75,10 @@ def load(
         tell(Stage("loading" if name == "auto" else f"loading {Path(name).name}", part=part, parts=3))
 
     begin(1, settings.model)
-    vlm, about = load_vlm(settings.model, device, dtype, f"{why}; {because}", tell)
+    processes = processes or useful_processes(settings, device)
+    vlm, about = load_vlm(
+        settings.model, device, dtype, f"{why}; {because}", tell, beside=processes > 1 and not gpu
+    )
     begin(2, settings.segmenter)
     segmenter = load_segmenter(settings.segmenter, device)
     begin(3, settings.inpainter)
@@ -79,7 +88,9 @@ def load(
     return put_together(vlm, segmenter, inpainter, about)
 
 
-def load_beside(assistant: Assistant, settings: Settings, *, tell: Tell = unheard) -> Assistant:
+def load_beside(
+    assistant: Assistant, settings: Settings, *, tell: Tell = unheard, processes: int | None = 1
+) -> Assistant:
     """An assistant with another SPHINX; the segmenter, the inpainter and the pictures are the old one's.
 
     The old one goes on, and whoever has an answer from it under way gets the rest of it.
@@ -90,7 +101,8 @@ def load_beside(assistant: Assistant, settings: Settings, *, tell: Tell = unhear
     device, why = find_device(settings.device)
     dtype, because = find_dtype(settings.dtype, device, released=is_released(settings.model))
     tell(Stage(f"loading {settings.model}"))
-    vlm, about = load_vlm(settings.model, device, dtype, f"{why}; {because}", tell)
+    processes = processes or useful_processes(settings, device)
+    vlm, about = load_vlm(settings.model, device, dtype, f"{why}; {because}", tell, beside=processes > 1)
     log.info("%s on %s: %s", about.model, about.device, about.why)
     return assistant.with_vlm(vlm, replace(about, paints=assistant.about.paints))
 
@@ -149,14 +161,16 @@ def is_released(model: str) -> bool:
 
 
 def load_vlm(
-    model: str, device: str, dtype: str, why: str, tell: Tell = unheard
+    model: str, device: str, dtype: str, why: str, tell: Tell = unheard, *, beside: bool = False
 ) -> tuple[VisionLanguageModel, About]:
     """SPHINX and what is to be said of it. `why`: the reasons of the device and the dtype.
+
+    `beside`: while several ask, further experts may answer in a process of their own.
 
     A checkpoint that has an expert for photographs answers each picture with its expert; "NAME/drawn" is the
     same without it, "NAME/photographs" the expert alone.
     """
-    from pipelines.vlm import ExpertsVLM
+    from pipelines.vlm import Beside, ExpertsVLM
 
     folder = model_folder(model, device, dtype, tell)
     embedded = folder.is_relative_to(ASSETS)
@@ -171,13 +185,16 @@ def load_vlm(
     )
     if alone:
         return vlm, about
-    expert, _ = _load_network(folder / EXPERT, name, device, dtype)
-    counting = None
-    if (folder / COUNTING / "config.json").exists():
-        counting, _ = _load_network(folder / COUNTING, name, device, dtype)
-    both = ExpertsVLM(vlm, expert, counting)
+    load_experts = partial(_load_experts, folder, name, device, dtype)
+    both = ExpertsVLM(vlm, **load_experts(), beside=Beside(load_experts) if beside else None)
     about = replace(about, experts=True, mixes=both.can_mix, measured=_read_measured(folder))
     return both, replace(about, photo_views=read_said(folder / EXPERT).get("views") or config.num_views)
+
+
+def _load_experts(folder: Path, name: str, device: str, dtype: str) -> dict[str, SphinxVLM]:
+    """Load the further experts of a checkpoint, by their folders' names."""
+    there = [expert for expert in (EXPERT, COUNTING) if (folder / expert / "config.json").exists()]
+    return {expert: _load_network(folder / expert, name, device, dtype)[0] for expert in there}
 
 
 def _load_network(

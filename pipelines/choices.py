@@ -63,9 +63,13 @@ def memory(device: str) -> Memory:
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """The checkpoints that a demo which was started with `settings` could go over to."""
+    """The checkpoints that a demo which was started with `settings` could go over to.
+
+    `processes`: see `pipelines.load`.
+    """
 
     settings: Settings
+    processes: int | None = 1
 
     def choices(self) -> tuple[Choice, ...]:
         """Weigh all of them, the one that the demo was started with first."""
@@ -91,7 +95,7 @@ class Others:
             raise MissingCapability(f"There is no checkpoint {name[:80]} to go over to.")
         if found.refused:
             raise MissingCapability(found.refused)
-        return load_beside(assistant, replace(self.settings, model=name), tell=tell)
+        return load_beside(assistant, replace(self.settings, model=name), tell=tell, processes=self.processes)
 
     def _weighed(self, name: str, device: str, left: int | None) -> Choice:
         from model import checkpoints

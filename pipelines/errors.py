@@ -20,6 +20,9 @@ SHORTAGE = (
 """What allocators say whose errors have no type of their own."""
 
 
+LOST = "The process that answered has ended, and another takes over: ask again, please."
+
+
 class DemoError(Exception):
     """Shown to the visitor as it is: one or two sentences, the cause and then the remedy.
 

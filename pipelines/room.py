@@ -6,6 +6,7 @@ change least first. This module knows names and bytes; it loads nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
@@ -81,6 +82,16 @@ def bytes_of(settings: Settings, device: str, dtype: str) -> dict[str, int]:
     halved = 1 if device.startswith("cuda") else 2
     inpainter = 0 if settings.inpainter in SMALL_INPAINTERS else INPAINTING_BYTES * halved
     return {folder.name: vlm, Path(settings.segmenter).name: segmenter, settings.inpainter: inpainter}
+
+
+def useful_processes(settings: Settings, device: str) -> int:
+    """Return in how many processes the models are worth being loaded: one a core where all are small.
+
+    Models that fill a core or a GPU by themselves are loaded once.
+    """
+    if device != "cpu" or any(bytes_of(settings, device, "float32").values()):
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _ways_out(settings: Settings, device: str, dtype: str) -> Iterator[tuple[list[str], Settings, str]]:

@@ -126,7 +126,7 @@ def test_every_option_of_the_page_can_be_set_by_the_environment(monkeypatch):
         monkeypatch.setenv(f"SPHINX_{name}", value)
     monkeypatch.setenv("SPHINX_PORT", "7999")
     monkeypatch.setenv("SPHINX_PLACES", "3")
-    chosen, port, limits = main.settings([])
+    chosen, _, port, limits = main.settings([])
     assert [getattr(chosen, name.lower()) for name in values] == list(values.values())
     assert (port, limits.places) == (7999, 3)
     assert main.settings(["--model", "sphinx-nano"])[0].model == "sphinx-nano"

@@ -228,15 +228,12 @@ def _work(
 
 
 def _processes(settings: Settings, waiting: int) -> int:
-    """Return how many processes are worth their start: one a core for small models without a GPU."""
+    """Return how many processes are worth their start."""
     from pipelines.catalog import find_device
-    from pipelines.room import bytes_of
+    from pipelines.room import useful_processes
 
-    device = find_device(settings.device)[0]
-    if device != "cpu" or any(bytes_of(settings, device, "float32").values()):
-        return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, waiting // WORTH))
+    useful = useful_processes(settings, find_device(settings.device)[0])
+    return max(1, min(useful, waiting // WORTH))
 
 
 def _report(lines: Sequence[str]) -> None:

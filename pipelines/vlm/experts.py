@@ -3,12 +3,16 @@
 Pictures are told apart by what the experts' encoders make of them (`model.familiarity`). All of a kind in a
 drawing is also asked of the one for counting, or else of that for photographs, and the boxes are put together
 (`pipelines.routing` knows these questions). Where a call names a beta, the mixture of the first two answers.
+Where several visitors ask at once, all but the first expert may answer in a process `beside` this one.
 This module knows which expert is asked; how a question is answered is `sphinx`'s business.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -19,9 +23,11 @@ from model.prompts import PROMPTS, Found
 from pipelines.geometry import Box
 from pipelines.interfaces import Load, Replies
 from pipelines.routing import BOTH, expert_for
+from pipelines.vlm.beside import Beside
 from pipelines.vlm.mixtures import Mixtures
 from pipelines.vlm.sphinx import SphinxVLM
 
+PHOTOGRAPHS, COUNTING = "photographs", "counting"  # names of the experts beside
 SAME = 0.4  # intersection over union from which the experts' boxes are of one thing
 LENIENT = 1.2  # of the drawn expert's own threshold, where the other expert says that a picture is drawn
 
@@ -29,10 +35,22 @@ LENIENT = 1.2  # of the drawn expert's own threshold, where the other expert say
 class ExpertsVLM:
     """See `interfaces.VisionLanguageModel`. Without a picture, the drawn world's expert answers."""
 
-    def __init__(self, drawn: SphinxVLM, photographs: SphinxVLM, counting: SphinxVLM | None = None) -> None:
+    def __init__(
+        self,
+        drawn: SphinxVLM,
+        photographs: SphinxVLM,
+        counting: SphinxVLM | None = None,
+        *,
+        beside: Beside | None = None,
+    ) -> None:
+        """Put experts together. `beside`: has PHOTOGRAPHS and, where it is given here, COUNTING, too."""
         self.name = drawn.name
         self._drawn, self._photographs = drawn, photographs
         self._counting = counting or photographs
+        self._beside = beside
+        self._names = {photographs: PHOTOGRAPHS, self._counting: COUNTING if counting else PHOTOGRAPHS}
+        self._visitors = 0  # whose answers are under way
+        self._lock = threading.Lock()
         self.mixtures = Mixtures(photographs, drawn)
 
     @property
@@ -42,8 +60,9 @@ class ExpertsVLM:
 
     @property
     def forward_passes(self) -> int:
-        """Calls of all language models, and of their mixtures'."""
-        return sum(one.forward_passes for one in (*self._all, self.mixtures))
+        """Calls of all language models, of their mixtures', and pieces of answers from beside."""
+        beside = self._beside.pieces if self._beside else 0
+        return sum(one.forward_passes for one in (*self._all, self.mixtures)) + beside
 
     @property
     def _all(self) -> tuple[SphinxVLM, ...]:
@@ -66,14 +85,38 @@ class ExpertsVLM:
             named = {**named, "options": replace(options, beta=None)}
             yield from mixture.stream(image, digest, turns, question, **named)
             return
-        known = image is None or digest is None or self.is_drawn(image, digest)
-        expert = self._drawn if known else self._photographs
-        raw = ""
-        for raw in expert.stream(image, digest, turns, question, **named):
-            yield raw
-        if image is not None and expert_for(question, drawn=known) == BOTH:
-            others = deque(self._counting.stream(image, digest, turns, question, **named), maxlen=1)
-            yield together(raw, *others)
+        with self._counted():
+            asked = (image, digest, turns, question)
+            known = image is None or digest is None or self.is_drawn(image, digest)
+            if image is None or expert_for(question, drawn=known) != BOTH:
+                yield from self._ask(self._drawn if known else self._photographs, *asked, named=named)
+                return
+            with closing(self._ask(self._counting, *asked, named=named, ahead=True)) as others:
+                raw = ""
+                for raw in self._ask(self._drawn, *asked, named=named):
+                    yield raw
+                yield together(raw, *deque(others, maxlen=1))
+
+    def _ask(self, expert: SphinxVLM, *asked: Any, named: dict[str, Any], ahead: bool = False) -> Replies:
+        """Have an expert answer, in the process beside this one where that has it; `ahead`: from now on."""
+        if self._beside is None or expert is self._drawn:
+            return expert.stream(*asked, **named)
+        ask = self._beside.ahead if ahead else self._beside.stream
+        return ask(self._names[expert], expert.stream, *asked, **named)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count a visitor; the second at a time has a process started beside this one."""
+        with self._lock:
+            self._visitors += 1
+            several = self._visitors > 1
+        if several and self._beside:
+            self._beside.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._visitors -= 1
 
     def in_distribution(self, image: Image.Image, digest: str) -> bool:
         """Return whether the picture is of the kind that its expert was trained on."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -34,6 +34,8 @@ KEPT_BY_A_MIXTURE = 32 << 20  # bytes of visual tokens, and as much of keys and 
 ANSWER_SHARE = 4  # the prompt leaves at least this fraction (1/4) of the context to the answer
 RUNNING_SHARE = 2  # the requests of a batch take at most this fraction (1/2) of the memory that is free
 
+Picture = Image.Image | Callable[[], Image.Image]
+"""Upright RGB, or what fetches it; only a picture whose visual tokens are not kept is fetched."""
 Features = tuple[int, torch.Tensor]
 """How many views were looked at, and their visual tokens (1, N, D)."""
 
@@ -211,7 +213,7 @@ class SphinxVLM:
         return there if options.encoders is None else tuple(n for n in there if n in options.encoders)
 
     def _visual_tokens(
-        self, image: Image.Image, digest: str | None, views: int, encoders: tuple[str, ...]
+        self, image: Picture, digest: str | None, views: int, encoders: tuple[str, ...]
     ) -> torch.Tensor:
         """Return a picture's tokens (1, N, D), cached; fewer views have the first of the tokens of more."""
         config = self._model.config
@@ -226,7 +228,8 @@ class SphinxVLM:
         return kept[1][:, : config.image_tokens(views, encoders)]
 
     @torch.no_grad()
-    def _encode(self, image: Image.Image, views: int, encoders: tuple[str, ...]) -> torch.Tensor:
+    def _encode(self, image: Picture, views: int, encoders: tuple[str, ...]) -> torch.Tensor:
+        image = image() if callable(image) else image
         inputs = self._processor(text="", images=[image], return_tensors="pt", views=views, encoders=encoders)
         given = {name: inputs[name] for name in ("pixel_values", "skipped_views") if name in inputs}
         given = {name: tensor.to(self._model.device) for name, tensor in given.items()}

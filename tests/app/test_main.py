@@ -27,11 +27,12 @@ ROOT = Path(main.__file__).parent.parent
 
 
 def test_the_command_line_becomes_settings():
-    assert main.settings([]) == (Settings(), None, Limits())
+    assert main.settings([]) == (Settings(), None, None, Limits())
     words = ["--model", "sphinx-tiny", "--segmenter", "sam", "--inpainter", "opencv", "--port", "8000"]
-    assert main.settings(words) == (Settings("sphinx-tiny", "sam", "opencv"), 8000, Limits())
+    assert main.settings(words) == (Settings("sphinx-tiny", "sam", "opencv"), None, 8000, Limits())
+    assert main.settings(["--processes", "2"])[1] == 2
     words = ["--clicks", "3", "--calls", "40", "--places", "2", "--hosts", "example.org, demo.example.org"]
-    assert main.settings(words)[2] == Limits(3, 40, 2, "example.org, demo.example.org")
+    assert main.settings(words)[3] == Limits(3, 40, 2, "example.org, demo.example.org")
     for wrong in ("many", "0", "70000", "9" * 5000):
         with pytest.raises(BadArguments):
             main.settings(["--port", wrong])
@@ -42,8 +43,8 @@ def test_the_environment_becomes_settings(monkeypatch):
     monkeypatch.setenv("SPHINX_PORT", "8001")
     monkeypatch.setenv("SPHINX_CALLS", "77")
     assert from_environment() == Limits(calls=77)
-    assert main.settings([]) == (Settings("sphinx-tiny"), 8001, Limits(calls=77))
-    assert main.settings(["--port", "8000", "--model", "sphinx"])[:2] == (Settings("sphinx"), 8000)
+    assert main.settings([]) == (Settings("sphinx-tiny"), None, 8001, Limits(calls=77))
+    assert main.settings(["--port", "8000", "--model", "sphinx"])[:3] == (Settings("sphinx"), None, 8000)
     monkeypatch.setenv("SPHINX_PORT", "many")
     with pytest.raises(BadArguments, match="--port"):
         main.settings([])
@@ -213,7 +214,7 @@ def test_a_gpu_is_borrowed_where_one_is_lent(monkeypatch, lent):
 
 def test_a_lent_gpu_wants_the_models_loaded_before_the_page_is_served(monkeypatch, assistant):
     order = []
-    monkeypatch.setattr(main.pipelines, "load", lambda *_, gpu, tell: order.append(gpu) or assistant)
+    monkeypatch.setattr(main.pipelines, "load", lambda *_, gpu, **_more: order.append(gpu) or assistant)
     monkeypatch.setattr(main, "launch", lambda page, port, limits: order.append("launched"))
     gpu = lambda **terms: lambda served: served  # noqa: E731
     monkeypatch.setenv("GRADIO_TEMP_DIR", "/tmp/gradio")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from pathlib import Path
 from typing import cast
@@ -34,14 +35,25 @@ DEPTH = 2  # layers that are measured
 
 @cache
 def served() -> VisionLanguageModel:
-    """The embedded checkpoints on the CPU, as visitors have them: two experts."""
+    """The embedded checkpoints on the CPU as several visitors have them, in two processes."""
+    vlm = load_vlm(Settings().model, "cpu", "float32", "", beside=True)[0]
+    if isinstance(vlm, ExpertsVLM) and vlm._beside:
+        vlm._beside.start()
+        while not vlm._beside.process:
+            time.sleep(0.1)
+    return vlm
+
+
+@cache
+def lonely() -> VisionLanguageModel:
+    """The same in one process, as a visitor has them who is alone."""
     return load_vlm(Settings().model, "cpu", "float32", "")[0]
 
 
 @cache
 def nano() -> SphinxVLM:
     """The expert for drawn pictures alone."""
-    vlm = served()
+    vlm = lonely()
     return vlm._drawn if isinstance(vlm, ExpertsVLM) else cast(SphinxVLM, vlm)
 
 
@@ -77,7 +89,7 @@ def asked(
     number: int = 2,
     vlm: VisionLanguageModel | None = None,
 ) -> str:
-    """The whole reply of sphinx-nano, as visitors have it where `vlm` is none."""
+    """The whole reply of sphinx-nano, as a visitor has it who is alone, where `vlm` is none."""
     options = GenerationOptions(max_new_tokens=tokens)
-    *_, raw = (vlm or served()).stream(picture(number), digest, turns, question, options=options)
+    *_, raw = (vlm or lonely()).stream(picture(number), digest, turns, question, options=options)
     return raw

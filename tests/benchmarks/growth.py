@@ -13,7 +13,7 @@ import torch
 
 from pipelines.interfaces import GenerationOptions
 from pipelines.vlm.prefixes import prefix_bytes
-from tests.benchmarks.checkpoint import ANSWER, FIRST, QUESTIONS, asked, picture, served
+from tests.benchmarks.checkpoint import ANSWER, FIRST, QUESTIONS, asked, lonely, picture
 from tests.benchmarks.measure import Cost, Row, pair, timed
 
 PICTURES = 50
@@ -42,7 +42,7 @@ def rows() -> Iterator[Row]:
     def first(views: int | None = None, side: int | None = None) -> Cost:
         image = picture().resize((side, side)) if side else picture()
         options = GenerationOptions(max_new_tokens=4, views=views)
-        replies = served().stream(image, f"growth {next(numbers)}", (), FIRST, options=options)
+        replies = lonely().stream(image, f"growth {next(numbers)}", (), FIRST, options=options)
         cost = timed(lambda: next((None for raw in replies if raw), None))
         replies.close()
         return cost

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from pipelines.interfaces import GenerationOptions
-from tests.benchmarks.checkpoint import QUESTIONS, asked, nano, picture, served
+from tests.benchmarks.checkpoint import QUESTIONS, asked, lonely, nano, picture, served
 from tests.benchmarks.measure import Cost, Row, clock, in_turn, timed
 
 VISITORS = (1, 2, 4, 8, 16)
@@ -29,24 +29,26 @@ def rows() -> Iterator[Row]:
 
 def answers(count: int, *, same: bool, alone: bool = False) -> Row:
     """Answers a minute; every answer must be the one that is given by itself. `alone`: by one expert only."""
-    ask = partial(asked, tokens=TOKENS, vlm=nano() if alone else None)
+    ask_one = partial(asked, tokens=TOKENS, vlm=nano() if alone else lonely())
+    ask_many = partial(asked, tokens=TOKENS, vlm=nano() if alone else served())
     digests = ["shared" if same else f"own {i}" for i in range(count)]
     questions = [QUESTIONS[i % len(QUESTIONS)] for i in range(count)]
     replies: dict[str, list[str]] = {}
 
     def one_by_one() -> None:
-        replies["alone"] = [ask(d, q) for d, q in zip(digests, questions)]
+        replies["alone"] = [ask_one(d, q) for d, q in zip(digests, questions)]
 
     def together() -> None:
         with ThreadPoolExecutor(count) as pool:
-            replies["together"] = list(pool.map(ask, digests, questions))
+            replies["together"] = list(pool.map(ask_many, digests, questions))
 
     single, batch = in_turn(one_by_one, together, rounds=3)
     assert replies["alone"] == replies["together"]
     where = f"{'one picture' if same else 'as many pictures'}{', one expert' if alone else ''}"
     what = f"{count} visitors of {where}: together against one by one"
     figures = f"{60 * count / batch.wall:.0f} against {60 * count / single.wall:.0f} answers a minute"
-    return Row(what, single.wall / batch.wall, single.cpu / batch.cpu, figures)
+    cpu = single.cpu / batch.cpu if alone else None  # of computing only this process's seconds are known
+    return Row(what, single.wall / batch.wall, cpu, figures)
 
 
 def last_first_word(state: str, digest: Callable[[int | None], str]) -> Row:
