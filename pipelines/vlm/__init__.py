@@ -6,6 +6,7 @@ mixtures.py     mixtures of the two at any beta
 beside.py       further checkpoints in another process of this machine
 batcher.py      which requests are computed in the next forward pass, and who waits
 decoder.py      that forward pass: the tokens of several sequences through the language model together
+packing.py      linear layers as a CPU computes them quickest
 prefixes.py     keys and values that later requests read again
 detokenizer.py  ids -> text, token by token
 """

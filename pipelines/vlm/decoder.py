@@ -11,7 +11,7 @@ The weights are those of the transformers model; this module knows no text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +19,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-PACKED_BYTES = 16 << 20  # of a weight: what is larger is not held twice
+from pipelines.vlm.packing import Linear, linear
 
-Linear = Callable[[torch.Tensor], torch.Tensor]
 KeysValues = tuple[torch.Tensor, ...]
 """For each layer: (2, kv heads, tokens, head size), keys first."""
 
@@ -117,13 +116,13 @@ def _joined(linears: Sequence[nn.Module]) -> Linear:
     Plain layers are moved into one weight, of which their own become views, so that no memory is added. What
     is quantised, or moved between devices by a hook, is called as it is.
     """
-    plain = all(type(linear) is nn.Linear and not hasattr(linear, "_hf_hook") for linear in linears)
+    plain = all(type(one) is nn.Linear and not hasattr(one, "_hf_hook") for one in linears)
     parts: Any = linears
     if len(linears) == 1:
         (part,) = parts
-        return _linear(part.weight, part.bias) if plain else part
+        return linear(part.weight, part.bias) if plain else part
     if not plain:
-        return lambda x: torch.cat([linear(x) for linear in linears], dim=-1)
+        return lambda x: torch.cat([one(x) for one in linears], dim=-1)
     weight = torch.cat([part.weight for part in parts])
     bias = torch.cat([part.bias for part in parts]) if parts[0].bias is not None else None
     start = 0
@@ -131,22 +130,7 @@ def _joined(linears: Sequence[nn.Module]) -> Linear:
         end = start + part.out_features
         part.weight.data = weight[start:end]
         start = end
-    return _linear(weight, bias)
-
-
-def _linear(weight: torch.Tensor, bias: torch.Tensor | None) -> Linear:
-    """A linear layer, (N, in) -> (N, out). A small float32 weight on a CPU is packed for oneDNN, as a copy.
-
-    Torch gives float32 matrices to MKL, which on AMD takes 1.5 to 2.5 times as long as oneDNN with a packed
-    weight, and hands no weight to oneDNN itself; torch.compile calls it as it is called here.
-    """
-    packs = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-    small = weight.numel() * weight.element_size() <= PACKED_BYTES
-    if not packs or not small or weight.device.type != "cpu" or weight.dtype is not torch.float32:
-        return lambda x: F.linear(x, weight, bias)
-    packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach())
-    multiply = torch.ops.mkldnn._linear_pointwise.default
-    return lambda x: multiply(x, packed, bias, "none", [], "")
+    return linear(weight, bias)
 
 
 class _Layer:

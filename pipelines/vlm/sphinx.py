@@ -24,6 +24,7 @@ from pipelines.interfaces import GenerationOptions, Load, Replies
 from pipelines.vlm.batcher import PLACES, WAITING, Batcher, Request
 from pipelines.vlm.decoder import Decoder
 from pipelines.vlm.detokenizer import Detokenizer
+from pipelines.vlm.packing import pack
 from pipelines.vlm.prefixes import Prefixes, free_bytes, prefix_bytes
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class SphinxVLM:
         """
         self.name = name
         self._model = model.eval()
+        pack(*(part for name, part in model.model.named_children() if name != "language_model"))
         self._processor = processor
         self._familiarity = familiarity
         self._views = views or model.config.num_views

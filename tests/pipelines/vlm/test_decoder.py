@@ -79,17 +79,6 @@ def test_the_transformers_model_shares_the_joined_weights(model):
     assert storage.data_ptr() == attention.v_proj.weight.untyped_storage().data_ptr()
 
 
-def test_a_packed_weight_multiplies_as_the_weight(monkeypatch):
-    generator = torch.Generator().manual_seed(3)
-    linear = torch.nn.Linear(24, 40)
-    x = torch.randn(5, 24, generator=generator)
-    packed = module._joined([linear])
-    monkeypatch.setattr(module, "PACKED_BYTES", 0)
-    with torch.no_grad():
-        torch.testing.assert_close(packed(x), module._joined([linear])(x))
-        torch.testing.assert_close(packed(x), linear(x))
-
-
 def test_attention_to_parts_joins_to_attention_to_all():
     generator = torch.Generator().manual_seed(2)
     query, both = torch.randn(1, 2, 3, 8, generator=generator), torch.randn(2, 2, 30, 8, generator=generator)

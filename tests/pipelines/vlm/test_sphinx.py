@@ -8,6 +8,7 @@ from PIL import Image
 
 from model.familiarity import Familiarity
 from model.generation_sphinx import stream as plain_stream
+from model.mixing import mix_models
 from pipelines.errors import DemoError, MissingCapability
 from pipelines.interfaces import GenerationOptions
 from pipelines.vlm import SphinxVLM
@@ -55,6 +56,20 @@ def test_it_answers_as_the_model_does(vlm, parts, picture):
     for _ in range(2):
         assert ask(vlm, picture) == expected(parts, picture, "What is it?")
     assert ask(vlm, None) == expected(parts, None, "What is it?")
+
+
+def test_a_mixture_looks_with_its_own_weights(parts, vlm, picture):
+    model, processor = parts
+    other = tiny_model(model.config, seed=5)
+    mixture = vlm.mixed(SphinxVLM(other, processor, name="other"), 0.5)
+    plain = mix_models(tiny_model(model.config), tiny_model(model.config, seed=5), 0.5)
+    assert ask(mixture, picture) == expected((plain, processor), picture, "What is it?")
+    views = model.config.num_views
+    with torch.no_grad():
+        seen = plain.get_image_features(
+            processor(text="", images=[picture], return_tensors="pt").pixel_values
+        ).pooler_output
+    torch.testing.assert_close(mixture._encode(picture, views, model.config.encoders), seen)
 
 
 def test_caches_change_nothing(vlm, parts, picture):
