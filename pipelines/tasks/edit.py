@@ -19,6 +19,7 @@ from pipelines.errors import DemoError
 from pipelines.inpainting.choosing import inpainter_for
 from pipelines.inpainting.holes import background_hole, removal_hole, replacement_hole
 from pipelines.inpainting.plainness import is_plain
+from pipelines.inpainting.shadows import removal_hole_with_shadows
 from pipelines.inpainting.verification import verify_removal
 from pipelines.interfaces import Inpainter, Painting, ReplyOptions
 from pipelines.language.colours import COLOURS, colours_in
@@ -76,7 +77,7 @@ def edit(engine: Engine, scene: Scene, request: Edit, options: ReplyOptions) -> 
         scene, ids = targets
     names = tuple((number, name_of(engine, scene, need_region(scene, number), options)) for number in ids)
     wish = _wish(request, names[0][1] if names else "")
-    hole = _hole(scene, ids, request)
+    hole = _hole(engine, scene, ids, request)
     inpainter = _inpainter(engine, scene, hole, wish)
     job = EditJob(engine, scene, request, options, names, hole, wish, inpainter)
     yield _preview(job, Progress(0, options.steps), Painting(0, options.steps))  # what it is about to touch
@@ -203,24 +204,22 @@ def _outline_replacement(job: EditJob, picture: Picture, region: Region) -> Regi
     return replace(found, mask=mask, box=mask.box, candidates=(), prompt_box=hole.box)
 
 
-def _hole(scene: Scene, ids: Sequence[int], request: Edit) -> Mask:
+def _hole(engine: Engine, scene: Scene, ids: Sequence[int], request: Edit) -> Mask:
     """Return the pixels that may change."""
-    size_wh = need_picture(scene).size_wh
+    picture = need_picture(scene)
+    size_wh = picture.size_wh
     regions = [need_region(scene, i) for i in ids] if ids else list(scene.regions)
     masks = [region.mask for region in regions if region.mask]
+    others = [other.mask for other in scene.regions if other.mask and other.id not in ids]
     match request.action:
         case "background":
             return background_hole(masks, size_wh)
         case "recolour":
             return union(masks)
         case "replace":
-            others = [other.mask for other in scene.regions if other.mask and other.id not in ids]
             return replacement_hole(masks, others, size_wh)
-    hole = removal_hole(masks, size_wh)
-    if not request.target.but:
-        return hole
-    kept = [other.mask for other in scene.regions if other.mask and other.id not in ids]
-    return difference(hole, kept) if kept else hole
+    hole = removal_hole_with_shadows(engine.image(picture), masks, others)
+    return difference(hole, others) if request.target.but and others else hole
 
 
 def _wish(request: Edit, name: str) -> str:
