@@ -6,6 +6,7 @@ that a checkpoint which one visitor went over to is known on all pages. Loading 
 
 from __future__ import annotations
 
+import html
 from importlib.resources import files
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -18,45 +19,48 @@ from starlette.routing import Route
 from app import scripts
 from app.events import as_gradio_error, data
 from app.startup import Startup
+from app.words import ENGLISH, language_of, said, spoken
 from pipelines.choices import Choice, memory
 from pipelines.engine import About
 
 _STARTUPS: WeakKeyDictionary[gr.Blocks, Startup] = WeakKeyDictionary()
 
 
-def state(startup: Startup) -> dict[str, Any]:
+def state(startup: Startup, language: str = ENGLISH) -> dict[str, Any]:
     """Return what every page may know at any time: what is on its way, and how far it has come."""
     stage = startup.stage
     return {
         "generation": startup.generation,
-        "loading": str(stage) if stage else "",
+        "loading": said(str(stage), language) if stage else "",
         "share": stage.share if stage else None,
         "seconds": round(startup.seconds) if stage else 0,
-        "refused": startup.refusal,
+        "refused": said(startup.refusal, language),
     }
 
 
-def value(startup: Startup) -> dict[str, Any]:
+def value(startup: Startup, language: str = ENGLISH) -> dict[str, Any]:
     """Return what the panel shows. Waits for the models."""
     engine = startup.assistant().engine
     about, now = engine.about, memory(engine.about.device)
     return {
-        **state(startup),
+        **state(startup, language),
         "loaded": [about.model, engine.segmenter.name, engine.inpainter.name],
         "device": about.device,
         "held": _gigabytes(now.held),
         "left": "" if now.left is None else _gigabytes(now.left),
-        "choices": [_row(choice, about) for choice in startup.others.choices()] if startup.others else [],
+        "choices": [_row(choice, about, language) for choice in startup.others.choices()]
+        if startup.others
+        else [],
     }
 
 
-def _row(choice: Choice, about: About) -> dict[str, Any]:
+def _row(choice: Choice, about: About, language: str) -> dict[str, Any]:
     return {
         "name": choice.name,
-        "says": choice.says,
+        "says": said(choice.says, language),
         "needs": _gigabytes(choice.needs),
         "download": _gigabytes(choice.download) if choice.download else "",
-        "refused": choice.refused,
+        "refused": said(choice.refused, language),
         "here": choice.name == about.model,
     }
 
@@ -96,14 +100,15 @@ class Models:
     def look(self) -> dict[str, Any]:
         """The drawer was opened, or something has changed."""
         with as_gradio_error():
-            return value(self._startup)
+            return value(self._startup, spoken())
 
     def switch(self, event: gr.EventData) -> dict[str, Any]:
         """Another checkpoint was chosen: it is loaded, and takes over when it is there."""
         with as_gradio_error():
             if not self._startup.exchange(str(data(event).get("name"))):
-                gr.Info(f"{self._startup.stage or 'A checkpoint is on its way'}: wait until it is there.")
-            return value(self._startup)
+                stage = self._startup.stage or "A checkpoint is on its way"
+                gr.Info(html.escape(said(f"{stage}: wait until it is there.", spoken())))
+            return value(self._startup, spoken())
 
 
 def route(page: gr.Blocks) -> Route:
@@ -111,6 +116,6 @@ def route(page: gr.Blocks) -> Route:
     startup = _STARTUPS[page]
 
     async def tell(request: Request) -> JSONResponse:
-        return JSONResponse(state(startup), headers={"Cache-Control": "no-store"})
+        return JSONResponse(state(startup, language_of(request)), headers={"Cache-Control": "no-store"})
 
     return Route("/models", tell)

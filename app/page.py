@@ -66,7 +66,7 @@ class Page:
             yield waiting, gr.skip(), gr.skip(), *unknown
             await asyncio.sleep(POLL)
         if self._startup.failure:
-            reason = str(self._startup.failure)
+            reason = refusal(self._startup.failure, spoken())
             yield render.failed(reason), gr.skip(), reason, *unknown
             return
         yield self.told()
@@ -446,6 +446,7 @@ def _canvas(startup: Startup, timeline: Timeline, scene: Scene, hole: Mask | Non
         before=_unedited(timeline),
         states={step: picture for step, picture in states.items() if picture},
         hole=hole,
+        language=spoken(),
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from app.words import ENGLISH, said, spelled, word
+from app.words import ENGLISH, said, spelled, with_notes, word
 from pipelines.abilities import ABILITIES, Ability
 from pipelines.assistant import UNFAMILIAR
 from pipelines.caching import LockedCache
@@ -130,7 +130,9 @@ def _in_language(turn: Turn, language: str) -> tuple[str, Sequence[Span]]:
         text, spans = spelled(turn.says, language)
         return text, [Span(*span) for span in spans]
     # what the page says itself has neither regions nor a reply of SPHINX's behind it
-    return turn.text if turn.spans or turn.raw else said(turn.text, language), turn.spans
+    if turn.spans or turn.raw:
+        return with_notes(turn.text, language), turn.spans
+    return said(turn.text, language), turn.spans
 
 
 def _said_otherwise(index: int, branches: Branches, language: str) -> str:
@@ -177,7 +179,8 @@ def record_words(turn: Turn, language: str = ENGLISH) -> tuple[str, ...]:
     if turn.record is None or not turn.record.model:
         return ()
     details = dict(turn.record.details)
-    parts = [turn.record.ability.replace("_", " "), f"{turn.record.seconds:.1f} s"]
+    seconds = word("chat.seconds", language, seconds=f"{turn.record.seconds:.1f}")
+    parts = [_ability(turn.record.ability, language), seconds]
     if turn.record.seed:
         parts.append(word("chat.seed", language, number=turn.record.seed))
     if int(details.get("views", "1")) > 1:
@@ -191,6 +194,12 @@ def record_words(turn: Turn, language: str = ENGLISH) -> tuple[str, ...]:
         name = word(EXPERTS[expert], language) if expert in EXPERTS else expert
         parts.append(word("chat.expert", language, name=name))
     return tuple(parts)
+
+
+def _ability(name: str, language: str) -> str:
+    """Return what an ability is called in a record: its name, in another language than English its title."""
+    title = ABILITIES[name].title if name in ABILITIES and language != ENGLISH else name.replace("_", " ")
+    return said(title, language)
 
 
 def _encoders(turn: Turn) -> list[str]:
@@ -209,7 +218,7 @@ def _record(turn: Turn, language: str) -> str:
         record = f'<span title="{escape(" + ".join(encoders))}">{record}</span>'
     if why := dict(turn.record.details).get("guess"):
         guess = word("chat.guess", language)
-        record = f'<span class="guess" title="{escape(why)}">{guess}</span> {record}'
+        record = f'<span class="guess" title="{escape(said(why, language))}">{guess}</span> {record}'
     return record
 
 
@@ -260,6 +269,7 @@ def canvas(
     before: Picture | None = None,
     states: Mapping[int, Picture] | None = None,
     hole: Mask | None = None,
+    language: str = ENGLISH,
 ) -> dict[str, Any]:
     """Return the canvas's value. `address`: where the browser finds a picture, see `app.serving`.
 
@@ -275,7 +285,7 @@ def canvas(
         "digest": scene.picture.digest,
         "size": list(scene.picture.size_wh),
         "selected": scene.selected,
-        "regions": [_region(region) for region in scene.regions],
+        "regions": [_region(region, language) for region in scene.regions],
         "paintings": [
             {"file": address(picture), "chosen": picture == scene.picture} for picture in paintings(scene)
         ],
@@ -308,7 +318,7 @@ def reading_order(scene: Scene) -> list[int]:
     return list(dict.fromkeys(number for span in turn.spans for number in span.region_ids))
 
 
-def _region(region: Region) -> dict[str, Any]:
+def _region(region: Region, language: str) -> dict[str, Any]:
     return {
         "id": region.id,
         "label": region.label,
@@ -319,7 +329,7 @@ def _region(region: Region) -> dict[str, Any]:
         "joints": [_joint(joint) for joint in region.keypoints or ()],
         "score": region.score,
         "source": region.source,
-        "note": region.note or "",
+        "note": "; ".join(said(note, language) for note in (region.note or "").split("; ")),
         "clicks": [[*click.point, click.positive] for click in region.clicks],
         "candidates": [score for _, score in region.candidates],
         "chosen": next((i for i, (mask, _) in enumerate(region.candidates) if mask == region.mask), None),
@@ -370,7 +380,11 @@ def waiting(what: str, seconds: float, stage: Stage | None = None, language: str
         doing = word("top.loading", language, what=f"<b>{html.escape(what)}</b>", seconds=f"{seconds:.0f}")
         return f'<span class="state waiting" role="status">{doing}</span>'
     bar = f'<progress value="{stage.share:.3f}"></progress> ' if stage.total else ""
-    doing = f"{html.escape(str(stage))} {seconds:.0f} s"
+    doing = (
+        html.escape(said(str(stage), language))
+        + " "
+        + word("chat.seconds", language, seconds=f"{seconds:.0f}")
+    )
     return f'<span class="state waiting" role="status">{bar}{doing}</span>'
 
 

@@ -24,13 +24,15 @@ from typing import Any
 from gradio.context import LocalContext
 
 from pipelines.errors import DemoError
-from pipelines.sentences import Sentence, Spelled, english, spell
+from pipelines.sentences import Sentence, Spelled, english, sentence, spell
 
 ENGLISH, CHINESE = "en", "zh"
 LANGUAGES = (ENGLISH, CHINESE)
 COOKIE = "sphinx-language"  # also in `canvas/language.js`
 SENTENCES = "said."  # how the keys begin of words that are found by their English, see `said`
+SENTENCE_IN = "said_"  # how the places begin of such words that hold others, which are found likewise
 PROGRAM = "sentence."  # how the keys begin of the program's sentences, of which `pipelines` has the English
+NOTE = "note"  # the key of the program's sentence that is a note on what was mended
 
 _PLACE = re.compile(r"\{(\w+)\}")
 
@@ -56,7 +58,21 @@ def word(key: str, language: str = ENGLISH, /, **places: object) -> str:
 
 def spelled(says: Iterable[Sentence], language: str) -> Spelled:
     """Return the program's sentences in a language; one that it lacks is in English."""
-    return spell(says, _templates(language))
+    return spell((_with_note(one, language) for one in says), _templates(language))
+
+
+def _with_note(one: Sentence, language: str) -> Sentence:
+    """Return a sentence; one that holds a note on what was mended, with that note in a language."""
+    return sentence(NOTE, note=said(str(dict(one.values)["note"]), language)) if one.key == NOTE else one
+
+
+def with_notes(reply: str, language: str) -> str:
+    """Return SPHINX's reply with the program's notes below it, a line each, in a language."""
+    lines = reply.split("\n")
+    for at, line in enumerate(lines):
+        if line.startswith("(") and line.endswith(")") and (told := said(line[1:-1], language)) != line[1:-1]:
+            lines[at] = spelled((sentence(NOTE, note=told),), language)[0].strip()
+    return "\n".join(lines)
 
 
 @cache
@@ -72,26 +88,28 @@ def refusal(error: DemoError, language: str) -> str:
     return spelled(error.says, language)[0] if error.says else said(str(error), language)
 
 
-def said(sentence: str, language: str) -> str:
+def said(words: str, language: str) -> str:
     """Return one of the program's English sentences in a language; itself where it has no translation."""
-    if language == ENGLISH:
-        return sentence
-    return _said(sentence, language)
+    return words if language == ENGLISH else _said(words, language)
 
 
 @lru_cache(maxsize=4096)
-def _said(sentence: str, language: str) -> str:
+def _said(words: str, language: str) -> str:
     for key, pattern in _patterns():
-        if found := pattern.fullmatch(sentence):
-            return _filled(table(language)[key], found.groupdict())
-    return sentence
+        if found := pattern.fullmatch(words):
+            places = {
+                place: said(held, language) if place.startswith(SENTENCE_IN) else held
+                for place, held in found.groupdict().items()
+            }
+            return _filled(table(language)[key], places)
+    return words
 
 
 @cache
 def _patterns() -> list[tuple[str, re.Pattern[str]]]:
-    """The English sentences as patterns with a group for each place; those without places come first."""
+    """The English sentences as patterns with a group for each place; what leaves least open comes first."""
     rows = [(key, words) for key, words in table(ENGLISH).items() if key.startswith(SENTENCES)]
-    rows.sort(key=lambda row: "{" in row[1])
+    rows.sort(key=lambda row: ("{" in row[1], -len(_PLACE.sub("", row[1]))))
     return [(key, _pattern(words)) for key, words in rows]
 
 

@@ -13,7 +13,7 @@ function make(tag, classes, ...inside) {
 }
 
 function progress({ loading: what, share, seconds }) {
-  const node = make("div", "model-progress", make("span", "", what + (seconds > 1 ? " · " + seconds + " s" : "")));
+  const node = make("div", "model-progress", make("span", "", what + (seconds > 1 ? " · " + sphinx.word("chat.seconds", { seconds }) : "")));
   const bar = document.createElement("progress");
   bar.setAttribute("aria-label", what);
   if (share !== null) bar.value = share;
@@ -22,11 +22,12 @@ function progress({ loading: what, share, seconds }) {
 }
 
 function row({ name, says, needs, download, refused, here }) {
-  const facts = [says, needs + " of memory", download && "a download of " + download].filter(Boolean).join(" · ");
-  const button = make("button", "", here ? "Loaded" : "Load");
+  const costs = [sphinx.word("models.needs", { needs }), download && sphinx.word("models.download", { download })];
+  const facts = [says, ...costs].filter(Boolean).join(" · ");
+  const button = make("button", "", sphinx.word(here ? "models.loaded" : "models.load"));
   button.type = "button";
   button.disabled = here || Boolean(refused) || Boolean(loading);
-  button.setAttribute("aria-label", (here ? "Loaded: " : "Load ") + name);
+  button.setAttribute("aria-label", sphinx.word(here ? "models.loaded_which" : "models.load_which", { name }));
   button.addEventListener("click", () => {
     trigger("switch", { name });
     again(QUICK);
@@ -55,9 +56,8 @@ function draw(state) {
   if (loading) list.append(progress(state));
   if (state.refused) list.append(make("p", "model-refused", state.refused));
   if (!value.loaded || !value.loaded.length) return;
-  const left = value.left ? ", " + value.left + " are left" : "";
-  const there = value.loaded.join(", ") + " on " + value.device + ". The page holds " + value.held + " of memory" + left + ".";
-  list.append(make("p", "", there));
+  const there = { names: value.loaded.join(", "), device: value.device, held: value.held, left: value.left };
+  list.append(make("p", "", sphinx.word(value.left ? "models.there" : "models.there_alone", there)));
   if (value.choices.length) list.append(make("ul", "", ...value.choices.map(row)));
 }
 

@@ -1,6 +1,7 @@
 """Which pixels an edit may change, computed before anything is painted: functions of masks only.
 
-remove      the mask and REMOVAL_MARGIN around it, so that no rim of the old thing stays
+remove      the mask and REMOVAL_MARGIN around it, so that no rim of the old thing stays; `shadows.py`, which
+            sees the picture, adds the shadow at the thing's foot
 replace     around each part of the mask its box and REPLACEMENT_MARGIN, since a new thing has an outline
             of its own, but never farther from the mask than REPLACEMENT_REACH; no pixel of another region
 recolor     the mask

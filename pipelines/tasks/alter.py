@@ -15,8 +15,8 @@ from pipelines import effects
 from pipelines.engine import Engine
 from pipelines.errors import DemoError
 from pipelines.inpainting.choosing import inpainter_for
-from pipelines.inpainting.holes import removal_hole
 from pipelines.inpainting.plainness import is_plain
+from pipelines.inpainting.shadows import removal_hole_with_shadows
 from pipelines.intake import Photo, over_white
 from pipelines.interfaces import Painting, ReplyOptions
 from pipelines.language.colours import COLOURS, colours_in
@@ -110,7 +110,9 @@ def move(engine: Engine, scene: Scene, request: Move | Resize, options: ReplyOpt
     scene, ids = targets
     picture = need_picture(scene)
     image, masks = engine.image(picture), _masks(scene, ids)
-    painting = yield from _fill(engine, scene, image, removal_hole(masks, picture.size_wh), options, ids)
+    others = [region.mask for region in scene.regions if region.mask and region.id not in ids]
+    hole = removal_hole_with_shadows(image, masks, others)
+    painting = yield from _fill(engine, scene, image, hole, options, ids)
     assert painting.image
     canvas, by, scale = painting.image, (0, 0), 1.0
     if isinstance(request, Move):

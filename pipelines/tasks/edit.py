@@ -19,14 +19,15 @@ from pipelines.errors import DemoError
 from pipelines.inpainting.choosing import inpainter_for
 from pipelines.inpainting.holes import background_hole, removal_hole, replacement_hole
 from pipelines.inpainting.plainness import is_plain
+from pipelines.inpainting.shadows import removal_hole_with_shadows
 from pipelines.inpainting.verification import verify_removal
 from pipelines.interfaces import Inpainter, Painting, ReplyOptions
 from pipelines.language.colours import COLOURS, colours_in
-from pipelines.language.nouns import noun
-from pipelines.language.requests import Edit
+from pipelines.language.nouns import head, noun
+from pipelines.language.requests import Edit, EditAction
 from pipelines.line import Waiting
 from pipelines.mask_shapes import difference, intersection, parts, union
-from pipelines.scene import Mask, Picture, Record, Region, Scene
+from pipelines.scene import Box, Mask, Picture, Record, Region, Scene
 from pipelines.tasks.changing import outline_foreground, outline_targets
 from pipelines.tasks.naming import describe_region, name_of
 from pipelines.tasks.regions import need_picture, need_region, without_regions
@@ -76,7 +77,7 @@ def edit(engine: Engine, scene: Scene, request: Edit, options: ReplyOptions) -> 
         scene, ids = targets
     names = tuple((number, name_of(engine, scene, need_region(scene, number), options)) for number in ids)
     wish = _wish(request, names[0][1] if names else "")
-    hole = _hole(scene, ids, request)
+    hole = _hole(engine, scene, ids, request)
     inpainter = _inpainter(engine, scene, hole, wish)
     job = EditJob(engine, scene, request, options, names, hole, wish, inpainter)
     yield _preview(job, Progress(0, options.steps), Painting(0, options.steps))  # what it is about to touch
@@ -203,24 +204,22 @@ def _outline_replacement(job: EditJob, picture: Picture, region: Region) -> Regi
     return replace(found, mask=mask, box=mask.box, candidates=(), prompt_box=hole.box)
 
 
-def _hole(scene: Scene, ids: Sequence[int], request: Edit) -> Mask:
+def _hole(engine: Engine, scene: Scene, ids: Sequence[int], request: Edit) -> Mask:
     """Return the pixels that may change."""
-    size_wh = need_picture(scene).size_wh
+    picture = need_picture(scene)
+    size_wh = picture.size_wh
     regions = [need_region(scene, i) for i in ids] if ids else list(scene.regions)
     masks = [region.mask for region in regions if region.mask]
+    others = [other.mask for other in scene.regions if other.mask and other.id not in ids]
     match request.action:
         case "background":
             return background_hole(masks, size_wh)
         case "recolour":
             return union(masks)
         case "replace":
-            others = [other.mask for other in scene.regions if other.mask and other.id not in ids]
             return replacement_hole(masks, others, size_wh)
-    hole = removal_hole(masks, size_wh)
-    if not request.target.but:
-        return hole
-    kept = [other.mask for other in scene.regions if other.mask and other.id not in ids]
-    return difference(hole, kept) if kept else hole
+    hole = removal_hole_with_shadows(engine.image(picture), masks, others)
+    return difference(hole, others) if request.target.but and others else hole
 
 
 def _wish(request: Edit, name: str) -> str:
@@ -246,11 +245,39 @@ def _verify(job: EditJob, scene: Scene, painted: Image.Image) -> Verification:
         return Verification(job.engine.complete(need_picture(scene), question, job.options).strip())
     if job.request.action == "remove":
         return _verify_removal(job, scene, painted)
-    said = describe_region(job.engine, scene, Region(0, "", job.hole.box), job.options)
-    wished = list(colours_in(job.wish))
-    if job.request.action == "replace" and noun(job.wish):
-        wished.append(noun(job.wish))
-    return Verification(said, all(_says(said, word) for word in wished) if wished else None)
+    said, verdicts = [], []
+    for number, name in job.names:
+        seen = describe_region(job.engine, scene, Region(0, "", _place(job, number)), job.options)
+        said.append(seen)
+        verdicts.append(_came_true(job.request.action, job.wish, name, seen))
+    satisfied = False if False in verdicts else None if None in verdicts else True
+    return Verification(", ".join(dict.fromkeys(filter(None, said))), satisfied)
+
+
+def _place(job: EditJob, number: int) -> Box:
+    """Return where something else should be seen now in place of a region."""
+    mask = need_region(job.scene, number).mask
+    assert mask
+    if job.request.action == "replace":
+        return replacement_hole([mask], [], need_picture(job.scene).size_wh).box
+    return mask.box
+
+
+def _came_true(action: EditAction, wish: str, name: str, said: str) -> bool | None:
+    """Return whether SPHINX's name for a place has the wished colours, no other, and the thing.
+
+    None where that tells nothing: it calls what was recoloured another thing, or names no colour.
+
+    Args:
+        name: what the thing was called before.
+    """
+    wished, seen = set(colours_in(wish)), set(colours_in(head(said)))
+    if wished and seen and wished != seen:
+        return False
+    thing = noun(wish if action == "replace" else name)
+    if thing and not _says(said, thing):
+        return False if action == "replace" else None
+    return None if wished > seen or not (wished or thing) else True
 
 
 def _verify_removal(job: EditJob, scene: Scene, painted: Image.Image) -> Verification:

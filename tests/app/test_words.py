@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import ast
+import html
 import re
 import tomllib
+from functools import partial
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from app import render, words
-from pipelines.abilities import suggestions
-from pipelines.scene import Scene, Turn
+from model.training.promises import PROMISES
+from pipelines import intake, readings
+from pipelines.abilities import ABILITIES, suggestions
+from pipelines.assistant import GUESS
+from pipelines.choices import EMBEDDED
+from pipelines.errors import DemoError
+from pipelines.scene import Box, Picture, Record, Region, Scene, Span, Turn
 from pipelines.sentences import english
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +47,7 @@ def code() -> str:
 def written() -> str:
     """Every text that stands in the program."""
     texts = []
-    for folder in ("app", "pipelines"):
+    for folder in ("app", "pipelines", "model"):
         for path in (ROOT / folder).rglob("*.py"):
             nodes = ast.walk(ast.parse(path.read_text("utf-8")))
             texts += [node.value for node in nodes if isinstance(node, ast.Constant)]
@@ -81,13 +89,88 @@ def test_every_sentence_that_has_a_translation_is_one_of_the_program():
     pieces = {
         (key, piece)
         for key, said in sentences.items()
-        for piece in re.split(r"\{\w+\}|\.\.\.|(?<=\.) ", said.lower())
+        for piece in re.split(r"\{\w+\}|\.\.\.|(?<=[.:]) ", said.lower())
     }
-    assert [one for one in sorted(pieces) if one[1].strip() and one[1].strip() not in program] == []
+    assert [one for one in sorted(pieces) if one[1].strip(" .:") not in program] == []
+
+
+NOT_ON_THE_PAGE = (  # what is refused there, a shell, a script or who starts the page reads
+    "app/api.py", "app/arguments.py", "app/fetching.py", "app/leftovers.py", "app/main.py",
+    "app/mcp_tools.py", "app/refusals.py", "pipelines/export/given.py", "pipelines/label/",
+    "pipelines/settings.py", "pipelines/shell.py",
+)  # fmt: skip
+
+
+def refused() -> list[tuple[str, str]]:
+    """What the program refuses with, as (where, English words); places are filled with a 7."""
+    found = []
+    for folder in ("app", "pipelines"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            if name.startswith(NOT_ON_THE_PAGE):
+                continue
+            module = import_module(name.removesuffix(".py").replace("/", ".").removesuffix(".__init__"))
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call) and _is_refusal(getattr(module, _name(node.func), None)):
+                    found += [
+                        (f"{name}:{node.lineno}", words) for words in map(partial(_words, module), node.args)
+                    ]
+    return [(where, words) for where, words in found if words.strip(" 7.")]
+
+
+def _is_refusal(called: object) -> bool:
+    return isinstance(called, type) and issubclass(called, DemoError)
+
+
+def _name(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _words(module: ModuleType, node: ast.expr) -> str:
+    """An expression's text; "" where it is no text of its own, such as a `Sentence`."""
+    match node:
+        case ast.Constant(str() as words):
+            return words
+        case ast.JoinedStr(values):
+            return "".join(_words(module, value) or "7" for value in values)
+        case ast.FormattedValue(ast.Name() as inside) | (ast.Name() as inside):
+            words = getattr(module, _name(inside), "")
+            return words if isinstance(words, str) else ""
+    return ""
+
+
+def test_every_refusal_that_the_page_may_show_is_said_in_every_language():
+    assert len(refused()) > 100
+    for language in words.LANGUAGES[1:]:
+        assert [one for one in refused() if words.said(one[1], language) == one[1]] == []
 
 
 def test_every_suggestion_of_the_page_has_a_translation():
     assert [chip for chip in suggestions() if words.said(chip, words.CHINESE) == chip] == []
+
+
+NOTES = (
+    readings.BESIDE, readings.NOT_A_BOX, readings.WHOLE, readings.AGAIN, f"“a cup” was {readings.NO_BOX}",
+    "mask changed by hand", "nothing to outline here", GUESS[1],
+)  # fmt: skip
+UNREADABLE = (b"", b"%PDF", b"PK\3\4", b"GIF8", b"<svg", b"\0\0\0\0ftyp", b"\xff", b"words")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        *(ability.title for ability in ABILITIES.values()),
+        *(f"{promise.says}: 48 %" for promise in PROMISES),
+        *map(intake._why_unreadable, UNREADABLE),
+        *NOTES,
+        *EMBEDDED.values(),
+    ],
+)
+def test_titles_figures_and_notes_are_said_in_every_language(told):
+    for language in words.LANGUAGES[1:]:
+        assert not re.search(
+            "[a-z]{4}", words.said(told, language).replace("cup", "").replace("JPEG, WebP", "")
+        )
 
 
 def test_what_a_language_lacks_is_in_english(monkeypatch):
@@ -154,6 +237,22 @@ def test_notices_are_translated_and_what_sphinx_answers_is_not():
     assert 'class="say told" role="button" tabindex="0" title="segment everything"' in chat[0]["content"]
     assert "分割一切" in chat[0]["content"]
     assert "移除" not in chat[1]["content"]
+
+
+def test_a_record_and_the_notes_below_an_answer_are_translated():
+    spans, record = (Span(0, 13, (1,)),), Record("dense", "sphinx", 3, seconds=0.42)
+    text = f"red ball (#1)\n({readings.AGAIN})"
+    answer = Turn("assistant", text, spans, raw="<p>red ball</p>[0,0,1,1]", record=record)
+    ball = Region(1, "red ball", Box(0, 0, 9, 9), note=f"{readings.WHOLE}; {readings.BESIDE}")
+    scene = Scene(Picture("0" * 64, (20, 20)), (ball,), turns=(answer,))
+    assert render.record_words(answer, words.ENGLISH) == ("dense", "0.4 s", "seed 3")
+    assert render.record_words(answer, words.CHINESE) == ("说出每个区域", "0.4 秒", "种子 3")
+    content = render.chat(scene, language=words.CHINESE)[0]["content"]
+    content = html.unescape(re.sub("<[^>]*>", "", content))
+    assert "red ball (#1)" in content
+    assert "（略去了对同一位置的重复描述）" in content
+    shown = render.canvas(scene, lambda picture: {}, language=words.CHINESE)["regions"][0]
+    assert shown["note"] == "整数按 0..1 读取; 略去了图片之外的一个框"
 
 
 def test_words_cannot_leave_their_script(monkeypatch):

@@ -324,6 +324,36 @@ def test_recolour_and_replace(assistant, inpainter, vlm, drawing):
     assert region(star, 1).source == "edit"
 
 
+@pytest.mark.parametrize(
+    ("named", "verdict"),
+    [
+        ("blue ball", "“blue ball”: the wish came true."),
+        ("small blue ball beside a green cup", "“small blue ball beside a green cup”: the wish came true."),
+        ("green teapot", "“green teapot”: not what was wished for, try another seed."),
+        ("red and blue ball", "“red and blue ball”: not what was wished for, try another seed."),
+        ("blue teapot", "SPHINX now sees there: “blue teapot”."),  # of what was recoloured it tells nothing
+        ("ball", "SPHINX now sees there: “ball”."),
+        ("", "SPHINX now sees there: “nothing”."),
+    ],
+)
+def test_a_recolour_came_true_where_sphinx_names_the_thing_and_that_colour_alone(
+    assistant, vlm, drawing, named, verdict
+):
+    scene = last(assistant, assistant.open(drawing), "segment the red ball")
+    vlm.replies["short description for this region"] = named
+    assert said(last(assistant, scene, "make it blue", tries=1)).endswith(verdict)
+
+
+def test_each_of_several_that_were_recoloured_is_asked_about(assistant, vlm, drawing):
+    scene = last(assistant, assistant.open(drawing), "segment the red ball")
+    scene = last(assistant, scene, "segment the blue cup")
+    vlm.replies["short description for this region"] = "green ball"
+    asked = len(vlm.asked)
+    after = last(assistant, scene, "make #1 and #2 green")
+    assert sum("short description" in question for question in vlm.asked[asked:]) == 2
+    assert "came true" not in said(after)  # the cup is called a ball
+
+
 def test_a_replacement_may_use_the_old_things_box_but_no_other_region(assistant, drawing):
     scene = last(assistant, assistant.open(drawing), "segment the red ball")
     mask = region(scene, 1).mask

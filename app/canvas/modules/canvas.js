@@ -34,7 +34,7 @@ export function mount({ element, props, trigger, watch }) {
   });
   followChat();
   unnameMessages();
-  floatStage(canvas.root, canvas.place);
+  floatStage(canvas.root, canvas.place, (afloat) => canvas.viewport.float(afloat));
   listenOnStage(canvas);
   listenOnPage(canvas);
   listenForButtons(canvas);

@@ -32,16 +32,21 @@ export function unnameMessages() {
   unname();
 }
 
-/** Keep the picture in sight where the page is narrow: scrolled out at the top, it stays there and shrinks. */
-export function floatStage(root, place) {
+/**
+ * Keep the picture in sight where the page is narrow: scrolled out at the top, it stays there and shrinks.
+ * `tell(afloat)` is called when it begins to and when it is back in its place.
+ */
+export function floatStage(root, place, tell) {
   const narrow = matchMedia(NARROW);
 
   function settle() {
     const { top, bottom, height } = place.getBoundingClientRect();
-    root.classList.toggle("afloat", narrow.matches && height > 0 && top < 0);
+    const was = root.classList.contains("afloat"), afloat = narrow.matches && height > 0 && top < 0;
+    root.classList.toggle("afloat", afloat);
     const least = Math.min(AFLOAT * innerHeight, height);
     root.style.setProperty("--afloat", Math.min(Math.max(bottom, least), height) + "px");
     document.body.style.setProperty("--least", least + "px");
+    if (afloat !== was) tell(afloat);
   }
 
   document.addEventListener("scroll", settle, { passive: true });

@@ -15,6 +15,8 @@ export class Viewport {
     this.onLayout = onLayout;
     this.size = null; // of the picture, or null
     this.view = null; // null until a picture can be laid out for the first time
+    this.chosen = false; // whether the visitor has moved or zoomed this picture
+    this.afloat = false; // whether the stage is small, beside the answers
     this.tool = "point";
     this.frame = 0;
     new ResizeObserver(() => this.layout()).observe(this.stage);
@@ -22,8 +24,19 @@ export class Viewport {
 
   /** Show a picture of this size, or null. A picture of the same size is the same one, edited: the view stays. */
   open(size) {
-    if (String(size) !== String(this.size)) this.view = null;
+    if (String(size) !== String(this.size)) {
+      this.view = null;
+      this.chosen = false;
+    }
     this.size = size;
+  }
+
+  /** The stage has become small, beside the answers, or is back: a view that nobody chose is a whole picture there. */
+  float(afloat) {
+    this.afloat = afloat;
+    if (this.chosen) return;
+    this.view = null;
+    this.layout();
   }
 
   get room() { return { width: this.stage.clientWidth, height: this.stage.clientHeight }; }
@@ -40,7 +53,8 @@ export class Viewport {
   layout() {
     const { size, room } = this;
     if (!size || !room.width || !room.height) return;
-    this.view = views.clamped(this.view || views.opening(size, room), size, room);
+    const opening = () => (this.afloat ? views.whole() : views.opening(size, room));
+    this.view = views.clamped(this.view || opening(), size, room);
     const { at } = this;
     for (const side of ["left", "top", "width", "height"]) this.world.style[side] = at[side] + "px";
     this.img.classList.toggle("pixels", at.scale > 6);
@@ -52,6 +66,7 @@ export class Viewport {
   }
 
   change(view) {
+    this.chosen = true;
     this.view = view;
     this.layout();
   }

@@ -296,6 +296,29 @@ def test_a_panorama_fills_a_phone_and_a_finger_moves_it(opened: Opened, tmp_path
     expect(page.locator(".canvas .thing")).to_have_count(0)
 
 
+@pytest.mark.parametrize("size", [(3000, 150), (150, 3000)])
+def test_beside_the_answers_a_sliver_is_whole_and_back_in_its_place_it_fills(opened: Opened, tmp_path, size):
+    path = tmp_path / "long.png"
+    Image.effect_noise(size, 60).convert("RGB").save(path)
+    page = opened(phone=True, path=path)
+    canvas, picture = page.locator(".canvas"), page.locator(".canvas img.picture")
+    filled = picture.bounding_box()
+    for count in range(1, 4):
+        say(page, "Describe the picture with boxes")
+        expect(page.locator("#chat .user.message")).to_have_count(count)
+        expect(page.locator("#words .stop-button")).to_have_count(0)
+    expect(canvas).to_have_class(re.compile("afloat"))
+    expect(canvas).to_have_attribute("data-zoom", "1.00")
+    expect(picture).to_be_in_viewport(ratio=0.99)
+    page.locator(".canvas .to-picture").tap()
+    expect(canvas).not_to_have_class(re.compile("afloat"))
+    page.wait_for_timeout(500)  # it scrolls smoothly
+    back = picture.bounding_box()
+    assert filled
+    assert back
+    assert (back["width"], back["height"]) == pytest.approx((filled["width"], filled["height"]), abs=2)
+
+
 def test_escape_cancels_a_drag_and_leaves_things_one_by_one(opened: Opened, segmenter):
     page = opened()
     page.mouse.click(*at(page, 70, 100))

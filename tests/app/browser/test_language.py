@@ -17,6 +17,7 @@ FOREIGN = re.compile(r"^[\W\d]*$|SPHINX|SAM|fake-|COCO|English|CLIP|DINOv2|^#\d+
 NAMES = """() => [...document.querySelectorAll(
     '.top :is(button, p), .canvas :is(button, h2, p, input, [aria-label]), #chips button, #acts button, ' +
     '#options :is(label > span, span[data-testid="block-info"]), #export button, #about .privacy *, ' +
+    '#models :is(p, small, button), ' +
     '#lab :is(h2, label > span, span[data-testid="block-info"], button), ' +
     '#lab :is(img, h3, small, .lab-note, th, summary)'
 )].flatMap((node) => [
@@ -53,6 +54,9 @@ def test_a_chinese_browser_gets_a_chinese_page_and_speaks_english_with_sphinx(op
     say(page, "segment the red ball")
     expect(page.locator("#chat .bot.message").last).to_contain_text("已勾出轮廓：")
     expect(page.locator("#chat .bot.message").last.locator("span.region-1")).to_have_text("red ball (#1)")
+    # so are records, but for the names of models
+    for record in page.locator("#chat :is(.record, summary)").all_inner_texts():
+        assert re.search("[a-z]{4}", record.replace("fake", "")) is None
     # a refusal
     page.click("#acts >> text=导出")
     page.click("#export >> text=CSV 表格")
