@@ -107,7 +107,7 @@ class Assistant:
     def with_vlm(self, vlm: VisionLanguageModel, about: About) -> Assistant:
         """Return an assistant with another SPHINX, and the same other models, line and pictures."""
         other = Assistant(vlm, self.engine.segmenter, self.engine.inpainter, about, self.pictures)
-        other.engine = replace(self.engine, vlm=vlm, about=about)
+        other.engine = replace(other.engine, painting=self.engine.painting)
         return other
 
     @property

@@ -13,6 +13,7 @@ from typing import Any
 
 from PIL import Image
 
+from pipelines.caching import LockedCache
 from pipelines.errors import explain_shortage
 from pipelines.geometry import bounding_box
 from pipelines.interfaces import (
@@ -30,6 +31,7 @@ from pipelines.repetition import stop_repetition
 from pipelines.scene import Picture, Region
 
 REMEMBERED_TURNS = 8  # questions with their answers that are told to the vision-language model again
+KEPT_CHARACTERS = 4 << 20  # of replies
 SAME_OBJECT = 0.7  # IoU of boxes from which two regions are one object, and not neighbours
 
 
@@ -81,6 +83,8 @@ class Engine:
     pictures: Pictures
     painting: Line = field(default_factory=Line)
     """Before the inpainter, which paints for one visitor at a time."""
+    said: LockedCache = field(default_factory=lambda: LockedCache(KEPT_CHARACTERS, len))
+    """Greedy replies of this vision-language model about pictures, whole, by all that they depend on."""
 
     def waiting(self) -> Waiting | None:
         """Return how many questions wait for SPHINX, and roughly how long; None where none is known to."""
@@ -97,7 +101,8 @@ class Engine:
     ) -> Replies:
         """Put a sentence to the vision-language model: yield the raw reply so far, growing.
 
-        A reply that repeats itself is stopped at once; the last that is yielded of it is a `CutReply`.
+        A reply that repeats itself is stopped at once; the last that is yielded of it is a `CutReply`. What
+        was said greedily about a picture is not computed again: it comes at once, as a whole.
 
         Args:
             picture: the picture it is about, or None to talk without one.
@@ -106,14 +111,22 @@ class Engine:
         """
         image = self.image(picture) if picture else None
         digest = picture.digest if picture else None
+        key = _name_of_reply(picture, history, question, options)
+        if key is not None and (said := self.said.get(key)) is not None:
+            yield said
+            return
+        raw = ""
         with closing(self.vlm.stream(image, digest, history, question, options=options)) as replies:
             for raw in replies:
                 cut = stop_repetition(raw)
                 if cut is not None:
                     replies.close()  # the model is free before anybody reads the rest
-                    yield CutReply(cut)
-                    return
+                    raw = CutReply(cut)
+                    yield raw
+                    break
                 yield raw
+        if key is not None and raw:
+            self.said.put(key, raw)
 
     def complete(self, picture: Picture, question: str, options: GenerationOptions) -> str:
         """Return the whole raw reply to a sentence that the visitor does not see."""
@@ -177,3 +190,13 @@ class Engine:
         if from_words and box is not None:
             box = bounding_box([box, mask.box])  # a later click keeps what reaches beyond the words' box
         return replace(region, box=mask.box, mask=mask, score=score, candidates=found, prompt_box=box)
+
+
+def _name_of_reply(
+    picture: Picture | None, history: Sequence[tuple[str, str]], question: str, options: GenerationOptions
+) -> tuple[Any, ...] | None:
+    """Return all that a greedy reply depends on; None where it is not to be kept."""
+    if picture is None or options.temperature > 0:
+        return None
+    looked = (options.views, options.encoders, options.beta, options.max_new_tokens)
+    return (picture.digest, tuple(history), question, *looked)

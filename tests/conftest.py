@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from pipelines.assistant import Assistant
+from pipelines.caching import LockedCache
 from pipelines.engine import About
 from pipelines.errors import MissingCapability
 from pipelines.interfaces import GenerationOptions, InpaintOptions, Painting
@@ -196,7 +198,10 @@ def about() -> About:
 
 @pytest.fixture
 def assistant(vlm, segmenter, inpainter, about, tmp_path) -> Assistant:
-    return Assistant(vlm, segmenter, inpainter, about, Pictures(tmp_path / "pictures"))
+    """One that asks its SPHINX each time: tests give `vlm` another reply to the same question."""
+    assistant = Assistant(vlm, segmenter, inpainter, about, Pictures(tmp_path / "pictures"))
+    assistant.engine = replace(assistant.engine, said=LockedCache(0, len))
+    return assistant
 
 
 def draw_ball_and_cup() -> Image.Image:

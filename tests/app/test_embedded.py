@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 
 import pipelines
 from model.training.world import draw
+from pipelines.caching import LockedCache
 from pipelines.interfaces import GenerationOptions, VisionLanguageModel
 from pipelines.scene import Box
 
@@ -59,9 +60,10 @@ class Gated:
 
 @pytest.fixture(scope="module")
 def embedded():
+    """One whose SPHINX can be held, and is asked each time."""
     assistant = pipelines.load()
     gated = cast(VisionLanguageModel, Gated(assistant.engine.vlm))
-    assistant.engine = replace(assistant.engine, vlm=gated)
+    assistant.engine = replace(assistant.engine, vlm=gated, said=LockedCache(0, len))
     return assistant
 
 

@@ -91,7 +91,8 @@ def test_another_sphinx_shares_pictures_line_and_the_other_models(assistant, abo
     other = Others(Settings(device="cpu")).load(assistant, "sphinx-nano/photographs", stages.append)
     assert stages == [Stage("loading sphinx-nano/photographs")]
     assert other.about.model == other.engine.vlm.name == "sphinx-nano/photographs"
-    assert other.engine == replace(assistant.engine, vlm=other.engine.vlm, about=other.about)
+    shared = replace(assistant.engine, vlm=other.engine.vlm, about=other.about, said=other.engine.said)
+    assert other.engine == shared
     assert picture in other.pictures
     assert assistant.about == about
 
