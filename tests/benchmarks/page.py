@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from gradio_client import Client
 
 from app import actions, main, ui
 from app.startup import Startup
+from pipelines.caching import LockedCache
 from pipelines.catalog import Settings, load
 from pipelines.interfaces import ReplyOptions
 from pipelines.scene import Box, Timeline
@@ -45,6 +47,7 @@ def boxes() -> list[Box]:
 def answer() -> Iterator[Row]:
     """One answer over a picture with masks, as the page gets it and in process."""
     assistant = load(Settings(inpainter="opencv"))
+    assistant.engine = replace(assistant.engine, said=LockedCache(0, len))  # it is to say it each time
     page = ui.build(Startup(lambda: assistant, "benchmark").run(), main.example_pictures())
     address = main.launch(page, wait=False)
     visitor, plain = visit(page, address, boxes()), visit(page, address, [])
