@@ -1,10 +1,11 @@
 """What a mask missed of a thing that is removed: small parts of the thing's own colours that adjoin it.
 
 They are seen on plain surroundings alone, and lie within twice the margin of a removal; what goes on beyond
-that is another thing. Of 95 things in 50 drawn scenes (seeds from 63,000,000), outlined from their true boxes,
-some of 25 lay outside the hole or in its seam, where the old picture shows through, and of 17 with this. Of 8
-things the hole took more than 100 pixels of 147,456 that lie farther than 7 pixels from the thing: of a shadow,
-or of the outline of a thing that touches it. This module knows pixels and masks; which things are removed is decided elsewhere.
+that is another thing. Of 95 things in 50 drawn scenes (seeds from 63,000,000), outlined from their true
+boxes, some of 25 lay outside the hole or in its seam, where the old picture shows through, and of 17 with
+this. Of 8 things the hole took more than 100 pixels of 147,456 that lie farther than 7 pixels from the thing:
+of a shadow, or of the outline of a thing that touches it. This module knows pixels and masks; which things
+are removed is decided elsewhere.
 """
 
 from __future__ import annotations
