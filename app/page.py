@@ -75,7 +75,7 @@ class Page:
         """Return what the visitor reads about the models that are loaded now, and their options."""
         about, language = self._startup.assistant().about, spoken()
         return (
-            render.ready(about),
+            render.ready(about, language),
             gr.Chatbot(placeholder=render.greeting(about, self._examples, language)),
             render.understands(about, language),
             render.chips(suggestions(), about.untrained, language),

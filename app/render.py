@@ -393,10 +393,15 @@ def failed(reason: str) -> str:
     return f'<span class="state failed" role="alert">{html.escape(reason)}</span>'
 
 
-def ready(about: About) -> str:
+def _reason(about: About, language: str) -> str:
+    """Return why the models run where they do, in words."""
+    return "; ".join(said(part, language) for part in about.why.split("; "))
+
+
+def ready(about: About, language: str = ENGLISH) -> str:
     """Return the page's state: what is loaded, and where it runs."""
     return (
-        f'<span class="state" role="status" title="{html.escape(about.why)}">'
+        f'<span class="state" role="status" title="{html.escape(_reason(about, language))}">'
         f"<b>{html.escape(about.model)}</b> {html.escape(about.device)}</span>"
     )
 
@@ -461,8 +466,10 @@ def _doubtful(ability: Ability, about: About) -> bool:
 
 def understands(about: About, language: str = ENGLISH) -> str:
     """Return in Markdown what the loaded models understand and what not; their own words are English."""
-    runs = word("about.runs", language, device=about.device, why=about.why)
-    facts = (about.understands, about.cannot, about.paints, runs, word("about.doors", language))
+    runs = word("about.runs", language, device=about.device, why=_reason(about, language))
+    own = word("about.own", language)
+    paints = said(about.paints, language)
+    facts = (own, about.understands, about.cannot, paints, runs, word("about.doors", language))
     return "\n\n".join(filter(None, facts))
 
 

@@ -15,11 +15,14 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from app import render, words
+from model.checkpoints import CHECKPOINTS
 from model.training.promises import PROMISES
 from pipelines import intake, readings
 from pipelines.abilities import ABILITIES, suggestions
 from pipelines.assistant import GUESS
-from pipelines.choices import EMBEDDED
+from pipelines.catalog import PAINTED_WITHOUT_A_MODEL
+from pipelines.choices import EMBEDDED, _released
+from pipelines.engine import About
 from pipelines.errors import DemoError
 from pipelines.scene import Box, Picture, Record, Region, Scene, Span, Turn
 from pipelines.sentences import english
@@ -171,6 +174,29 @@ def test_titles_figures_and_notes_are_said_in_every_language(told):
         assert not re.search(
             "[a-z]{4}", words.said(told, language).replace("cup", "").replace("JPEG, WebP", "")
         )
+
+
+RUNS = (
+    "a GPU was found (NVIDIA A100)", "an Apple GPU was found", "no GPU was found", "as asked",
+    "bfloat16 as asked", "float32, since the checkpoint is small", "bfloat16, half the memory of float32",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", RUNS)
+def test_why_the_models_run_where_they_do_is_said_in_every_language(reason):
+    about = About("sphinx", "cpu", f"{reason}; no GPU was found", "It knows.", paints=PAINTED_WITHOUT_A_MODEL)
+    for told in (render.understands(about, words.CHINESE), render.ready(about, words.CHINESE)):
+        assert reason not in told
+        assert "no GPU" not in told
+    assert "模型对自己的说明" in render.understands(about, words.CHINESE)
+    assert "nothing new" not in render.understands(about, words.CHINESE)
+    assert f"cpu: {reason}; no GPU was found" in render.understands(about)
+
+
+def test_a_released_checkpoint_is_described_in_every_language():
+    choices = [_released(name, "bfloat16").says for name, one in CHECKPOINTS.items() if one.subfolder]
+    assert choices
+    assert [said for said in choices if "pixels" in words.said(said, words.CHINESE)] == []
 
 
 def test_what_a_language_lacks_is_in_english(monkeypatch):
