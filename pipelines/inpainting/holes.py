@@ -1,7 +1,7 @@
 """Which pixels an edit may change, computed before anything is painted: functions of masks only.
 
-remove      the mask and REMOVAL_MARGIN around it, so that no rim of the old thing stays; `shadows.py` and
-            `tips.py`, which see the picture, add the shadow at the thing's foot and what its mask missed
+remove      the mask and REMOVAL_MARGIN around it, so that no rim of the old thing stays; `shadows.py`, which
+            sees the picture, adds the shadow at the thing's foot
 replace     around each part of the mask its box and REPLACEMENT_MARGIN, since a new thing has an outline
             of its own, but never farther from the mask than REPLACEMENT_REACH; no pixel of another region
 recolor     the mask
@@ -27,12 +27,8 @@ SPECK = 0.02  # of the largest part's area; what is smaller gets a margin and no
 
 def removal_hole(masks: Sequence[Mask], size_wh: tuple[int, int]) -> Mask:
     """Return what may change where things are removed."""
-    return m.grow(m.union(masks), removal_margin(size_wh), size_wh)
-
-
-def removal_margin(size_wh: tuple[int, int]) -> int:
-    """Return by how many pixels the mask of what is removed grows."""
-    return max(LEAST_MARGIN, round(REMOVAL_MARGIN * max(size_wh)))
+    margin = max(LEAST_MARGIN, round(REMOVAL_MARGIN * max(size_wh)))
+    return m.grow(m.union(masks), margin, size_wh)
 
 
 def replacement_hole(masks: Sequence[Mask], others: Sequence[Mask], size_wh: tuple[int, int]) -> Mask:

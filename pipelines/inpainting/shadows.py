@@ -18,7 +18,6 @@ from PIL import Image
 from pipelines import mask_shapes as m
 from pipelines.inpainting.holes import removal_hole
 from pipelines.inpainting.plainness import go_on
-from pipelines.inpainting.tips import tips_of
 from pipelines.scene import Box, Mask
 
 SHADOW_REACH = 0.15  # of the longer side of the box of what is removed: no shadow is taken farther from it
@@ -33,17 +32,14 @@ LEAST_GROUND = (
 
 
 def removal_hole_with_shadows(image: Image.Image, masks: Sequence[Mask], others: Sequence[Mask] = ()) -> Mask:
-    """Return what may change where things are removed: them, a margin, their tips, and each one's shadow.
+    """Return what may change where things are removed: them, a margin, and the shadow at the foot of each.
 
     Args:
         image: upright RGB.
         masks: of what is removed.
         others: of what stays.
     """
-    alone = []
-    for i, mask in enumerate(masks):
-        tips = tips_of(image, mask, [*others, *masks[:i], *masks[i + 1 :]])
-        alone.append(removal_hole([mask, tips] if tips.bits else [mask], image.size))
+    alone = [removal_hole([mask], image.size) for mask in masks]
     shadows = [shadow_of(image, hole, others) for hole in alone]
     return m.union([*alone, *(shadow for shadow in shadows if shadow.bits)])
 
