@@ -249,8 +249,13 @@ def edits(assistant: Assistant, case: Case, scores: Scores) -> None:
         ("replace", f"replace #1 with a {colour} {kind}", f"{colour} {kind}"),
     ):
         options = ReplyOptions(seed=case.truth.seed % 1000)
+        may_change = np.zeros_like(plane)
+        scene = opened
         try:
-            scene = assistant.answer(opened, words, options=options)
+            for event in assistant.respond(opened, words, options=options):
+                scene = event.scene
+                if event.hole:
+                    may_change |= event.hole.array(case.image.size)
         except MissingCapability:
             scores[f"{action}: refused by the inpainter"].append(1.0)
             continue
@@ -259,9 +264,7 @@ def edits(assistant: Assistant, case: Case, scores: Scores) -> None:
         case.album.append(Shown(words.replace("#1", f"the {thing.phrase}"), case.image, after))
         said = _described(assistant, scene, region.box)
         changed = np.any(np.asarray(after) != np.asarray(case.image), axis=2)
-        allowed = _filled_box(plane) if action == "replace" else plane
-        grown = cv2.dilate(allowed.astype(np.uint8), np.ones((15, 15), np.uint8)).astype(bool)
-        scores[f"{action}: pixels outside changed"].append(float((changed & ~grown).any()))
+        scores[f"{action}: pixels outside changed"].append(float((changed & ~may_change).any()))
         if action == "remove":
             _judge_removal(case, thing, plane, after, before, said, scores)
             continue
@@ -420,13 +423,6 @@ def sheet(album: Sequence[Shown]) -> Image.Image:
             small = picture.resize((SHEET_SIDE, SHEET_SIDE), Image.Resampling.LANCZOS)
             page.paste(small, (x + 4 + side * (SHEET_SIDE + 2), y + 22))
     return page
-
-
-def _filled_box(plane: np.ndarray) -> np.ndarray:
-    box = Mask.from_array(plane).box
-    filled = np.zeros_like(plane)
-    filled[box.y1 : box.y2, box.x1 : box.x2] = True
-    return filled
 
 
 def _askable(thing: Thing) -> bool:

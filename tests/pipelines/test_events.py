@@ -101,7 +101,7 @@ def test_pixels_may_be_floats(assistant, segmenter, drawing):
 
 def test_a_model_may_be_given_by_its_name_alone(monkeypatch, vlm, segmenter, inpainter, about):
     asked = []
-    monkeypatch.setattr(catalog, "load_vlm", lambda model, *_: asked.append(model) or (vlm, about))
+    monkeypatch.setattr(catalog, "load_vlm", lambda model, *_, **_more: asked.append(model) or (vlm, about))
     monkeypatch.setattr(catalog, "load_segmenter", lambda *_: segmenter)
     monkeypatch.setattr(catalog, "load_inpainter", lambda *_: inpainter)
     assert pipelines.load("sphinx-tiny").engine.vlm is vlm

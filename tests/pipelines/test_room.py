@@ -104,7 +104,7 @@ def test_whatever_is_offered_fits(memory, gigabytes):
 def test_nothing_is_loaded_where_the_three_do_not_fit(memory, monkeypatch):
     memory(10 * GIB)
     for verb in ("load_vlm", "load_segmenter", "load_inpainter"):
-        monkeypatch.setattr(catalog, verb, lambda *given: pytest.fail("it was loaded"))
+        monkeypatch.setattr(catalog, verb, lambda *_, **_more: pytest.fail("it was loaded"))
     with pytest.raises(MissingCapability, match="of memory are needed"):
         catalog.load(Settings("sphinx-nano", "sam-vit-h", "stable-diffusion-v1-5", device="cpu"))
     memory(None)  # not known: nothing is refused

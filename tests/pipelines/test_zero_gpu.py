@@ -122,7 +122,7 @@ def test_a_fault_stays_a_fault(borrowing, segmenter, drawing):
 
 
 def test_the_catalogue_borrows_where_a_gpu_is_lent(monkeypatch, lender, vlm, segmenter, inpainter, about):
-    monkeypatch.setattr(catalog, "load_vlm", lambda *_: (vlm, about))
+    monkeypatch.setattr(catalog, "load_vlm", lambda *_, **_more: (vlm, about))
     monkeypatch.setattr(catalog, "load_segmenter", lambda *_: segmenter)
     monkeypatch.setattr(catalog, "load_inpainter", lambda *_: inpainter)
     lent = catalog.load(gpu=lender.GPU)

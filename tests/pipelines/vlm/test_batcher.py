@@ -195,6 +195,7 @@ def test_a_long_prompt_holds_nobody_up(new_batcher, new_request):
 
 def test_a_reader_that_is_behind_stops_only_itself(new_batcher, new_request, monkeypatch):
     monkeypatch.setattr(module, "AHEAD_S", 0)
+    monkeypatch.setattr(module, "TOLD_S", 0)  # it is told at once, since nothing is computed meanwhile
     batcher = new_batcher()
     slow = new_request(1, limit=200)
     replies = batcher.answer(slow)
