@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 from collections import Counter
@@ -25,6 +26,7 @@ from tests.benchmarks.measure import Cost, Row, clock, in_turn
 PICTURES = 16
 IN_PROCESSES = 96  # pictures, so that the start of another process is a small part
 AT_ONCE = 8
+SEEDS = itertools.count(FIRST_SEED, IN_PROCESSES)  # of the first picture of each run: no picture comes twice
 
 
 def rows() -> Iterator[Row]:
@@ -44,10 +46,9 @@ def together(
 ) -> Row:
     """Pictures a minute; they are fresh each time, so that nothing is known of them."""
     jobs = [Job(f"class {kind}", Wanted(kind, (kind,)), segment) for kind in LABELLED]
-    seeds = iter(range(FIRST_SEED, FIRST_SEED + 10**6, max(pictures, IN_PROCESSES)))
 
     def labelled(at_once: int, count: int, processes: int = 1) -> Cost:
-        first = next(seeds)
+        first = next(SEEDS)
         with tempfile.TemporaryDirectory(dir=folder) as place, tempfile.TemporaryDirectory() as to:
             for number in range(count):
                 array, _ = draw(first + number, kind=SCENES[number % len(SCENES)])
