@@ -40,10 +40,8 @@ LIMBS = (
 )  # fmt: skip  # COCO's skeleton over COCO_JOINTS, less the ears to the shoulders
 EXPERTS = {DRAWN_PICTURES: "chat.drawn_pictures", PHOTOGRAPHS: "chat.photographs", BOTH: "chat.counting"}
 ENCODER_NAMES = {"clip": "CLIP", "convnext": "ConvNeXt", "dinov2": "DINOv2", "qformer": "Q-Former"}
-
 _MARKUP = re.compile(r"[^\w\s,;'\"/%?=@^]|_")
 _NAMED = re.compile(r"[#@](\d{1,4})\b")
-
 STRANGE = UNFAMILIAR.partition("{")[0]  # how the notice about an unknown kind of picture begins
 DOTS = '<span class="dots"><i></i><i></i><i></i></span>'  # an answer that has no words yet
 
@@ -467,9 +465,8 @@ def _doubtful(ability: Ability, about: About) -> bool:
 def understands(about: About, language: str = ENGLISH) -> str:
     """Return in Markdown what the loaded models understand and what not; their own words are English."""
     runs = word("about.runs", language, device=about.device, why=_reason(about, language))
-    own = word("about.own", language)
-    paints = said(about.paints, language)
-    facts = (own, about.understands, about.cannot, paints, runs, word("about.doors", language))
+    own, doors = word("about.own", language), word("about.doors", language)
+    facts = (own, about.understands, about.cannot, said(about.paints, language), runs, doors)
     return "\n\n".join(filter(None, facts))
 
 
