@@ -28,7 +28,7 @@ from PIL import Image
 
 from pipelines import heap, remote
 from pipelines.errors import LOST, DemoError, ModelLost
-from pipelines.interfaces import GenerationOptions, Replies
+from pipelines.interfaces import Replies
 from pipelines.quiet import quieten
 
 log = logging.getLogger(__name__)
@@ -82,21 +82,13 @@ class Beside:
             if self._other is None or (self._other.gone and self._other.ready):
                 self._other = _Other(self._make)
 
-    def stream(
-        self,
-        name: str,
-        here: Ask,
-        image: Image.Image | None,
-        digest: str | None,
-        turns: Sequence[tuple[str, str]],
-        question: str,
-        *,
-        options: GenerationOptions,
-    ) -> Replies:
+    def stream(self, name: str, here: Ask, image: Image.Image | None, *asked: Any, **named: Any) -> Replies:
         """Have a model answer there; `here` is the same in this process, for as long as there is none.
 
         Greedy answers are the same, token for token.
 
+        Args:
+            image, asked, named: as `VisionLanguageModel.stream` has them; pixels travel if wanted.
         Raises:
             DemoError: as the model does.
             ModelLost: the process has ended in the middle of the answer.
@@ -106,8 +98,7 @@ class Beside:
         if other and pipe:
             began = False
             try:
-                asked = (name, digest, tuple(turns), question, options)
-                with closing(other.answers(pipe, image, asked, whole=False)) as replies:
+                with closing(other.answers(pipe, image, (name, asked, named), whole=False)) as replies:
                     for raw in replies:
                         began, self.pieces = True, self.pieces + 1
                         yield raw
@@ -115,25 +106,14 @@ class Beside:
             except ModelLost:
                 if began:
                     raise
-        yield from here(image, digest, turns, question, options=options)
+        yield from here(image, *asked, **named)
 
-    def ahead(
-        self,
-        name: str,
-        here: Ask,
-        image: Image.Image | None,
-        digest: str | None,
-        turns: Sequence[tuple[str, str]],
-        question: str,
-        *,
-        options: GenerationOptions,
-    ) -> Replies:
+    def ahead(self, name: str, here: Ask, image: Image.Image | None, *asked: Any, **named: Any) -> Replies:
         """Have a model begin to answer there now, and yield the whole answer when it is asked for.
 
         Where there is no process, or it has ended, the model in this one answers, when it is asked for.
         """
-        asked = (name, digest, tuple(turns), question, options)
-        whole = self._whole(image, asked, lambda: here(image, digest, turns, question, options=options))
+        whole = self._whole(image, (name, asked, named), lambda: here(image, *asked, **named))
         next(whole)  # it is sent
         return whole
 
@@ -277,7 +257,7 @@ def _attend(models: Mapping[str, Any], pipe: Connection) -> None:
     """Answer the requests of one pipe, one after the other; each piece waits until the last was taken."""
     try:
         while True:
-            name, digest, turns, question, options, whole = pipe.recv()
+            name, asked, named, whole = pipe.recv()
 
             @cache
             def image() -> Image.Image:
@@ -287,10 +267,7 @@ def _attend(models: Mapping[str, Any], pipe: Connection) -> None:
                     raise _GivenUp
                 return picture
 
-            given, named = (image, digest, turns, question), {"options": options}
-            answers: Generator[Any, None, None] = remote.serve(
-                {"stream": models[name]}, "stream", given, named
-            )
+            answers = remote.serve({"stream": models[name]}, "stream", (image, *asked), named)
             try:
                 with closing(answers):
                     for answer in _last(answers, pipe) if whole else answers:
